@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Handlers run on their caller's executor unless they say otherwise, so calling one is a call and not a hop.
+var settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+// A warning of a newer compiler must not keep a user from building; it must keep us from landing.
+if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .error)) }
+
+let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "zinxd",
+  products: [
+    .library(name: "Zinx", targets: ["Zinx"]),
+    .library(name: "ZinxPlugins", targets: ["ZinxPlugins"]),
+    .library(name: "ZinxClient", targets: ["ZinxClient"]),
+    .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
+    .executable(name: "zinxd", targets: ["zinxd"]),
+    .executable(name: "zinx-client", targets: ["zinx-client"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .target(name: "ZinxIO", dependencies: ["CLinux"], swiftSettings: settings),
+    .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: settings),
+    .target(
+      name: "Zinx", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
+      swiftSettings: settings),
+    .target(name: "ZinxConfig", dependencies: ["Zinx", logging], swiftSettings: settings),
+    .target(name: "ZinxPlugins", dependencies: ["Zinx", byteBuffer, logging], swiftSettings: settings),
+    .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: settings),
+    .target(
+      name: "ZinxDaemon",
+      dependencies: ["Zinx", "ZinxConfig", "Systemd", logging, lifecycle, signals, arguments],
+      swiftSettings: settings),
+    .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
+    .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: settings),
+    .executableTarget(name: "zinx-client", dependencies: ["ZinxClient", "ZinxWire", byteBuffer, arguments], swiftSettings: settings),
+  ]
+)

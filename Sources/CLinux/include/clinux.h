@@ -1,0 +1,28 @@
+// What Glibc's Swift overlay leaves out: epoll, eventfd, accept4 and friends.
+//
+// _GNU_SOURCE is not defined here: it turns the address arguments of the socket calls into unions that Swift cannot fill from a
+// pointer. The few GNU calls that are needed are declared by hand or wrapped in clinux.c.
+#pragma once
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+
+/// The number of CPUs this process may run on (sched_getaffinity(2)), at least 1.
+int clinux_usable_cpus(void);
+
+/// Names the calling thread, for ps(1) and debuggers; the kernel keeps 15 bytes.
+void clinux_name_thread(const char *name);

@@ -1,0 +1,29 @@
+/// A named set of routes, interceptors and hooks that `zinx.json` switches on and configures.
+///
+/// A plugin is made once at start from its settings, asked for its routes, and then started and stopped with the server.
+public protocol RoutePlugin: Sendable {
+  /// The key under `Plugins` in `zinx.json`; lower case by convention.
+  static var name: String { get }
+  /// One sentence for `zinxd --list-plugins`.
+  static var summary: String { get }
+  /// Whether the plugin is on when `zinx.json` has no `Plugins`. Off unless said otherwise.
+  static var isOnByDefault: Bool { get }
+
+  /// Reads the plugin's settings. A setting that is missing or wrong yields its default, and the settings keep the problem, so that
+  /// the operator sees all of them in one run.
+  init(settings: inout PluginSettings)
+
+  /// Registers what the plugin serves. Called once, before the server listens.
+  func register(in routes: inout RouteRegistrar)
+
+  /// Called before the server listens; throwing keeps it from starting.
+  func start() async throws
+  /// Called after the last connection has ended.
+  func stop() async
+}
+
+extension RoutePlugin {
+  public static var isOnByDefault: Bool { false }
+  public func start() async throws {}
+  public func stop() async {}
+}
