@@ -1,15 +1,17 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Handlers run on their caller's executor unless they say otherwise, so calling one is a call and not a hop.
 var settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
-  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 // A warning of a newer compiler must not keep a user from building; it must keep us from landing.
 if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .error)) }
+
+// Not where handlers are called: there the compiler hops back to the caller's executor after every call, and a hop of a task with a
+// preferred executor takes a lock.
+let nonsending = settings + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -36,20 +38,21 @@ let package = Package(
   targets: [
     .target(name: "CLinux"),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
-    .target(name: "ZinxIO", dependencies: ["CLinux"], swiftSettings: settings),
-    .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: settings),
+    .target(name: "ZinxIO", dependencies: ["CLinux"], swiftSettings: nonsending),
+    .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: nonsending),
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
-    .target(name: "ZinxConfig", dependencies: ["Zinx", logging], swiftSettings: settings),
+    .target(name: "ZinxConfig", dependencies: ["Zinx", logging], swiftSettings: nonsending),
     .target(name: "ZinxPlugins", dependencies: ["Zinx", byteBuffer, logging], swiftSettings: settings),
-    .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: settings),
+    .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
       dependencies: ["Zinx", "ZinxConfig", "Systemd", logging, lifecycle, signals, arguments],
-      swiftSettings: settings),
-    .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
-    .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: settings),
-    .executableTarget(name: "zinx-client", dependencies: ["ZinxClient", "ZinxWire", byteBuffer, arguments], swiftSettings: settings),
+      swiftSettings: nonsending),
+    .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
+    .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
+    .executableTarget(
+      name: "zinx-client", dependencies: ["ZinxClient", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
   ]
 )

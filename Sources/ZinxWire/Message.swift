@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// One message of the Zinx protocol: an id that names its route, and its data.
 ///

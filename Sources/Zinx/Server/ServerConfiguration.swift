@@ -1,4 +1,4 @@
-public import ZinxWire
+import ZinxWire
 
 /// What to do with a connection that arrives while `maxConn` are live.
 public enum OverloadPolicy: String, Sendable, CaseIterable {

@@ -1,0 +1,82 @@
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// User code: hooks and batches of requests, one piece at a time, on the connection's worker or its event loop.
+extension Connection {
+  /// Starts a piece of user code where it belongs. Event loop.
+  func start(_ code: UserCode) {
+    activity.store(.busy, ordering: .relaxed)
+    if let worker { worker.submit(self, code) } else { run(code, on: context.loop, context.cork) }
+  }
+
+  /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
+  func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
+    cork.take(self)
+    var code = code
+    if case .requests(var batch) = code {
+      if handleImmediately(&batch) { return userCodeEnded(batch) }
+      code = .requests(batch)
+    }
+    // An immediate task: it runs here and now, and costs no hop.
+    let task = Task.immediateDetached(executorPreference: executor) { [code] in
+      switch code {
+      case .requests(let batch): await self.handle(batch, cork)
+      case .startHook: if await !self.server.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
+      case .stopHook(let reason): await self.server.handler.runStopHooks(self, reason)
+      }
+      self.userCodeEnded(code.batch)
+    }
+    guard activity.load(ordering: .acquiring) != .idle else { return }
+    // Suspended. It can go on only on this thread, so it cannot end between the two lines.
+    hasSuspended.store(true, ordering: .relaxed)
+    suspendedTask.withLock { $0 = task }
+    cork.letGo()
+  }
+
+  /// Handles requests as long as none has to wait. Returns whether all are done; `batch` holds the rest.
+  private func handleImmediately(_ batch: inout Batch) -> Bool {
+    // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
+    let decoder = FrameDecoder(pack, maxPacketSize: .max)
+    while !dropsRest.load(ordering: .relaxed) {
+      var rest = batch.frames
+      guard let message = try? decoder.next(&rest) else { break }
+      guard server.handler.handleImmediately(Request(connection: self, message: message)) else { return false }
+      batch.frames = rest
+    }
+    return true
+  }
+
+  private func handle(_ batch: Batch, _ cork: Cork) async {
+    var frames = batch.frames
+    let decoder = FrameDecoder(pack, maxPacketSize: .max)
+    while !dropsRest.load(ordering: .relaxed), let message = try? decoder.next(&frames) {
+      // A handler that suspended has let go of the cork.
+      if !isCorkedHere { cork.take(self) }
+      await server.handler.handle(Request(connection: self, message: message))
+    }
+  }
+
+  private func userCodeEnded(_ batch: Batch?) {
+    if isCorkedHere { cork?.letGo() }
+    if let batch {
+      server.counters.requestsReceived.count(batch.count)
+      worker?.release(batch.count)
+    }
+    if hasSuspended.load(ordering: .relaxed) {
+      hasSuspended.store(false, ordering: .relaxed)
+      suspendedTask.withLock { $0 = nil }
+    }
+    guard activity.exchange(.idle, ordering: .acquiringAndReleasing) == .busyAndAwaited else { return }
+    context.loop.execute { self.advance() }
+  }
+
+  /// Asks to be told when the running user code ends. Returns false if it has ended already. Event loop.
+  func awaitUserCode() -> Bool {
+    let (exchanged, current) = activity.compareExchange(
+      expected: .busy, desired: .busyAndAwaited, ordering: .acquiringAndReleasing)
+    return exchanged || current == .busyAndAwaited
+  }
+}

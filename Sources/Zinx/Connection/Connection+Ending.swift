@@ -1,0 +1,178 @@
+import CLinux
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+
+/// What the life of a connection decides is done here. Event loop only.
+extension Connection {
+  /// Does what is to be done next, until there is something to wait for.
+  func advance() {
+    while true {
+      settle()
+      stageInbox()
+      switch life.next(requests, isFlushed: isFlushed) {
+      case .wait:
+        // Somebody has to come back here when the running user code ends, unless the next read is early enough.
+        if life.runsUserCode, inbox != nil || life.reason != nil, !awaitUserCode() { continue }
+        return rest()
+      case .runStartHook: if server.handler.hasStartHooks { start(.startHook) } else { life.userCodeEnded() }
+      case .runRequests:
+        guard let batch = staged.take() else { break }
+        start(.requests(batch))
+      case .flush:
+        flushOutbox()
+        if !isFlushed { return rest() }
+      case .runStopHook(let reason): if server.handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
+      case .shutdownWrite:
+        shutdown(descriptor, Int32(SHUT_WR))
+        let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
+        lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
+      case .close(let reason): return close(reason)
+      }
+    }
+  }
+
+  private func rest() {
+    updateInterest()
+    armTimer()
+  }
+
+  /// Notices that user code has ended, and that it asked for the end: the word it sent may still be on its way.
+  func settle() {
+    guard life.runsUserCode, activity.load(ordering: .acquiring) == .idle else { return }
+    life.userCodeEnded()
+    if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
+    if dropsRest.load(ordering: .relaxed) { life.end(.stopped, handlingRest: false) }
+  }
+
+  private var requests: ConnectionLife.Requests {
+    staged != nil ? .ready : isWaitingForWorker ? .waitingForWorker : .none
+  }
+
+  /// Matters at the end only, where it is worth the lock.
+  private var isFlushed: Bool { life.reason != nil && outbox.withLock { $0.isEmpty } }
+
+  // MARK: Events
+
+  func end(_ reason: CloseReason, handlingRest: Bool) {
+    life.end(reason, handlingRest: handlingRest)
+    if !handlingRest { dropRequests() }
+    advance()
+  }
+
+  /// Ends with reason `draining`, but not before what the kernel has received by now is read: it acknowledged those bytes.
+  func beginDrain() {
+    guard life.reads, drainRest == nil else { return }
+    var unread: Int32 = 0
+    guard ioctl(descriptor, UInt(FIONREAD), &unread) == 0, unread > 0 else { return end(.draining, handlingRest: true) }
+    drainRest = Int(unread)
+  }
+
+  /// The kernel took less than all: wait until it takes more.
+  func writeWasBlocked() { if life.phase != .closed { rest() } }
+
+  /// The kernel takes more.
+  func writable() {
+    outbox.withLock { $0.unblock() }
+    flushOutbox()
+    if life.reason != nil { advance() } else { rest() }
+  }
+
+  /// The connection was reset, or timed out in the network.
+  func socketBroke() {
+    guard life.phase != .closed else { return }
+    life.broke()
+    abandonSocket()
+    advance()
+  }
+
+  /// Closes without handling or flushing the rest.
+  func cutOff(_ reason: CloseReason) {
+    guard life.phase != .closed else { return }
+    life.cut(reason)
+    dropsRest.store(true, ordering: .relaxed)
+    dropRequests()
+    // A handler that blocks keeps the connection; the peer need not wait for it.
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    abandonSocket()
+    suspendedTask.withLock { $0 }?.cancel()
+    advance()
+  }
+
+  private func dropRequests() {
+    if let batch = staged.take() { worker?.release(batch.count) }
+    inbox = nil
+    nextFrame = 0
+    isWaitingForWorker = false
+  }
+
+  /// Nothing more is read or written: senders learn it, and epoll, which would report the failure again and again.
+  private func abandonSocket() {
+    closeOutbox {}
+    guard isRegistered else { return }
+    isRegistered = false
+    context.loop.deregister(descriptor)
+  }
+
+  private func close(_ reason: CloseReason) {
+    if let timer { context.loop.cancel(timer) }
+    timer = nil
+    if isRegistered { context.loop.forget(descriptor) }
+    isRegistered = false
+    // Under the lock: a thread that writes must not find the number in other hands.
+    closeOutbox { _ = Glibc.close(descriptor) }
+    inbox = nil
+    server.ended(self, reason)
+  }
+
+  private func closeOutbox(_ finally: () -> Void) {
+    let waiting = outbox.withLock { outbox in
+      isClosedFlag.store(true, ordering: .relaxed)
+      queuedMessages.store(0, ordering: .relaxed)
+      finally()
+      return outbox.close()
+    }
+    for resume in waiting { resume(false) }
+  }
+
+  // MARK: Time-outs
+
+  /// One timer serves all time-outs. It is moved forward when a deadline comes closer; one that went away meanwhile is found out when
+  /// the timer fires, so that a read does not touch the timer.
+  func armTimer() {
+    guard life.phase != .closed else { return }
+    let deadline = min(idleDeadline, slowConsumerDeadline, lingerDeadline)
+    guard deadline < timerDeadline else { return }
+    if let timer { context.loop.cancel(timer) }
+    timerDeadline = deadline
+    timer = context.loop.schedule(at: deadline) { [unowned self] in timerFired() }
+  }
+
+  private func timerFired() {
+    timer = nil
+    timerDeadline = .distantFuture
+    let now = context.loop.now
+    if lingerDeadline <= now {
+      life.lingerExpired()
+      return advance()
+    }
+    if slowConsumerDeadline <= now { return cutOff(.slowConsumer) }
+    if idleDeadline <= now {
+      // The peer waits for us, not we for it.
+      guard life.runsUserCode || inbox != nil || !interest.contains(.readable) else { return end(.idle, handlingRest: true) }
+      lastRead = now
+    }
+    armTimer()
+  }
+
+  private var idleDeadline: Instant {
+    let timeout = server.settings.idleTimeout.load(ordering: .relaxed)
+    return timeout > 0 && life.reads ? lastRead.advanced(byNanoseconds: timeout) : .distantFuture
+  }
+
+  private var slowConsumerDeadline: Instant {
+    guard interest.contains(.writable), let since = outbox.withLock({ $0.blockedSince }) else { return .distantFuture }
+    return since.advanced(byNanoseconds: server.settings.slowConsumerTimeout.load(ordering: .relaxed))
+  }
+}

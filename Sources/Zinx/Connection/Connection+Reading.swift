@@ -1,0 +1,151 @@
+import CLinux
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// Bytes to batches of requests. Event loop only.
+extension Connection {
+  /// Bytes kept while requests are being handled; a frame that is larger is kept as a whole.
+  private static let inboxLimit = 64 << 10
+
+  /// The beginning: from here on the event loop reports what the socket is ready for.
+  func begin() {
+    do { try context.loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
+    isRegistered = true
+    interest = .readable
+    advance()
+  }
+
+  /// The socket has bytes, or the peer's end of stream.
+  func readable() {
+    lastRead = context.loop.now
+    if life.phase == .lingering { return discard() }
+    guard life.reads else { return updateInterest() }
+    settle()
+    let partial = takesDirectly ? inbox : nil
+    context.received.clear()
+    if let partial { context.received.writeImmutableBuffer(partial) }
+    let count = receive(upTo: min(drainRest ?? .max, context.received.writableBytes))
+    guard count > 0 else { return count == 0 ? peerClosed() : receiveFailed() }
+    server.counters.bytesReceived.count(count)
+    if partial != nil { inbox = nil }
+    keepReceived()
+    if let rest = drainRest { drainRest = rest - count }
+    if drainRest == 0 { life.end(.draining) }
+    advance()
+  }
+
+  /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
+  /// together.
+  private var takesDirectly: Bool {
+    guard let inbox else { return false }
+    return !life.runsUserCode && staged == nil && !isWaitingForWorker && max(inbox.readableBytes, nextFrame) <= LoopContext.readSize / 4
+  }
+
+  /// Returns what recv(2) does: 0 at the end of the stream, -1 and `errno` on failure.
+  private func receive(upTo limit: Int) -> Int {
+    var count = 0
+    context.received.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { target in
+      count = retryingOnInterrupt { recv(descriptor, target.baseAddress, min(limit, target.count), 0) }
+      return max(0, count)
+    }
+    return count
+  }
+
+  private func receiveFailed() { if errno != EAGAIN { socketBroke() } }
+
+  /// Makes a batch of what was received, or puts it behind what waits already.
+  private func keepReceived() {
+    if inbox == nil, !life.runsUserCode, staged == nil {
+      stage(&context.received)
+      if context.received.readableBytes > 0 { inbox = context.received.copied() }
+    } else {
+      inbox = inbox ?? ByteBuffer()
+      inbox?.writeImmutableBuffer(context.received)
+    }
+  }
+
+  /// Makes a batch of the whole frames at the beginning of `bytes`, as many as the worker has room for.
+  private func stage(_ bytes: inout ByteBuffer) {
+    let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
+    var scan = decoder.scan(bytes)
+    if let worker, scan.frames > 0 {
+      let limit = server.settings.maxWorkerTaskLen.load(ordering: .relaxed)
+      let granted = worker.reserve(scan.frames, limit: limit)
+      if granted < scan.frames { scan = decoder.scan(bytes, limit: granted) }
+      if granted == 0 {
+        isWaitingForWorker = true
+        worker.notifyWhenRoom(self, limit: limit)
+      }
+    }
+    nextFrame = scan.nextFrame
+    if scan.frames > 0 { staged = Batch(frames: context.take(scan.bytes, from: &bytes), count: scan.frames) }
+    guard scan.error != nil else { return }
+    bytes.clear()
+    life.end(.oversize)
+  }
+
+  /// Makes the next batch of what waits in the inbox.
+  func stageInbox() {
+    guard staged == nil, !isWaitingForWorker, !life.runsUserCode, var bytes = inbox else { return }
+    inbox = nil
+    stage(&bytes)
+    if bytes.readableBytes > 0 { inbox = bytes }
+  }
+
+  /// The worker has room again. Any thread.
+  func workerHasRoom() {
+    context.loop.execute {
+      self.isWaitingForWorker = false
+      self.advance()
+    }
+  }
+
+  /// The peer's end of stream.
+  private func peerClosed() {
+    let decoder = FrameDecoder(pack, maxPacketSize: .max)
+    let isInsideFrame = inbox.map { $0.readableBytes > decoder.scan($0).bytes } ?? false
+    life.peerClosed(insideFrame: isInsideFrame)
+    advance()
+  }
+
+  /// Reads and drops what a peer sends that does not know yet that we have ended.
+  private func discard() {
+    context.received.clear()
+    let count = receive(upTo: .max)
+    if count == 0 { life.peerClosed(insideFrame: false) }
+    if count < 0, errno != EAGAIN { life.broke() }
+    if count <= 0 { advance() }
+  }
+
+  // MARK: When to read
+
+  /// Asks epoll for what matters now. Not reading is how a peer is slowed down: its own sends block in the end.
+  func updateInterest() {
+    guard isRegistered else { return }
+    var wanted: Readiness = []
+    if life.phase == .lingering || (life.reads && hasRoom) { wanted.insert(.readable) }
+    if interest.contains(.writable) || queuedMessages.load(ordering: .relaxed) > 0 {
+      if outbox.withLock({ $0.blockedSince != nil }) { wanted.insert(.writable) }
+    }
+    guard wanted != interest else { return }
+    interest = wanted
+    context.loop.change(descriptor, to: wanted)
+  }
+
+  private var hasRoom: Bool {
+    !isWaitingForWorker && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame)
+      && queuedMessages.load(ordering: .relaxed) < server.settings.maxMsgChanLen.load(ordering: .relaxed)
+  }
+}
+
+extension ByteBuffer {
+  /// The readable bytes in memory of their own, no more than they need.
+  fileprivate func copied() -> ByteBuffer {
+    var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
+    copy.writeImmutableBuffer(self)
+    return copy
+  }
+}

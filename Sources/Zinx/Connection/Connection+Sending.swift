@@ -1,0 +1,222 @@
+import CLinux
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// Messages to bytes. Replies of a running batch gather in its thread's cork and leave in one write; everything else goes through the
+/// outbox.
+extension Connection {
+  // MARK: What user code calls (any thread)
+
+  /// Sends a message and returns when its bytes have been handed to the kernel. One sender's messages leave in the order in which it
+  /// sent them.
+  ///
+  /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
+  public func sendMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
+    try await sendBuffMsg(id, data)
+    flush()
+    try await waitUntilWritten()
+  }
+
+  /// Sends a message and returns when it is queued; while `MaxMsgChanLen` messages are queued it waits for room.
+  ///
+  /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
+  @inline(__always)
+  nonisolated(nonsending) public func sendBuffMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
+    if gather(id, data) { return }
+    try await send(frame: pack.encoded(Message(id: id, data: data)))
+  }
+
+  /// Queues a message without waiting.
+  ///
+  /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages are queued, ``ZinxError/connectionClosed``.
+  public func trySendBuffMsg(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
+    if gather(id, data) { return }
+    try trySend(frame: pack.encoded(Message(id: id, data: data)))
+  }
+
+  /// Writes now what was sent so far instead of at the end of the batch. Worth a call before a handler blocks its thread.
+  public func flush() {
+    if isCorkedHere, let cork { flush(cork, uncorking: false) } else { flushOutbox() }
+  }
+
+  // MARK: Frames
+
+  /// Queues an encoded frame, waiting for room.
+  func send(frame: ByteBuffer) async throws {
+    while true {
+      do { return try trySend(frame: frame) } catch .sendBufferFull {
+        try await wait { outbox, resume in
+          outbox.messages < self.server.settings.maxMsgChanLen.load(ordering: .relaxed) ? nil : outbox.waitForRoom(resume)
+        }
+      }
+    }
+  }
+
+  /// Queues an encoded frame.
+  func trySend(frame: ByteBuffer) throws(ZinxError) {
+    // What this thread has gathered was sent before.
+    if isCorkedHere, let cork { flush(cork, uncorking: false) }
+    let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
+    let refusal: ZinxError? = outbox.withLock { outbox in
+      guard !outbox.isClosed else { return .connectionClosed }
+      guard outbox.messages < limit else { return .sendBufferFull }
+      let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
+      outbox.append(frame: frame, isCorked: isBehindCork)
+      queuedMessages.store(outbox.messages, ordering: .relaxed)
+      return nil
+    }
+    if let refusal { throw refusal }
+    server.counters.messagesSent.count()
+    scheduleFlush()
+  }
+
+  private func waitUntilWritten() async throws {
+    if outbox.withLock({ !$0.isClosed && $0.bytesWritten == $0.bytesAccepted }) { return }
+    try await wait { outbox, resume in outbox.bytesWritten == outbox.bytesAccepted ? nil : outbox.waitUntilWritten(resume) }
+  }
+
+  /// Suspends the sender. `register` returns nil when there is nothing to wait for.
+  private func wait(_ register: (inout Outbox, @escaping Outbox.Resume) -> UInt64?) async throws {
+    let token = Atomic<UInt64>(0)
+    let goesOn = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
+        let waits = outbox.withLock { outbox in
+          guard !outbox.isClosed, let new = register(&outbox, { continuation.resume(returning: $0) }) else { return false }
+          token.store(new, ordering: .relaxed)
+          return true
+        }
+        if !waits { continuation.resume(returning: !isClosed) }
+        // A cancellation that came before the registration found no token.
+        if waits, Task.isCancelled { giveUp(token.load(ordering: .relaxed)) }
+      }
+    } onCancel: {
+      giveUp(token.load(ordering: .relaxed))
+    }
+    try Task.checkCancellation()
+    if !goesOn { throw ZinxError.connectionClosed }
+  }
+
+  private func giveUp(_ token: UInt64) { outbox.withLock { $0.giveUp(token) }?(true) }
+
+  // MARK: The cork
+
+  /// Whether the calling thread gathers for this connection.
+  @inline(__always)
+  var isCorkedHere: Bool { corkThread.load(ordering: .relaxed) == pthread_self() }
+
+  /// Puts a message into the cork. Returns false when it has to go through the outbox: another thread, a full queue, the end.
+  @inline(__always)
+  private func gather(_ id: UInt32, _ data: ByteBuffer) -> Bool {
+    guard isCorkedHere, let cork, !isClosed else { return false }
+    if cork.count >= cork.room || cork.frames.readableBytes >= Cork.flushThreshold {
+      flush(cork, uncorking: false)
+      guard cork.room > 0 else { return false }
+    }
+    pack.encode(id: id, data: data, into: &cork.frames)
+    if cork.count == 0 { isCorkFilled.store(true, ordering: .relaxed) }
+    cork.count += 1
+    return true
+  }
+
+  /// Called by ``Cork/take(_:)`` on its thread.
+  func wasCorked(by cork: Cork) {
+    self.cork = cork
+    makeRoom(in: cork)
+    corkThread.store(UInt(pthread_self()), ordering: .relaxed)
+  }
+
+  private func makeRoom(in cork: Cork) {
+    cork.room = server.settings.maxMsgChanLen.load(ordering: .relaxed) - queuedMessages.load(ordering: .relaxed)
+  }
+
+  /// Writes what the cork holds, then what was sent behind it. The cork's thread.
+  func flush(_ cork: Cork, uncorking: Bool) {
+    let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
+    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]) in
+      isCorkFilled.store(false, ordering: .relaxed)
+      if uncorking { corkThread.store(0, ordering: .relaxed) }
+      guard !outbox.isClosed else { return (.done, []) }
+      var written = 0
+      var result = WriteResult.done
+      if outbox.queue.readableBytes == 0, cork.count > 0 { result = write(cork.frames, &outbox, &written) }
+      outbox.uncork(cork.frames, count: cork.count, written: written)
+      if case .done = result { result = writeQueue(&outbox) }
+      queuedMessages.store(outbox.messages, ordering: .relaxed)
+      return (result, outbox.takeResumable(limit: limit))
+    }
+    server.counters.messagesSent.count(cork.count)
+    cork.clear()
+    makeRoom(in: cork)
+    for resume in resumable { resume(true) }
+    report(result)
+  }
+
+  // MARK: Writing
+
+  /// What came of a write.
+  enum WriteResult {
+    case done
+    /// The kernel's buffer is full; `isNew` when it was not before.
+    case blocked(isNew: Bool)
+    case failed
+  }
+
+  /// Sees to it that the outbox is written soon, by the event loop, together with what else is sent until then.
+  private func scheduleFlush() {
+    guard !isFlushScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    if context.loop.isCurrent { context.scheduleFlush(self) } else { context.loop.execute { self.flushOutbox() } }
+  }
+
+  /// Writes what the outbox holds. Any thread.
+  func flushOutbox() {
+    isFlushScheduled.store(false, ordering: .releasing)
+    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]) in
+      guard !outbox.isClosed else { return (.done, []) }
+      let result = writeQueue(&outbox)
+      queuedMessages.store(outbox.messages, ordering: .relaxed)
+      return (result, outbox.takeResumable(limit: server.settings.maxMsgChanLen.load(ordering: .relaxed)))
+    }
+    for resume in resumable { resume(true) }
+    report(result)
+  }
+
+  /// Under the outbox lock.
+  private func writeQueue(_ outbox: inout Outbox) -> WriteResult {
+    guard outbox.queue.readableBytes > 0 else { return .done }
+    guard outbox.blockedSince == nil else { return .blocked(isNew: false) }
+    var written = 0
+    let result = write(outbox.queue, &outbox, &written)
+    outbox.wrote(written)
+    return result
+  }
+
+  /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.
+  private func write(_ bytes: ByteBuffer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
+    bytes.withUnsafeReadableBytes { bytes in
+      while written < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+        let count = retryingOnInterrupt { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+        guard count >= 0 else {
+          guard errno == EAGAIN else { return .failed }
+          return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
+        }
+        written += count
+      }
+      return .done
+    }
+  }
+
+  /// Brings the result of a write to the event loop, where it matters.
+  private func report(_ result: WriteResult) {
+    switch result {
+    case .done, .blocked(isNew: false): return
+    case .blocked(isNew: true): onLoop { $0.writeWasBlocked() }
+    case .failed: onLoop { $0.socketBroke() }
+    }
+  }
+
+  private func onLoop(_ body: @escaping @Sendable (Connection) -> Void) { context.loop.execute { body(self) } }
+}

@@ -1,0 +1,137 @@
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// One TCP connection: what user code sees of it, and what the files beside this one do with it.
+///
+/// - `Connection+Reading.swift`: bytes to batches of requests, on the event loop
+/// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
+/// - `Connection+Sending.swift`: messages to bytes, from any thread
+/// - `Connection+Ending.swift`: the end, on the event loop
+///
+/// Unchecked: stored variables are of three kinds, each touched in one way only, as marked below.
+public final class Connection: @unchecked Sendable {
+  /// Unique for the life of the process, counted from 0, never reused.
+  public let id: UInt64
+  public let remoteAddress: SocketAddress
+
+  let descriptor: Int32
+  let server: ServerContext
+  let context: LoopContext
+  /// Runs the requests; nil: the event loop does.
+  let worker: Worker?
+  let pack: DataPack
+
+  // Any thread: locked or atomic.
+
+  let outbox: Mutex<Outbox>
+  let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
+  let isClosedFlag = Atomic<Bool>(false)
+  /// Frames in the outbox, as last seen under its lock.
+  let queuedMessages = Atomic<Int>(0)
+  let isFlushScheduled = Atomic<Bool>(false)
+  /// What the user code of this connection does.
+  let activity = Atomic<Activity>(.idle)
+  /// Requests that have not been started are dropped.
+  let dropsRest = Atomic<Bool>(false)
+  /// `OnConnStart` threw.
+  let startHookThrew = Atomic<Bool>(false)
+  /// The task of user code that is suspended, to be cancelled when the connection is cut.
+  let hasSuspended = Atomic<Bool>(false)
+  let suspendedTask = Mutex<Task<Void, Never>?>(nil)
+  /// The thread whose cork gathers the replies of this connection; 0 without one.
+  let corkThread = Atomic<UInt>(0)
+  /// Something is gathered in that cork.
+  let isCorkFilled = Atomic<Bool>(false)
+
+  // The thread named by `corkThread`.
+
+  var cork: Cork?
+
+  // The event loop of the connection.
+
+  var life = ConnectionLife()
+  /// Bytes that are not part of a batch yet; nil without any.
+  var inbox: ByteBuffer?
+  /// The batch to run next.
+  var staged: Batch?
+  /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
+  var nextFrame = 0
+  var isWaitingForWorker = false
+  /// While draining: bytes that had arrived when the drain began and are still to be read.
+  var drainRest: Int?
+  var interest: Readiness = []
+  var isRegistered = false
+  var lastRead: Instant
+  var timer: EventLoop.Timer?
+  var timerDeadline = Instant.distantFuture
+  var lingerDeadline = Instant.distantFuture
+
+  /// Takes ownership of an accepted, non-blocking descriptor.
+  init(id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext) {
+    self.id = id
+    self.descriptor = descriptor
+    self.remoteAddress = remoteAddress
+    self.server = server
+    self.context = context
+    pack = server.pack
+    worker = server.workers.worker(for: id)
+    outbox = Mutex(Outbox(server.pack))
+    lastRead = .now
+  }
+
+  /// Whether the connection can no longer send.
+  public var isClosed: Bool { isClosedFlag.load(ordering: .relaxed) }
+
+  /// The live connections of the same server.
+  public var connManager: ConnManager { server.connManager }
+
+  /// Ends the connection with reason `stopped`: the request that is handled now is finished, those behind it are dropped,
+  /// `OnConnStop` runs, what is queued is flushed. Returns at once; any thread.
+  public func stop() {
+    dropsRest.store(true, ordering: .relaxed)
+    context.loop.execute { self.end(.stopped, handlingRest: false) }
+  }
+
+  /// Ends the connection with reason `draining`: what the kernel has received by now is handled first. Returns at once; any thread.
+  func drain() { context.loop.execute { self.beginDrain() } }
+
+  /// Gives the peer up: closes without handling or flushing the rest. Returns at once; any thread.
+  func cut(_ reason: CloseReason) { context.loop.execute { self.cutOff(reason) } }
+}
+
+/// What the user code of a connection does. The loop sets `busy` and asks for a word with `busyAndAwaited`; who ran the code sets
+/// `idle`, and brings the word if it was asked for. So a batch that nobody waits for costs the loop no wake-up.
+enum Activity: UInt8, AtomicRepresentable {
+  case idle, busy, busyAndAwaited
+}
+
+/// Requests that run one after the other and whose replies leave together: whole frames, one after the other.
+struct Batch: Sendable {
+  var frames: ByteBuffer
+  var count: Int
+}
+
+/// A piece of user code of one connection.
+enum UserCode: Sendable {
+  case startHook
+  case requests(Batch)
+  case stopHook(CloseReason)
+
+  var batch: Batch? {
+    if case .requests(let batch) = self { batch } else { nil }
+  }
+}
+
+extension Connection: ReadinessHandler {
+  package func ready(_ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.writable]) { writable() }
+    if readiness.contains(.readable) {
+      readable()
+    } else if !readiness.isDisjoint(with: [.failed, .hangUp]) {
+      socketBroke()
+    }
+  }
+}

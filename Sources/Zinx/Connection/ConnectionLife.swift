@@ -1,0 +1,127 @@
+/// The life of a connection as a value: what happened goes in, what to do next comes out. No socket, clock or lock.
+///
+///     starting ─► serving ─► finishing ─► flushing ─► stopping ─► lastFlush ─► lingering ─► closed
+///     OnConnStart  requests   the rest of  queued      OnConnStop  what that    write side
+///                             the requests replies                 has queued   shut
+///
+/// User code (a hook, a batch of requests) runs one piece at a time. Replies are flushed before `OnConnStop` runs, so that the reason
+/// it is given is final; what it sends itself is flushed after it.
+struct ConnectionLife: Equatable {
+  enum Phase: Int, Comparable {
+    case new, starting, serving, finishing, flushing, stopping, lastFlush, lingering, closed
+
+    static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  /// Requests that were received and not yet started.
+  enum Requests { case none, ready, waitingForWorker }
+
+  enum Action: Equatable {
+    /// Nothing until the next event.
+    case wait
+    case runStartHook
+    case runRequests
+    /// Wait for the queue of replies to empty.
+    case flush
+    case runStopHook(CloseReason)
+    /// Shut down the write side, then read and discard until the peer closes or `LingerTimeout` passes: closing with unread bytes
+    /// would send a reset, which can destroy replies that the peer has not read yet.
+    case shutdownWrite
+    case close(CloseReason)
+  }
+
+  private(set) var phase = Phase.new
+  /// Set once the end has begun.
+  private(set) var reason: CloseReason?
+  /// A hook or a batch of requests is running.
+  private(set) var runsUserCode = false
+  /// Requests that were received are handled even though the end has begun.
+  private(set) var handlesRest = true
+  /// The socket takes nothing more.
+  private(set) var isBroken = false
+  /// The peer has closed its side: closing ours cannot destroy anything.
+  private(set) var peerIsDone = false
+
+  /// Whether bytes from the peer are still taken as requests.
+  var reads: Bool { reason == nil && phase < .finishing }
+
+  // MARK: Events
+
+  /// The end begins. The first reason stays.
+  ///
+  /// - Parameter handlingRest: whether requests that were received are still handled.
+  mutating func end(_ reason: CloseReason, handlingRest: Bool = true) {
+    if self.reason == nil { self.reason = reason }
+    if !handlingRest { handlesRest = false }
+    if phase == .serving { phase = .finishing }
+  }
+
+  /// The socket failed under us. What was received is still handled.
+  mutating func broke() {
+    isBroken = true
+    peerIsDone = true
+    end(.reset)
+  }
+
+  /// We give the peer up: nothing more is handled or flushed. Unlike other reasons this one replaces an earlier one, as long as
+  /// `OnConnStop` has not been told.
+  mutating func cut(_ reason: CloseReason) {
+    isBroken = true
+    if phase < .stopping { self.reason = reason }
+    end(reason, handlingRest: false)
+  }
+
+  /// The peer shut its side down; `insideFrame` if a frame was not whole.
+  mutating func peerClosed(insideFrame: Bool) {
+    peerIsDone = true
+    if reads { end(insideFrame ? .truncated : .peerClosed) }
+  }
+
+  mutating func lingerExpired() { if phase == .lingering { peerIsDone = true } }
+
+  mutating func userCodeEnded() { runsUserCode = false }
+
+  // MARK: Decision
+
+  /// What to do now. Called after every event, again and again until it says ``Action/wait`` or ``Action/flush``.
+  mutating func next(_ requests: Requests, isFlushed: Bool) -> Action {
+    guard !runsUserCode else { return .wait }
+    switch phase {
+    case .new:
+      // A connection that ends before OnConnStart has run ends without OnConnStop.
+      if let reason { return close(reason) }
+      return runUserCode(in: .starting, .runStartHook)
+    case .starting, .serving, .finishing:
+      phase = reason == nil ? .serving : .finishing
+      if requests == .ready, handlesRest { return runUserCode(in: phase, .runRequests) }
+      if requests == .waitingForWorker, handlesRest { return .wait }
+      guard reason != nil else { return .wait }
+      phase = .flushing
+      return next(requests, isFlushed: isFlushed)
+    case .flushing:
+      guard isFlushed || isBroken else { return .flush }
+      return runUserCode(in: .stopping, .runStopHook(reason ?? .stopped))
+    case .stopping, .lastFlush:
+      phase = .lastFlush
+      guard isFlushed || isBroken else { return .flush }
+      if peerIsDone || isBroken { return close(reason ?? .stopped) }
+      phase = .lingering
+      return .shutdownWrite
+    case .lingering:
+      return peerIsDone || isBroken ? close(reason ?? .stopped) : .wait
+    case .closed:
+      return .wait
+    }
+  }
+
+  private mutating func runUserCode(in phase: Phase, _ action: Action) -> Action {
+    self.phase = phase
+    runsUserCode = true
+    return action
+  }
+
+  private mutating func close(_ reason: CloseReason) -> Action {
+    phase = .closed
+    return .close(reason)
+  }
+}

@@ -1,0 +1,170 @@
+import NIOCore
+import ZinxIO
+import ZinxWire
+
+/// What waits to be written to one peer: encoded frames, the senders that wait for room, and the order among them. No socket.
+///
+/// Replies of a batch do not pass through here as long as the kernel takes them (see ``Cork``).
+struct Outbox {
+  /// A sender that waits. `resume(true)`: go on; `resume(false)`: the connection is closed.
+  typealias Resume = (Bool) -> Void
+
+  private enum Waiting {
+    case forRoom
+    /// Until this many bytes in all have been written.
+    case forWritten(UInt64)
+  }
+
+  private struct Waiter {
+    let token: UInt64
+    let what: Waiting
+    let resume: Resume
+  }
+
+  /// Frames in the order in which they leave; the first may be written in part.
+  private(set) var queue = ByteBuffer()
+  /// Frames sent from elsewhere while replies are corked: they leave after those.
+  private var behind = ByteBuffer()
+  /// Frames in `queue` and `behind`, one that is written in part included.
+  private(set) var messages = 0
+  /// Bytes of the first frame that are still to be written.
+  private var firstFrameRest = 0
+  private(set) var bytesAccepted: UInt64 = 0
+  private(set) var bytesWritten: UInt64 = 0
+  private(set) var isClosed = false
+  /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
+  private(set) var blockedSince: Instant?
+  private var waiters: [Waiter] = []
+  private var nextToken: UInt64 = 0
+
+  private let pack: DataPack
+
+  init(_ pack: DataPack) { self.pack = pack }
+
+  var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
+
+  // MARK: Filling
+
+  /// Queues one frame. `isCorked`: replies that are not here yet were sent before it.
+  mutating func append(frame: ByteBuffer, isCorked: Bool) {
+    bytesAccepted += UInt64(frame.readableBytes)
+    messages += 1
+    if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame) }
+  }
+
+  /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.
+  mutating func uncork(_ frames: ByteBuffer, count: Int, written: Int) {
+    bytesAccepted += UInt64(frames.readableBytes)
+    bytesWritten += UInt64(written)
+    if written < frames.readableBytes {
+      messages += count
+      let wasEmpty = queue.readableBytes == 0
+      enqueue(frames)
+      if wasEmpty { consume(written) }
+    }
+    guard behind.readableBytes > 0 else { return }
+    enqueue(behind)
+    behind = ByteBuffer()
+  }
+
+  private mutating func enqueue(_ frames: ByteBuffer) {
+    if queue.readableBytes == 0 {
+      // Shares the bytes instead of copying them: of a broadcast there is one copy for all.
+      queue = frames
+      firstFrameRest = 0
+    } else {
+      if queue.readerIndex > queue.readableBytes { queue.discardReadBytes() }
+      queue.writeImmutableBuffer(frames)
+    }
+    if firstFrameRest == 0 { firstFrameRest = frameLength() }
+  }
+
+  // MARK: Emptying
+
+  /// The kernel took nothing, or `progress` was made before it stopped to. Returns whether it took more until now.
+  mutating func block(at now: Instant, progress: Bool) -> Bool {
+    let isNew = blockedSince == nil
+    if isNew || progress { blockedSince = now }
+    return isNew
+  }
+
+  /// The kernel takes more again.
+  mutating func unblock() { blockedSince = nil }
+
+  /// The kernel took `count` bytes of the queue.
+  mutating func wrote(_ count: Int) {
+    bytesWritten += UInt64(count)
+    consume(count)
+  }
+
+  private mutating func consume(_ count: Int) {
+    var rest = count
+    while rest >= firstFrameRest, firstFrameRest > 0 {
+      rest -= firstFrameRest
+      queue.moveReaderIndex(forwardBy: firstFrameRest)
+      messages -= 1
+      firstFrameRest = frameLength()
+    }
+    queue.moveReaderIndex(forwardBy: rest)
+    firstFrameRest -= rest
+    // An idle connection holds no buffer.
+    if queue.readableBytes == 0 { queue = ByteBuffer() }
+  }
+
+  /// Bytes of the frame at the head of the queue, 0 without one.
+  private func frameLength() -> Int {
+    guard let raw = queue.getInteger(at: queue.readerIndex, endianness: .host, as: UInt64.self) else { return 0 }
+    return DataPack.headerLength + Int(FrameHeader(rawHeader: raw, pack).length)
+  }
+
+  // MARK: Waiting
+
+  /// Registers a sender that waits for room; it tries again when resumed. Returns a token to give up with.
+  mutating func waitForRoom(_ resume: @escaping Resume) -> UInt64 { wait(.forRoom, resume) }
+
+  /// Registers a sender that waits until all that was accepted so far is written.
+  mutating func waitUntilWritten(_ resume: @escaping Resume) -> UInt64 { wait(.forWritten(bytesAccepted), resume) }
+
+  private mutating func wait(_ what: Waiting, _ resume: @escaping Resume) -> UInt64 {
+    nextToken += 1
+    waiters.append(Waiter(token: nextToken, what: what, resume: resume))
+    return nextToken
+  }
+
+  /// Takes a waiting sender out; nil when it has been resumed already.
+  mutating func giveUp(_ token: UInt64) -> Resume? {
+    guard let index = waiters.firstIndex(where: { $0.token == token }) else { return nil }
+    return waiters.remove(at: index).resume
+  }
+
+  /// The senders whose wait is over, oldest first. The caller resumes them after it has let go of the lock.
+  mutating func takeResumable(limit: Int) -> [Resume] {
+    guard !waiters.isEmpty else { return [] }
+    var room = limit - messages
+    var resumable: [Resume] = []
+    waiters.removeAll { waiter in
+      let isOver =
+        switch waiter.what {
+        case .forRoom where room > 0: true
+        case .forRoom: false
+        case .forWritten(let mark): bytesWritten >= mark
+        }
+      if isOver { resumable.append(waiter.resume) }
+      if isOver, case .forRoom = waiter.what { room -= 1 }
+      return isOver
+    }
+    return resumable
+  }
+
+  /// Drops everything. Returns the senders that wait: they are to be told.
+  mutating func close() -> [Resume] {
+    isClosed = true
+    blockedSince = nil
+    queue = ByteBuffer()
+    behind = ByteBuffer()
+    messages = 0
+    firstFrameRest = 0
+    defer { waiters = [] }
+    return waiters.map(\.resume)
+  }
+}

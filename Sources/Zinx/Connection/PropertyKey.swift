@@ -1,0 +1,22 @@
+import Synchronization
+
+/// Names a typed value that a plugin attaches to a connection:
+///
+///     enum PlayerName: PropertyKey { typealias Value = String }
+///     connection[PlayerName.self] = "Mario"
+public protocol PropertyKey: Sendable {
+  associatedtype Value: Sendable
+}
+
+extension Connection {
+  /// The value attached under a key; nil without one. Any thread.
+  public subscript<Key: PropertyKey>(_ key: Key.Type) -> Key.Value? {
+    get { properties.withLock { $0?[ObjectIdentifier(key)] as? Key.Value } }
+    set {
+      properties.withLock { properties in
+        if properties == nil, newValue != nil { properties = [:] }
+        properties?[ObjectIdentifier(key)] = newValue
+      }
+    }
+  }
+}

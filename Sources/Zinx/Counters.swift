@@ -1,0 +1,58 @@
+import Synchronization
+
+/// What happened since the start, counted. Status, log and tests look at the same numbers.
+///
+/// Written by event loops and workers, a batch at a time; read from any thread.
+package final class Counters: Sendable {
+  package let requestsReceived = Atomic<UInt64>(0)
+  package let messagesSent = Atomic<UInt64>(0)
+  package let bytesReceived = Atomic<UInt64>(0)
+  package let bytesSent = Atomic<UInt64>(0)
+  package let connectionsAccepted = Atomic<UInt64>(0)
+  package let connectionsRefused = Atomic<UInt64>(0)
+  package let unknownMessages = Atomic<UInt64>(0)
+  package let handlerErrors = Atomic<UInt64>(0)
+  private let closed = Mutex<[CloseReason: UInt64]>([:])
+
+  package init() {}
+
+  package func countClose(_ reason: CloseReason) { closed.withLock { $0[reason, default: 0] += 1 } }
+
+  package var snapshot: CounterSnapshot {
+    CounterSnapshot(
+      requestsReceived: requestsReceived.load(ordering: .relaxed),
+      messagesSent: messagesSent.load(ordering: .relaxed),
+      bytesReceived: bytesReceived.load(ordering: .relaxed),
+      bytesSent: bytesSent.load(ordering: .relaxed),
+      connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
+      connectionsRefused: connectionsRefused.load(ordering: .relaxed),
+      unknownMessages: unknownMessages.load(ordering: .relaxed),
+      handlerErrors: handlerErrors.load(ordering: .relaxed),
+      connectionsClosed: closed.withLock { $0 })
+  }
+}
+
+extension Atomic where Value == UInt64 {
+  /// Adds to a counter that orders nothing.
+  @inline(__always)
+  package func count(_ amount: Int = 1) { wrappingAdd(UInt64(truncatingIfNeeded: amount), ordering: .relaxed) }
+}
+
+/// The counters of a server at one moment.
+public struct CounterSnapshot: Sendable, Hashable {
+  /// Requests handed to handlers, those without a route included.
+  public var requestsReceived: UInt64
+  /// Messages handed to the send path.
+  public var messagesSent: UInt64
+  public var bytesReceived: UInt64
+  public var bytesSent: UInt64
+  public var connectionsAccepted: UInt64
+  /// Connections closed at once because `MaxConn` were live.
+  public var connectionsRefused: UInt64
+  /// Requests whose id has no route.
+  public var unknownMessages: UInt64
+  /// Requests whose handler threw.
+  public var handlerErrors: UInt64
+  /// Ended connections by close reason.
+  public var connectionsClosed: [CloseReason: UInt64]
+}

@@ -1,0 +1,30 @@
+/// The plugins that are compiled into a daemon. `zinx.json` chooses among them and configures them.
+public struct PluginRegistry: Sendable {
+  public let types: [any RoutePlugin.Type]
+
+  public init(_ types: [any RoutePlugin.Type]) { self.types = types }
+
+  /// Names in the order of registration.
+  public var names: [String] { types.map { $0.name } }
+
+  /// The names of those that are on when `zinx.json` has no `Plugins`.
+  public var defaultNames: [String] { types.filter { $0.isOnByDefault }.map { $0.name } }
+
+  /// Makes a plugin from its settings. Nil for a name that is not compiled in; wrong settings are returned as problems beside the
+  /// plugin, which then has defaults in their place.
+  public func make(_ name: String, _ value: ConfigurationValue?) -> (plugin: any RoutePlugin, settings: PluginSettings)? {
+    guard let type = types.first(where: { $0.name == name }) else { return nil }
+    var settings = PluginSettings(plugin: name, value: value)
+    let plugin = type.init(settings: &settings)
+    settings.finish()
+    return (plugin, settings)
+  }
+
+  /// The message ids that a plugin serves with default settings, for `--list-plugins`.
+  public func defaultIDs(_ name: String) -> [UInt32] {
+    guard let plugin = make(name, nil)?.plugin else { return [] }
+    var registrar = RouteRegistrar()
+    plugin.register(in: &registrar)
+    return registrar.ids
+  }
+}

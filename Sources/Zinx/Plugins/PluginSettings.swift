@@ -1,0 +1,126 @@
+/// The settings of one plugin, read strictly from the object under `Plugins` in `zinx.json`.
+///
+/// A plugin asks for each of its settings by name, without regard to case. One that is missing or wrong yields its default, and the
+/// problem is kept, so that the operator sees all of them in one run; the server starts only when there is none.
+///
+///     init(settings: inout PluginSettings) {
+///       id = settings.integer("MsgID", default: 0, "message id that is answered")
+///     }
+public struct PluginSettings: Sendable {
+  /// The name of the plugin.
+  public let plugin: String
+  /// What is wrong so far, in the order it was found.
+  public private(set) var problems: [ConfigurationProblem] = []
+  /// The settings that the plugin has asked for, in that order: its documentation.
+  public private(set) var known: [PluginSetting] = []
+
+  private let members: [ConfigurationMember]
+
+  /// - Parameter value: what the file holds under the plugin's name. Nil and `{}` mean every default; anything but an object is a
+  ///   problem.
+  public init(plugin: String, value: ConfigurationValue?) {
+    self.plugin = plugin
+    switch value?.content {
+    case nil: members = []
+    case .object(let members): self.members = members
+    default:
+      members = []
+      problems = [
+        ConfigurationProblem(at: value?.position, "plugin \"\(plugin)\" is \(value?.found ?? "null"), but must be an object")
+      ]
+    }
+  }
+
+  /// A number without fraction and exponent.
+  /// - Parameter range: what is allowed; nil allows all that the type can hold.
+  public mutating func integer<T: FixedWidthInteger & Sendable>(
+    _ key: String, default standard: T, in range: ClosedRange<T>? = nil, _ help: String
+  ) -> T {
+    read(key, .integer(in: range ?? T.min...T.max), standard, help)
+  }
+
+  public mutating func bool(_ key: String, default standard: Bool, _ help: String) -> Bool {
+    read(key, .bool, standard, help)
+  }
+
+  public mutating func string(_ key: String, default standard: String, _ help: String) -> String {
+    read(key, .string, standard, help)
+  }
+
+  /// A number of seconds, fractions allowed, kept to the microsecond.
+  /// - Parameter range: what is allowed; nil allows zero and more.
+  public mutating func seconds(
+    _ key: String, default standard: Duration, in range: ClosedRange<Duration>? = nil, _ help: String
+  ) -> Duration {
+    read(key, .seconds(in: range ?? .zero...SettingRule<Duration>.longest), standard, help)
+  }
+
+  /// One of a few words, spelled exactly as the raw values are.
+  public mutating func choice<E: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ key: String, default standard: E, _ help: String
+  ) -> E {
+    read(key, .choice, standard, help)
+  }
+
+  /// Keeps a problem that no single type can tell, such as two settings that exclude each other.
+  /// - Parameter reason: completes the sentence "… is VALUE, but …".
+  public mutating func refuse(_ key: String, because reason: String) {
+    let value = member(key)?.value
+    problems.append(ConfigurationProblem(at: value?.position, "\(label(key)) is \(value?.found ?? "not set"), but \(reason)"))
+  }
+
+  /// Adds a problem for each setting of the file that the plugin did not ask for. Call it once, after the plugin is made.
+  public mutating func finish() {
+    let names = known.map(\.name)
+    for member in members where !names.contains(where: { asciiLowercased($0) == asciiLowercased(member.key) }) {
+      let hint =
+        if let nearest = nearestName(to: member.key, among: names) {
+          "did you mean \"\(nearest)\"?"
+        } else {
+          names.isEmpty ? "it has none" : "it has \(names.joined(separator: ", "))"
+        }
+      problems.append(
+        ConfigurationProblem(at: member.position, "unknown setting \(quotedBriefly(member.key)) of plugin \"\(plugin)\"; \(hint)")
+      )
+    }
+  }
+
+  private mutating func read<T>(_ key: String, _ rule: SettingRule<T>, _ standard: T, _ help: String) -> T {
+    known.append(
+      PluginSetting(
+        name: key, type: rule.type, defaultText: rule.write(standard)?.jsonText ?? "null", allowed: rule.allowed, help: help))
+    guard let value = member(key)?.value else { return standard }
+    if let setting = rule.read(value) { return setting }
+    problems.append(
+      ConfigurationProblem(at: value.position, "\(label(key)) is \(value.found), but must be \(rule.allowed)"))
+    return standard
+  }
+
+  private func member(_ key: String) -> ConfigurationMember? {
+    let folded = asciiLowercased(key)
+    return members.first { asciiLowercased($0.key) == folded }
+  }
+
+  private func label(_ key: String) -> String { "\(key) of plugin \"\(plugin)\"" }
+}
+
+/// One setting of a plugin, for documentation.
+public struct PluginSetting: Sendable, Equatable {
+  public var name: String
+  /// `whole number`, `seconds`, `string` or `true or false`.
+  public var type: String
+  /// The default as JSON.
+  public var defaultText: String
+  /// What is allowed; completes "must be …".
+  public var allowed: String
+  /// One sentence, without the final full stop.
+  public var help: String
+
+  public init(name: String, type: String, defaultText: String, allowed: String, help: String) {
+    self.name = name
+    self.type = type
+    self.defaultText = defaultText
+    self.allowed = allowed
+    self.help = help
+  }
+}

@@ -1,0 +1,65 @@
+/// The only caller of user code: requests to their routes, connections to their hooks. What user code throws ends here.
+final class MsgHandler: Sendable {
+  private let table: RouteTable
+  private let hooks: Hooks
+  private let counters: Counters
+  private let emit: EventSink
+
+  init(_ registrar: RouteRegistrar, counters: Counters, emit: @escaping EventSink) throws(ZinxError) {
+    table = try registrar.makeTable()
+    hooks = registrar.hooks
+    self.counters = counters
+    self.emit = emit
+  }
+
+  /// Handles a request without suspending. Returns false, with nothing done, if that is not possible.
+  @inline(__always)
+  func handleImmediately(_ request: Request) -> Bool {
+    guard let route = table[request.id] else {
+      reportUnknown(request)
+      return true
+    }
+    do { return try route.runImmediately(request) } catch {
+      report(error, of: request)
+      return true
+    }
+  }
+
+  @inline(__always)
+  func handle(_ request: Request) async {
+    guard let route = table[request.id] else { return reportUnknown(request) }
+    do { try await route.run(request) } catch { report(error, of: request) }
+  }
+
+  var hasStartHooks: Bool { !hooks.start.isEmpty }
+  var hasStopHooks: Bool { !hooks.stop.isEmpty }
+
+  /// Returns whether every hook returned.
+  func runStartHooks(_ connection: Connection) async -> Bool {
+    do {
+      for hook in hooks.start { try await hook(connection) }
+      return true
+    } catch {
+      emit(.startHookFailed(connection, error))
+      return false
+    }
+  }
+
+  func runStopHooks(_ connection: Connection, _ reason: CloseReason) async {
+    for hook in hooks.stop.reversed() { await hook(connection, reason) }
+  }
+
+  @inline(never)
+  private func reportUnknown(_ request: Request) {
+    counters.unknownMessages.count()
+    emit(.unknownMessage(request.connection, id: request.id))
+  }
+
+  @inline(never)
+  private func report(_ error: any Error, of request: Request) {
+    // A send that fails because the connection has ended says nothing about the handler.
+    if request.connection.isClosed, error is CancellationError || error as? ZinxError == .connectionClosed { return }
+    counters.handlerErrors.count()
+    emit(.handlerFailed(request.connection, id: request.id, error))
+  }
+}

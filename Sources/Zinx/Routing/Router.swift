@@ -1,0 +1,76 @@
+import NIOCore
+import ZinxWire
+
+/// One message of one connection, as a handler sees it.
+public struct Request: Sendable {
+  /// The connection it came on; replies go there.
+  public let connection: Connection
+  public let message: Message
+
+  @inlinable
+  public init(connection: Connection, message: Message) {
+    self.connection = connection
+    self.message = message
+  }
+
+  /// The message id.
+  @inlinable public var id: UInt32 { message.id }
+  /// The message's data.
+  @inlinable public var data: ByteBuffer { message.data }
+}
+
+/// What handles the messages of one id.
+///
+/// The three steps run one after the other for each request, on the connection's worker, or on its event loop with `WorkerPoolSize` 0.
+/// An error thrown in one skips the rest of that request, is logged once, and leaves the connection open.
+public protocol Router: Sendable {
+  /// Runs before ``handle(_:)``; empty by default.
+  func preHandle(_ request: Request) async throws
+  func handle(_ request: Request) async throws
+  /// Runs after ``handle(_:)``; empty by default.
+  func postHandle(_ request: Request) async throws
+}
+
+/// A router that answers most requests at once. Such a request costs no task; one that has to wait becomes one.
+public protocol ImmediateRouter: Router {
+  /// Handles a request without suspending, in place of the three steps. Returns false, having done nothing, to have the request go
+  /// through the three steps instead.
+  func handleImmediately(_ request: Request) throws -> Bool
+}
+
+extension Router {
+  @inlinable public func preHandle(_ request: Request) async throws {}
+  @inlinable public func postHandle(_ request: Request) async throws {}
+}
+
+/// A router made of a closure.
+@usableFromInline
+struct ClosureRouter: Router {
+  @usableFromInline let body: @Sendable (Request) async throws -> Void
+
+  @inlinable init(_ body: @escaping @Sendable (Request) async throws -> Void) { self.body = body }
+
+  @inlinable func handle(_ request: Request) async throws { try await body(request) }
+}
+
+/// Code around every request of every route, e.g. to authenticate or to measure. It calls `next` to go on, or not.
+public protocol Interceptor: Sendable {
+  func intercept(
+    _ request: Request, next: @Sendable (Request) async throws -> Void
+  ) async throws
+}
+
+/// A route with an interceptor around it.
+final class InterceptedRoute: Route, @unchecked Sendable {
+  private let interceptor: any Interceptor
+  private let inner: Route
+
+  init(_ interceptor: any Interceptor, around inner: Route) {
+    self.interceptor = interceptor
+    self.inner = inner
+  }
+
+  override func run(_ request: Request) async throws {
+    try await interceptor.intercept(request) { [inner] request in try await inner.run(request) }
+  }
+}

@@ -1,0 +1,26 @@
+import Synchronization
+import ZinxIO
+
+/// The settings that a reload changes while the server runs. Each is read on its own wherever it is needed, without a lock.
+final class LiveSettings: Sendable {
+  let maxPacketSize = Atomic<UInt32>(0)
+  let maxWorkerTaskLen = Atomic<Int>(0)
+  let maxMsgChanLen = Atomic<Int>(0)
+  let rejectsOverload = Atomic<Bool>(true)
+  /// Nanoseconds; 0 means never.
+  let idleTimeout = Atomic<Int64>(0)
+  let lingerTimeout = Atomic<Int64>(0)
+  let slowConsumerTimeout = Atomic<Int64>(0)
+
+  init(_ configuration: ServerConfiguration) { apply(configuration) }
+
+  func apply(_ configuration: ServerConfiguration) {
+    maxPacketSize.store(configuration.maxPacketSize, ordering: .relaxed)
+    maxWorkerTaskLen.store(configuration.maxWorkerTaskLen, ordering: .relaxed)
+    maxMsgChanLen.store(configuration.maxMsgChanLen, ordering: .relaxed)
+    rejectsOverload.store(configuration.overloadPolicy == .reject, ordering: .relaxed)
+    idleTimeout.store(configuration.idleTimeout.inNanoseconds, ordering: .relaxed)
+    lingerTimeout.store(configuration.lingerTimeout.inNanoseconds, ordering: .relaxed)
+    slowConsumerTimeout.store(configuration.slowConsumerTimeout.inNanoseconds, ordering: .relaxed)
+  }
+}

@@ -1,0 +1,48 @@
+import NIOCore
+import ZinxIO
+
+/// NIOCore, which lends us `ByteBuffer`, has a type of this name too.
+typealias EventLoop = ZinxIO.EventLoop
+
+/// What the connections of one event loop share: its buffers and its cork, so that an idle connection has none.
+///
+/// Unchecked: touched on the loop's thread only.
+final class LoopContext: @unchecked Sendable {
+  /// Bytes that one read takes at most.
+  static let readSize = 128 << 10
+  /// Batches up to this size are copied out of the big buffer: a handler that suspends then keeps little memory, and the copy costs
+  /// less than the read it came with.
+  static let smallBatch = 4 << 10
+
+  let loop: EventLoop
+  let cork = Cork()
+  /// What the last read brought. Cleared before each read, which gives it new memory if a batch still holds the old.
+  var received = ByteBufferAllocator().buffer(capacity: readSize)
+  private var small = ByteBufferAllocator().buffer(capacity: smallBatch)
+  private var toFlush: [Connection] = []
+
+  init(_ loop: EventLoop) {
+    self.loop = loop
+    loop.onEach(job: { [cork] in cork.letGo() }, wake: { [unowned self] in flushScheduled() })
+  }
+
+  /// Takes the first `count` bytes out of `bytes`, as a slice, or a copy of a few.
+  func take(_ count: Int, from bytes: inout ByteBuffer) -> ByteBuffer {
+    guard count <= Self.smallBatch else { return bytes.readSlice(length: count) ?? ByteBuffer() }
+    small.clear()
+    bytes.readWithUnsafeReadableBytes { bytes in
+      small.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+    }
+    return small
+  }
+
+  /// Writes the connection's outbox at the end of this wake-up.
+  func scheduleFlush(_ connection: Connection) { toFlush.append(connection) }
+
+  private func flushScheduled() {
+    guard !toFlush.isEmpty else { return }
+    let connections = toFlush
+    toFlush.removeAll(keepingCapacity: connections.count <= 1024)
+    for connection in connections { connection.flushOutbox() }
+  }
+}

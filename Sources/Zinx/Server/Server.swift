@@ -1,0 +1,181 @@
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// A Zinx server: holds connections, cuts their bytes into messages, and routes every message by its id.
+///
+/// The way of a message, and where each step is: **accept** `Listener` → **admit** `Admission` → **decode** `FrameDecoder` in
+/// `Connection+Reading` → **route** `MsgHandler`, `RouteTable` → **handle** a ``Router``, on the event loop or a `Worker` → **encode**
+/// `DataPack` in `Connection+Sending` → **flush** `Cork`, `Outbox`.
+///
+/// ```swift
+/// let server = try Server(ServerConfiguration()) { routes in
+///   routes.route(0) { request in try await request.connection.sendBuffMsg(request.id, request.data) }
+/// }
+/// try await server.start()
+/// ```
+///
+/// Every call is safe from any thread.
+public final class Server: Sendable {
+  private struct Running: Sendable {
+    var loops: LoopGroup
+    var contexts: [LoopContext]
+    var listeners: [Listener] = []
+  }
+
+  private let context: ServerContext
+  private let plugins: [any RoutePlugin]
+  private let configuration: Mutex<ServerConfiguration>
+  private let running = Mutex<Running?>(nil)
+
+  /// Takes the routes of the plugins, then those of `register`.
+  ///
+  /// - Parameter onEvent: told what happens, from any thread; must not block.
+  ///
+  /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
+  public init(
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], onEvent: @escaping EventSink = { _ in },
+    register: (inout RouteRegistrar) -> Void = { _ in }
+  ) throws(ZinxError) {
+    var registrar = RouteRegistrar()
+    for plugin in plugins {
+      registrar.owner = type(of: plugin).name
+      plugin.register(in: &registrar)
+    }
+    registrar.owner = "server"
+    register(&registrar)
+    self.plugins = plugins
+    self.configuration = Mutex(configuration)
+    context = try ServerContext(configuration, registrar, emit: onEvent)
+  }
+
+  /// The live connections.
+  public var connManager: ConnManager { context.connManager }
+
+  /// Numbers since the start.
+  public var counters: CounterSnapshot { context.counters.snapshot }
+
+  /// Connections that may be live at once: `maxConn`, or fewer when descriptors are short.
+  public var maxConn: Int { context.admission.withLock { $0.limit } }
+
+  /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)``.
+  public var addresses: [SocketAddress] { running.withLock { $0?.listeners.map(\.address) ?? [] } }
+
+  // MARK: Life
+
+  /// Starts plugins, threads and listeners; connections are accepted when it returns.
+  ///
+  /// - Parameter inherited: listening sockets to use instead of opening `host` and `port`; the server owns them from here on.
+  ///
+  /// Throws: ``ZinxError``, and whatever a plugin's `start()` throws. The server is stopped then.
+  public func start(listeningOn inherited: [Int32] = []) async throws {
+    let configuration = configuration.withLock { $0 }
+    limitConnections(configuration)
+    // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
+    let sockets = inherited.isEmpty ? [try ListeningSocket.open(host: configuration.host, port: configuration.port)] : inherited
+    do {
+      for plugin in plugins { try await plugin.start() }
+      let contexts = try startThreads(configuration)
+      for (index, socket) in sockets.enumerated() {
+        // Ids stay unique: each listener counts in a range of its own that no process lives long enough to leave.
+        let listener = try Listener(Descriptor(owning: socket), context, contexts, firstID: UInt64(index) << 56)
+        try await listener.start()
+        running.withLock { $0?.listeners.append(listener) }
+      }
+    } catch let error as SystemError {
+      throw ZinxError.systemCallFailed(call: error.call, code: error.code)
+    }
+  }
+
+  private func limitConnections(_ configuration: ServerConfiguration) {
+    let effective = DescriptorLimit.makeRoom(for: configuration.maxConn)
+    context.admission.withLock { $0.limit = effective }
+    if effective < configuration.maxConn { context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective)) }
+  }
+
+  private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {
+    let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
+    let contexts = loops.loops.map { LoopContext($0) }
+    let isFirst = running.withLock { running in
+      guard running == nil else { return false }
+      running = Running(loops: loops, contexts: contexts)
+      return true
+    }
+    guard isFirst else { throw ZinxError.alreadyStarted }
+    try loops.start()
+    try context.workers.start()
+    return contexts
+  }
+
+  /// Ends gently: no new connections; requests that were received are handled and answered; connections close. What is left after
+  /// `timeout` is cut. Then plugins and threads end.
+  ///
+  /// Returns how many connections were cut.
+  @discardableResult
+  public func drain(timeout: Duration) async -> Int {
+    for listener in running.withLock({ $0?.listeners ?? [] }) { await listener.stop() }
+    connManager.clearConn()
+    let isEmpty = await isEmpty(within: timeout)
+    let left = isEmpty ? 0 : connManager.count
+    if left > 0 {
+      connManager.forEach { $0.cut(.drainTimeout) }
+      // Handlers were cancelled; those that take notice let OnConnStop run and the connection end in good order.
+      _ = await self.isEmpty(within: .milliseconds(500))
+    }
+    await stop()
+    return left
+  }
+
+  /// Closes every connection now, with reason `drain-timeout`, without handling or flushing anything.
+  public func cutAll() { connManager.forEach { $0.cut(.drainTimeout) } }
+
+  private func isEmpty(within timeout: Duration) async -> Bool {
+    await withTaskGroup { group in
+      group.addTask {
+        await self.connManager.waitUntilEmpty()
+        return true
+      }
+      group.addTask {
+        try? await Task.sleep(for: timeout)
+        return false
+      }
+      let isEmpty = await group.next() ?? false
+      group.cancelAll()
+      if !isEmpty { self.connManager.giveUpWaiting() }
+      return isEmpty
+    }
+  }
+
+  private func stop() async {
+    for plugin in plugins.reversed() { await plugin.stop() }
+    context.workers.stop()
+    guard let loops = running.withLock({ $0?.loops }) else { return }
+    for loop in loops.loops { loop.stop() }
+  }
+
+  // MARK: While it runs
+
+  /// Puts those settings into force that can change while the server runs: `maxConn`, `maxPacketSize`, `maxWorkerTaskLen`,
+  /// `maxMsgChanLen`, `overloadPolicy`, and the time-outs. No connection is touched; with a lower `maxConn` nobody is admitted until
+  /// the number of connections has fallen below it.
+  public func apply(_ new: ServerConfiguration) {
+    configuration.withLock { $0 = new }
+    context.settings.apply(new)
+    limitConnections(new)
+    for listener in running.withLock({ $0?.listeners ?? [] }) { listener.placeFree() }
+    connManager.forEach { connection in connection.context.loop.execute { connection.armTimer() } }
+  }
+
+  /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.
+  package func pingLoops(_ answered: @escaping @Sendable (Int) -> Void) -> Int {
+    let loops = running.withLock { $0?.loops.loops ?? [] }
+    for (index, loop) in loops.enumerated() { loop.execute { answered(index) } }
+    return loops.count
+  }
+
+  /// How long each worker has been busy with the request it runs now; zero for those between requests.
+  package var workerBusyTimes: [Duration] {
+    let now = Instant.now
+    return context.workers.workers.map { $0.busyTime(at: now) }
+  }
+}

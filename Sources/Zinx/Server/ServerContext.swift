@@ -1,0 +1,44 @@
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// What every connection of a server shares.
+final class ServerContext: Sendable {
+  let pack: DataPack
+  let settings: LiveSettings
+  let counters: Counters
+  let connManager = ConnManager()
+  let admission: Mutex<Admission>
+  let workers: WorkerPool
+  let handler: MsgHandler
+  let emit: EventSink
+  /// Called when a place became free; set by the listener.
+  let onPlaceFree = Mutex<(@Sendable () -> Void)?>(nil)
+
+  init(_ configuration: ServerConfiguration, _ registrar: RouteRegistrar, emit: @escaping EventSink) throws(ZinxError) {
+    pack = configuration.dataPack
+    settings = LiveSettings(configuration)
+    counters = Counters()
+    admission = Mutex(Admission(limit: configuration.maxConn))
+    workers = WorkerPool(size: configuration.workerPoolSize)
+    self.emit = emit
+    handler = try MsgHandler(registrar, counters: counters, emit: emit)
+  }
+
+  /// A connection has begun. Event loop of the listener.
+  func added(_ connection: Connection) {
+    counters.connectionsAccepted.count()
+    emit(.connectionAdded(connection, live: connManager.add(connection)))
+  }
+
+  /// A connection's descriptor is closed: its place is free. The connection's event loop.
+  func ended(_ connection: Connection, _ reason: CloseReason) {
+    counters.countClose(reason)
+    // Out of the table before the place is free: the table never holds more than `MaxConn` either.
+    let live = connManager.remove(connection)
+    let mayEnter = admission.withLock { $0.leave() }
+    emit(.connectionEnded(connection, reason, live: live))
+    if live == 0 { connManager.signalIfEmpty() }
+    if mayEnter { onPlaceFree.withLock { $0 }?() }
+  }
+}

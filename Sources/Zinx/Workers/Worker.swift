@@ -1,0 +1,116 @@
+import Synchronization
+import ZinxIO
+
+/// A thread that runs the requests of its connections, batch after batch, and what their handlers resume. Handlers may block it.
+final class Worker: TaskExecutor, Sendable {
+  private enum Item {
+    case job(UnownedJob)
+    case work(Connection, UserCode)
+  }
+
+  private struct Queue {
+    var items: [Item] = []
+    var sleeps = false
+    var isStopping = false
+  }
+
+  let cork = Cork()
+  private let queue = Monitor(Queue())
+  /// Requests handed over and not yet handled; at most `MaxWorkerTaskLen`.
+  private let queued = Atomic<Int>(0)
+  /// Connections that are not read because the queue was full, oldest first.
+  private let waiting = Mutex<[Connection]>([])
+  /// When the item that runs now was begun, in nanoseconds; 0 between items.
+  private let busySince = Atomic<Int64>(0)
+
+  // MARK: Room (event loops)
+
+  /// Takes room for up to `wanted` requests; returns for how many, 0 when the queue is full.
+  func reserve(_ wanted: Int, limit: Int) -> Int {
+    var current = queued.load(ordering: .relaxed)
+    while true {
+      let granted = min(wanted, limit - current)
+      guard granted > 0 else { return 0 }
+      let (done, now) = queued.compareExchange(expected: current, desired: current + granted, ordering: .relaxed)
+      if done { return granted }
+      current = now
+    }
+  }
+
+  /// Asks for `Connection.workerHasRoom()` once there is room.
+  func notifyWhenRoom(_ connection: Connection, limit: Int) {
+    waiting.withLock { $0.append(connection) }
+    // The last request may have ended between the failed reservation and the line above.
+    if queued.load(ordering: .sequentiallyConsistent) < limit { notifyWaiting() }
+  }
+
+  /// Gives room back and tells those who wait for it.
+  func release(_ count: Int) {
+    queued.wrappingSubtract(count, ordering: .sequentiallyConsistent)
+    notifyWaiting()
+  }
+
+  private func notifyWaiting() {
+    let connections = waiting.withLock { waiting in
+      guard !waiting.isEmpty else { return [Connection]() }
+      defer { waiting = [] }
+      return waiting
+    }
+    for connection in connections { connection.workerHasRoom() }
+  }
+
+  /// How long the current item has run.
+  func busyTime(at now: Instant) -> Duration {
+    let since = busySince.load(ordering: .relaxed)
+    return since == 0 ? .zero : .nanoseconds(now.nanoseconds - since)
+  }
+
+  // MARK: Work
+
+  func submit(_ connection: Connection, _ code: UserCode) { append(.work(connection, code)) }
+
+  func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job))) }
+
+  private func append(_ item: Item) {
+    queue.withLock { queue in
+      queue.items.append(item)
+      defer { queue.sleeps = false }
+      return queue.sleeps
+    }
+  }
+
+  /// Runs until ``stop()``; the calling thread is the worker's.
+  func run() {
+    while let items = nextItems() {
+      for item in items {
+        busySince.store(Instant.now.nanoseconds, ordering: .relaxed)
+        switch item {
+        case .work(let connection, let code): connection.run(code, on: self, cork)
+        case .job(let job): job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+        cork.letGo()
+        busySince.store(0, ordering: .relaxed)
+      }
+    }
+  }
+
+  private func nextItems() -> [Item]? {
+    queue.wait { queue -> [Item]?? in
+      guard queue.items.isEmpty else {
+        defer { queue.items = [] }
+        return queue.items
+      }
+      if queue.isStopping { return .some(nil) }
+      queue.sleeps = true
+      return nil
+    }
+  }
+
+  /// Lets the thread end once its queue is empty.
+  func stop() {
+    queue.withLock { queue in
+      queue.isStopping = true
+      return true
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import Synchronization
+import ZinxIO
+
+/// The workers of a server. A connection's requests all run on one of them.
+final class WorkerPool: Sendable {
+  let workers: [Worker]
+  private let threads = Mutex<[Thread]>([])
+
+  init(size: Int) { workers = (0..<size).map { _ in Worker() } }
+
+  /// The worker of a connection; nil without workers (`WorkerPoolSize` 0).
+  func worker(for connectionID: UInt64) -> Worker? {
+    workers.isEmpty ? nil : workers[Int(connectionID % UInt64(workers.count))]
+  }
+
+  func start() throws(SystemError) {
+    for (index, worker) in workers.enumerated() {
+      let thread = try Thread {
+        nameThread("zinx-worker-\(index)")
+        worker.run()
+      }
+      threads.withLock { $0.append(thread) }
+    }
+  }
+
+  /// Tells every worker to end and does not wait: a handler may block its worker for as long as it likes.
+  func stop() {
+    for worker in workers { worker.stop() }
+  }
+}

@@ -1,0 +1,19 @@
+/// What goes wrong on our side or the operator's. What a peer does wrong is a `WireError`.
+public enum ZinxError: Error, Hashable, Sendable {
+  /// The connection has ended, or its output was cut off.
+  case connectionClosed
+  /// `MaxMsgChanLen` messages are queued for the peer already. Thrown by the form of send that does not wait.
+  case sendBufferFull
+  /// No live connection has this id.
+  case connectionNotFound(UInt64)
+  /// Two plugins want the same message id; both are named.
+  case duplicateRoute(id: UInt32, first: String, second: String)
+  /// The host of the configuration has no address; `reason` is the resolver's.
+  case hostNotFound(host: String, reason: String)
+  /// The port cannot be listened on; `code` is the `errno` of `call`.
+  case cannotListen(address: String, call: String, code: Int32)
+  /// A resource of the system ran out at start; `code` is the `errno` of `call`.
+  case systemCallFailed(call: String, code: Int32)
+  /// The server was started or stopped before.
+  case alreadyStarted
+}

@@ -1,0 +1,37 @@
+import Logging
+import Zinx
+
+/// Everything that `zinx.json` says.
+public struct Configuration: Sendable, Equatable {
+  /// What the server needs to know.
+  public var server = ServerConfiguration()
+  /// The least severe level that is logged.
+  public var logLevel = Logger.Level.info
+  /// Exactly the plugins that are on; nil means every plugin that is on by default.
+  public var plugins: [PluginEntry]?
+
+  public init() {}
+}
+
+/// A plugin that the file switches on.
+public struct PluginEntry: Sendable {
+  /// The plugin's own spelling of its name.
+  public var name: String
+  /// Where the file names it.
+  public var position: SourcePosition?
+  /// What the file holds under the name; an object if it is right.
+  public var settings: ConfigurationValue
+
+  public init(name: String, position: SourcePosition? = nil, settings: ConfigurationValue) {
+    self.name = name
+    self.position = position
+    self.settings = settings
+  }
+}
+
+extension PluginEntry: Equatable {
+  /// Entries that say the same are equal wherever they stand: moving a line of the file is no change.
+  public static func == (one: Self, other: Self) -> Bool {
+    one.name == other.name && one.settings.jsonText == other.settings.jsonText
+  }
+}

@@ -1,0 +1,89 @@
+import Zinx
+
+/// What came of reading a file: a configuration, or every problem that it has.
+public struct ParsedConfiguration: Sendable, Equatable {
+  /// By position in the file.
+  public private(set) var problems: [ConfigurationProblem] = []
+  /// By position in the file. They keep nothing from starting.
+  public private(set) var warnings: [ConfigurationProblem] = []
+  /// The known plugins that the file switches on, also when there are problems elsewhere, so that their settings can be checked in
+  /// the same run; nil means those that are on by default.
+  public var plugins: [PluginEntry]? { draft.plugins }
+  /// Nil when there is a problem: a bad file configures nothing.
+  public var configuration: Configuration? { problems.isEmpty ? draft : nil }
+
+  private var draft = Configuration()
+
+  /// Adds what checks outside this module have found, such as those of the plugins' settings.
+  public mutating func add(_ more: [ConfigurationProblem]) {
+    problems = Self.sorted(problems + more)
+  }
+
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String]) {
+    let document = JSONParser.parse(bytes)
+    problems = document.problems
+    if let root = document.value { read(root) }
+    checkPlugins(knownPlugins)
+    problems = Self.sorted(problems)
+    warnings = Self.sorted(warnings)
+  }
+
+  private mutating func read(_ root: ConfigurationValue) {
+    guard case .object(let members) = root.content else {
+      problems.append(ConfigurationProblem(at: root.position, "the file holds \(root.found), but must hold an object"))
+      return
+    }
+    for member in members { read(member) }
+  }
+
+  private mutating func read(_ member: ConfigurationMember) {
+    if let option = Option.named(member.key) {
+      if let problem = option.apply(member.value, to: &draft) { problems.append(problem) }
+    } else if let foreign = ForeignKey.named(member.key) {
+      warnings.append(ConfigurationProblem(at: member.position, foreign.warning))
+    } else {
+      let nearest = nearestName(to: member.key, among: Option.all.map(\.name))
+      let hint = nearest.map { "; did you mean \"\($0)\"?" } ?? ""
+      problems.append(ConfigurationProblem(at: member.position, "unknown key \(quotedBriefly(member.key))\(hint)"))
+    }
+  }
+
+  /// Gives the plugins their own spelling, and drops the unknown ones with a problem each.
+  private mutating func checkPlugins(_ known: [String]) {
+    guard let entries = draft.plugins else { return }
+    var kept: [PluginEntry] = []
+    for var entry in entries {
+      if let name = known.first(where: { asciiLowercased($0) == asciiLowercased(entry.name) }) {
+        entry.name = name
+        kept.append(entry)
+      } else {
+        problems.append(Self.unknownPlugin(entry, known))
+      }
+    }
+    draft.plugins = kept
+  }
+
+  private static func unknownPlugin(_ entry: PluginEntry, _ known: [String]) -> ConfigurationProblem {
+    let list = known.isEmpty ? "no plugins" : known.sorted().joined(separator: ", ")
+    let hint = nearestName(to: entry.name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+    return ConfigurationProblem(at: entry.position, "unknown plugin \(quotedBriefly(entry.name)); this zinxd has \(list)\(hint)")
+  }
+
+  /// What stands nowhere comes first; `sort` is stable, so several problems of one place keep their order.
+  private static func sorted(_ problems: [ConfigurationProblem]) -> [ConfigurationProblem] {
+    problems.sorted { one, other in
+      (one.position?.line ?? 0, one.position?.column ?? 0) < (other.position?.line ?? 0, other.position?.column ?? 0)
+    }
+  }
+}
+
+extension Configuration {
+  /// Reads the text of a `zinx.json`. Pure; every problem of the text is found in one call, except that an error of syntax hides what
+  /// comes after it.
+  ///
+  /// - Parameter knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
+  ///   ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/add(_:)``.
+  public static func parse(_ bytes: [UInt8], knownPlugins: [String]) -> ParsedConfiguration {
+    ParsedConfiguration(bytes, knownPlugins: knownPlugins)
+  }
+}

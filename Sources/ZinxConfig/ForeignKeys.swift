@@ -1,0 +1,41 @@
+import Zinx
+
+/// A key that other versions of Zinx read from the same file and that has no meaning here.
+public struct ForeignKey: Sendable, Equatable {
+  public let name: String
+  /// What to use instead, or why nothing is needed.
+  public let advice: String
+
+  /// The key of another version, in any case.
+  public static func named(_ key: String) -> ForeignKey? { byFoldedName[asciiLowercased(key)] }
+
+  /// All of them: the fields of the Go framework's configuration from V0.9 on that section 6 of the contract does not have.
+  public static let all: [ForeignKey] =
+    keys("LogDir", "LogFile", advice: "the log goes to the journal: journalctl -u zinxd")
+    + keys(
+      "LogSaveDays", "LogFileSize", advice: "the journal keeps the log; see MaxRetentionSec and SystemMaxUse in journald.conf(5)")
+    + keys("LogCons", advice: "outside systemd the log goes to standard error")
+    + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
+    + keys("HeartbeatMax", advice: "use IdleTimeout")
+    + keys("CertFile", "PrivateKeyFile", advice: "connections are NOT encrypted; put a TLS proxy in front")
+    + keys("WsPort", "Mode", advice: "zinxd speaks TCP only, on TcpPort")
+    + keys(
+      "KcpPort", "KcpACKNoDelay", "KcpStreamMode", "KcpNoDelay", "KcpInterval", "KcpResend", "KcpNc", "KcpSendWindow",
+      "KcpRecvWindow", "KcpFecDataShards", "KcpFecParityShards", advice: "zinxd speaks TCP only, not KCP")
+    + keys("IOReadBuffSize", advice: "read buffers are sized by the server; MaxPacketSize bounds a message")
+    + keys("WorkerMode", advice: "the requests of a connection always run on one worker; see WorkerPoolSize")
+    + keys("RouterSlicesMode", "RequestPoolMode", advice: "nothing is needed instead")
+    + keys(
+      "PrometheusMetricsEnable", "PrometheusServer", "PrometheusListen",
+      advice: "the counters are in the status and the log: systemctl status zinxd")
+    + keys("Version", advice: "zinxd --version prints it")
+    + keys("ConfFilePath", advice: "name the file with --config or ZINX_CONFIG_FILE_PATH")
+
+  var warning: String { "\(name) has no effect in zinxd; \(advice)" }
+
+  private static let byFoldedName = Dictionary(all.map { (asciiLowercased($0.name), $0) }) { first, _ in first }
+
+  private static func keys(_ names: String..., advice: String) -> [ForeignKey] {
+    names.map { ForeignKey(name: $0, advice: advice) }
+  }
+}

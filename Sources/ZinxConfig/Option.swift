@@ -1,0 +1,58 @@
+import Zinx
+
+/// One key of `zinx.json`: everything that the parser, the checks, `--print-config`, the shipped file and the manual know of it.
+public struct Option: Sendable {
+  /// The key in Zinx's spelling; files may write it in any case.
+  public let name: String
+  /// `whole number`, `seconds`, `string` or `object`.
+  public let type: String
+  /// What is allowed; completes the sentence "must be …".
+  public let allowed: String
+  /// What a number counts, such as `bytes`; nil for what is no number.
+  public let unit: String?
+  /// Whether a reload changes it in the running server; otherwise it takes a restart.
+  public let isReloadable: Bool
+  /// One sentence for the manual, without the final full stop.
+  public let help: String
+
+  private let store: @Sendable (ConfigurationValue, inout Configuration) -> Bool
+  private let fetch: @Sendable (Configuration) -> ConfigurationValue?
+  private let differ: @Sendable (Configuration, Configuration) -> Bool
+  private let transfer: @Sendable (Configuration, inout Configuration) -> Void
+
+  init<Value: Equatable>(
+    _ name: String, _ path: any WritableKeyPath<Configuration, Value> & Sendable, _ rule: SettingRule<Value>,
+    unit: String? = nil, reload isReloadable: Bool, _ help: String
+  ) {
+    self.name = name
+    self.unit = unit
+    self.isReloadable = isReloadable
+    self.help = help
+    type = rule.type
+    allowed = rule.allowed
+    store = { value, configuration in
+      guard let setting = rule.read(value) else { return false }
+      configuration[keyPath: path] = setting
+      return true
+    }
+    fetch = { rule.write($0[keyPath: path]) }
+    differ = { $0[keyPath: path] != $1[keyPath: path] }
+    transfer = { $1[keyPath: path] = $0[keyPath: path] }
+  }
+
+  /// The value in a configuration, as its file would say it; nil where the file would not have the key.
+  public func value(in configuration: Configuration) -> ConfigurationValue? { fetch(configuration) }
+
+  /// The default as JSON; nil for `Plugins`, whose default is not to be there.
+  public var defaultText: String? { value(in: Configuration())?.jsonText }
+
+  /// Sets the option in `configuration`, or leaves it as it is and says what is wrong with the value.
+  func apply(_ value: ConfigurationValue, to configuration: inout Configuration) -> ConfigurationProblem? {
+    if store(value, &configuration) { return nil }
+    return ConfigurationProblem(at: value.position, "\(name) is \(value.found), but must be \(allowed)")
+  }
+
+  func isEqual(in one: Configuration, and other: Configuration) -> Bool { !differ(one, other) }
+
+  func copy(from source: Configuration, to target: inout Configuration) { transfer(source, &target) }
+}

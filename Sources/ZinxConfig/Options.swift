@@ -1,0 +1,89 @@
+import Logging
+import Zinx
+import ZinxWire
+
+extension Option {
+  /// Every key of `zinx.json`, in the order of the manual. The defaults are those of ``ServerConfiguration``.
+  ///
+  /// The upper limits are far beyond what one machine can use; they catch the slip of a finger and keep sums of them from overflowing.
+  public static let all: [Option] = [
+    Option(
+      "Name", \.server.name, .string("printable text of 1 to 64 bytes", where: isName), reload: false,
+      "Server name, in logs and status"),
+    Option(
+      "Host", \.server.host, .string("an address or a host name", where: isHost), reload: false,
+      "Address or host name to bind, IPv4 or IPv6"),
+    Option(
+      "TcpPort", \.server.port, .integer(in: 0...65535), reload: false,
+      "TCP port; 0 asks the kernel for one, and the log says which"),
+    Option(
+      "MaxConn", \.server.maxConn, .integer(in: 1...1_000_000), unit: "connections", reload: true,
+      "Connections at once; lowering it closes none, but admits none until their number has fallen"),
+    Option(
+      "MaxPacketSize", \.server.maxPacketSize, .integer(in: 1...1_073_741_824), unit: "bytes", reload: true,
+      "Data in one message from a peer; a longer one closes its connection"),
+    Option(
+      "WorkerPoolSize", \.server.workerPoolSize, .integer(in: 0...1024), unit: "threads", reload: false,
+      "Worker threads that run the handlers; 0 runs them on the event loops, for handlers that never block"),
+    Option(
+      "MaxWorkerTaskLen", \.server.maxWorkerTaskLen, .integer(in: 1...1_000_000), unit: "requests", reload: true,
+      "Requests queued on one worker; beyond it the connections that feed it are not read"),
+    Option(
+      "MaxMsgChanLen", \.server.maxMsgChanLen, .integer(in: 1...1_000_000), unit: "messages", reload: true,
+      "Messages queued for one peer; beyond it senders wait"),
+    Option("DataPack", \.server.dataPack, .choice, reload: false, "Order of the message header on the wire"),
+    Option(
+      "OverloadPolicy", \.server.overloadPolicy, .choice, reload: true,
+      "What happens to a connection beyond MaxConn: it is closed at once, or waits in the kernel's backlog"),
+    Option(
+      "IOThreads", \.server.ioThreads, .integer(in: 0...256), unit: "threads", reload: false,
+      "Event loops; 0 means one for each CPU that the process may run on"),
+    Option(
+      "IdleTimeout", \.server.idleTimeout, .seconds(in: .zero...year), unit: "seconds", reload: true,
+      "Time without a byte from the peer after which its connection is closed; 0 means never"),
+    Option(
+      "DrainTimeout", \.server.drainTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
+      "Time for connections to finish at shutdown; what is left then is closed"),
+    Option(
+      "LingerTimeout", \.server.lingerTimeout, .seconds(in: .zero...hour), unit: "seconds", reload: true,
+      "Time for a peer to close after the server has shut down its side"),
+    Option(
+      "SlowConsumerTimeout", \.server.slowConsumerTimeout, .seconds(in: .milliseconds(1)...day), unit: "seconds", reload: true,
+      "Time without progress after which a peer that does not read is closed"),
+    Option("LogLevel", \.logLevel, .choice, reload: true, "Least severe level that is logged"),
+    Option("Plugins", \.plugins, .plugins, reload: false, "Exactly the plugins that are on, each with its settings"),
+  ]
+
+  /// The option with this key, in any case.
+  public static func named(_ key: String) -> Option? { byFoldedName[asciiLowercased(key)] }
+
+  private static let byFoldedName = Dictionary(all.map { (asciiLowercased($0.name), $0) }) { first, _ in first }
+
+  private static let hour = Duration.seconds(3600)
+  private static let day = hour * 24
+  private static let year = day * 365
+}
+
+@Sendable private func isName(_ text: String) -> Bool {
+  (1...64).contains(text.utf8.count) && text.unicodeScalars.allSatisfy(\.isPrintable)
+}
+
+/// Only what no resolver could make sense of is refused here; whether the name resolves is known when it is bound.
+@Sendable private func isHost(_ text: String) -> Bool {
+  (1...255).contains(text.utf8.count) && text.unicodeScalars.allSatisfy { $0.isPrintable && !$0.properties.isWhitespace }
+}
+
+extension SettingRule where Value == [PluginEntry]? {
+  /// Plugin names and their settings. Whether the names are known is checked where the compiled-in ones are.
+  fileprivate static var plugins: Self {
+    Self(
+      type: "object", allowed: "an object: plugin name to its settings",
+      read: { value in
+        guard case .object(let members) = value.content else { return nil }
+        return .some(members.map { PluginEntry(name: $0.key, position: $0.position, settings: $0.value) })
+      },
+      write: { entries in
+        entries.map { ConfigurationValue(.object($0.map { ConfigurationMember(key: $0.name, value: $0.settings) })) }
+      })
+  }
+}

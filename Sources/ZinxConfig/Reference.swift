@@ -1,0 +1,90 @@
+import Zinx
+
+/// The table of options as text, for each place where an operator looks for it.
+public enum Reference {
+  /// `--print-config`: a configuration as a file that reads back as the same one, keys in the order of the manual.
+  public static func json(_ configuration: Configuration) -> String {
+    let members = Option.all.compactMap { option in
+      option.value(in: configuration).map { ConfigurationMember(key: option.name, value: $0) }
+    }
+    return prettyJSON(ConfigurationValue(.object(members))) + "\n"
+  }
+
+  /// The `zinx.json` of a fresh install. It has every key, since JSON has no comments in which to mention one, except `Plugins`, whose
+  /// absence is what switches the default plugins on. It listens to its own machine only.
+  public static var shippedFile: String {
+    var configuration = Configuration()
+    configuration.server.host = "127.0.0.1"
+    return json(configuration)
+  }
+
+  /// The table of the README.
+  public static var markdown: String {
+    let rows = Option.all.map { option in
+      let standard = option.defaultText.map { "`\($0)`" } ?? "the default plugins"
+      let reload = option.isReloadable ? "yes" : "no"
+      return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(reload) | \(option.help) |\n"
+    }
+    return "| key | default | allowed | on reload | meaning |\n|---|---|---|---|---|\n" + rows.joined()
+  }
+
+  /// The options of `zinx.json(5)`, in roff.
+  public static var manualOptions: String { Option.all.map(manualEntry).joined() }
+
+  /// The keys of other versions of Zinx in `zinx.json(5)`, in roff.
+  public static var manualForeignKeys: String {
+    ForeignKey.all.map { ".TP\n.B \(roff($0.name))\n\(roff(sentence($0.advice)))\n" }.joined()
+  }
+
+  /// The settings of a plugin in `zinx.json(5)`, in roff.
+  /// - Parameter settings: ``PluginSettings/known`` after the plugin was made from empty settings.
+  public static func manualPlugin(_ settings: [PluginSetting]) -> String {
+    settings.map { manualEntry($0.name, $0.help, "Must be \($0.allowed); default \($0.defaultText).") }.joined()
+  }
+
+  private static func allowed(_ option: Option) -> String {
+    guard let unit = option.unit, !option.allowed.contains(unit) else { return option.allowed }
+    return "\(option.allowed) (\(unit))"
+  }
+
+  private static func manualEntry(_ option: Option) -> String {
+    let standard = option.defaultText.map { "default \($0)" } ?? "default: the plugins that are on by default"
+    let reload = option.isReloadable ? "A reload changes it." : "Changing it takes a restart."
+    return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard). \(reload)")
+  }
+
+  private static func manualEntry(_ name: String, _ help: String, _ rule: String) -> String {
+    ".TP\n.B \(roff(name))\n\(roff(sentence(help)))\n\(roff(rule))\n"
+  }
+
+  private static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
+
+  /// Keeps what troff would take for its own: backslashes, hyphens that are minus signs to a reader who copies them, and a control
+  /// character at the start of a line.
+  private static func roff(_ text: String) -> String {
+    var escaped = text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" : ""
+    for character in text {
+      switch character {
+      case "\\": escaped += "\\e"
+      case "-": escaped += "\\-"
+      case "\"": escaped += "\\(dq"
+      default: escaped.append(character)
+      }
+    }
+    return escaped
+  }
+}
+
+/// JSON with two spaces of indent and one member or element a line.
+func prettyJSON(_ value: ConfigurationValue, indent: String = "") -> String {
+  let inner = indent + "  "
+  switch value.content {
+  case .object(let members) where !members.isEmpty:
+    let lines = members.map { inner + quotedJSON($0.key) + ": " + prettyJSON($0.value, indent: inner) }
+    return "{\n" + lines.joined(separator: ",\n") + "\n\(indent)}"
+  case .array(let elements) where !elements.isEmpty:
+    let lines = elements.map { inner + prettyJSON($0, indent: inner) }
+    return "[\n" + lines.joined(separator: ",\n") + "\n\(indent)]"
+  default: return value.jsonText
+  }
+}

@@ -1,0 +1,36 @@
+import Zinx
+
+/// What a reload changes. Pure: the caller switches to `effective` as one step, and logs the rest.
+public struct Reload: Sendable, Equatable {
+  /// The running configuration with those options of the new one that can change live.
+  public let effective: Configuration
+  /// The options that do change, such as `MaxConn: 12000 → 3`, in the order of the manual.
+  public let applied: [String]
+  /// The options that differ but take a restart, in the same form.
+  public let needsRestart: [String]
+
+  /// - Parameters:
+  ///   - current: the running configuration, that is what the last reload made `effective`.
+  ///   - proposed: what the file says now.
+  public init(current: Configuration, proposed: Configuration) {
+    var effective = current
+    var applied: [String] = []
+    var needsRestart: [String] = []
+    for option in Option.all where !option.isEqual(in: current, and: proposed) {
+      let change = "\(option.name): \(Self.text(option, in: current)) → \(Self.text(option, in: proposed))"
+      if option.isReloadable {
+        option.copy(from: proposed, to: &effective)
+        applied.append(change)
+      } else {
+        needsRestart.append(change)
+      }
+    }
+    self.effective = effective
+    self.applied = applied
+    self.needsRestart = needsRestart
+  }
+
+  private static func text(_ option: Option, in configuration: Configuration) -> String {
+    option.value(in: configuration)?.jsonText ?? "default"
+  }
+}

@@ -1,0 +1,223 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// One thread that waits for descriptors, timers and work from other threads, and runs `async` code as a `TaskExecutor`.
+///
+/// Level-triggered epoll(7). What is marked "loop only" is called on the loop's own thread; the rest from any.
+///
+/// Unchecked: the stored variables are touched by the loop's thread alone, apart from `inbox`, `isAsleep`, `thread` and `isStopping`,
+/// which are locked or atomic. Debug builds assert it.
+package final class EventLoop: TaskExecutor, @unchecked Sendable {
+  package typealias Work = @Sendable () -> Void
+  package typealias Timer = TimerQueue<() -> Void>.Token
+
+  private enum Item {
+    case job(UnownedJob)
+    case work(Work)
+  }
+
+  /// What a descriptor number stands for at the moment. The kernel reuses a number at once, so an event names the generation too.
+  private struct Slot {
+    var handler: (any ReadinessHandler)?
+    var generation: UInt32 = 0
+  }
+
+  private static let eventsPerWait = 512
+
+  private let name: String
+  private let epoll: Descriptor
+  private let wakeUp: Descriptor
+  /// What other threads brought.
+  private let inbox = Mutex<[Item]>([])
+  /// True from just before the loop looks at its inbox for the last time until it wakes: only then does a wake-up cost a system call.
+  private let isAsleep = Atomic<Bool>(false)
+  private let isStopping = Atomic<Bool>(false)
+  private let thread = Atomic<UInt>(0)
+
+  private var slots: [Slot] = []
+  private var timers = TimerQueue<() -> Void>()
+  private var local: [Item] = []
+  private var afterJob: () -> Void = {}
+  private var afterWake: () -> Void = {}
+
+  /// The time at the last wake-up. Loop only.
+  package private(set) var now = Instant.now
+
+  /// Throws: ``SystemError`` when the process has no descriptor left.
+  package init(name: String) throws(SystemError) {
+    self.name = name
+    epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
+    wakeUp = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
+    try control(EPOLL_CTL_ADD, wakeUp.number, .readable, generation: .max)
+  }
+
+  // MARK: Work
+
+  /// Whether the caller is on the loop's thread.
+  @inline(__always)
+  package var isCurrent: Bool { thread.load(ordering: .relaxed) == pthread_self() }
+
+  /// Runs `work` on the loop's thread, after what is there already, never before this call returns.
+  package func execute(_ work: @escaping Work) { accept(.work(work)) }
+
+  package func enqueue(_ job: consuming ExecutorJob) { accept(.job(UnownedJob(job))) }
+
+  private func accept(_ item: Item) {
+    if isCurrent {
+      local.append(item)
+    } else {
+      inbox.withLock { $0.append(item) }
+      wake()
+    }
+  }
+
+  private func wake() {
+    guard isAsleep.exchange(false, ordering: .acquiringAndReleasing) else { return }
+    var one: UInt64 = 1
+    _ = retryingOnInterrupt { write(wakeUp.number, &one, MemoryLayout.size(ofValue: one)) }
+  }
+
+  // MARK: The loop
+
+  /// Hooks of whoever builds on the loop: `afterJob` runs whenever a task on the loop has suspended or ended, `afterWake` once at the
+  /// end of each wake-up. Set before ``run()``.
+  package func onEach(job: @escaping () -> Void = {}, wake: @escaping () -> Void = {}) {
+    afterJob = job
+    afterWake = wake
+  }
+
+  /// Runs until ``stop()``. The calling thread is the loop's from here on.
+  package func run() {
+    thread.store(UInt(pthread_self()), ordering: .relaxed)
+    clinux_name_thread(name)
+    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
+      // The temporary allocation is never empty, so it has a base address.
+      guard let base = events.baseAddress else { return }
+      while !isStopping.load(ordering: .acquiring) {
+        let count = epoll_wait(epoll.number, base, Int32(events.count), prepareToWait())
+        isAsleep.store(false, ordering: .relaxed)
+        now = .now
+        for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
+        fireTimers()
+        runItems()
+        afterWake()
+      }
+    }
+    runItems()
+  }
+
+  /// Makes ``run()`` return soon. What was accepted before is run.
+  package func stop() {
+    isStopping.store(true, ordering: .releasing)
+    execute {}
+  }
+
+  /// Milliseconds for epoll_wait(2): 0 with work at hand, -1 for ever.
+  private func prepareToWait() -> Int32 {
+    guard local.isEmpty else { return 0 }
+    isAsleep.store(true, ordering: .sequentiallyConsistent)
+    guard inbox.withLock({ $0.isEmpty }) else { return 0 }
+    guard let deadline = timers.next else { return -1 }
+    let wait = deadline.nanoseconds - Instant.now.nanoseconds
+    return wait <= 0 ? 0 : Int32(clamping: (wait + 999_999) / 1_000_000)
+  }
+
+  @inline(__always)
+  private func dispatch(_ event: epoll_event) {
+    let number = Int(truncatingIfNeeded: event.data.u64 & 0xffff_ffff)
+    let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
+    guard generation != .max else { return clearWakeUp() }
+    guard number < slots.count, slots[number].generation == generation, let handler = slots[number].handler else { return }
+    handler.ready(Readiness(rawValue: event.events))
+  }
+
+  private func clearWakeUp() {
+    var count: UInt64 = 0
+    _ = read(wakeUp.number, &count, MemoryLayout.size(ofValue: count))
+  }
+
+  private func fireTimers() {
+    while let body = timers.popExpired(at: now) { body() }
+  }
+
+  /// Runs what was there at the start and what that adds on this thread, a bounded number of times, so that work which begets work
+  /// cannot keep the loop from its descriptors.
+  private func runItems() {
+    for _ in 0..<16 {
+      var items = inbox.withLock { items in
+        let taken = items
+        items = []
+        return taken
+      }
+      if items.isEmpty { swap(&items, &local) } else { items.insert(contentsOf: local, at: 0); local.removeAll() }
+      guard !items.isEmpty else { return }
+      for item in items { run(item) }
+    }
+  }
+
+  private func run(_ item: Item) {
+    switch item {
+    case .work(let work): work()
+    case .job(let job):
+      job.runSynchronously(on: asUnownedTaskExecutor())
+      afterJob()
+    }
+  }
+
+  // MARK: Descriptors and timers (loop only)
+
+  /// Starts to report `handler` what `descriptor` is ready for. The loop keeps the handler until ``forget(_:)``.
+  package func register(_ descriptor: Int32, for readiness: Readiness, _ handler: any ReadinessHandler) throws(SystemError) {
+    assert(isCurrent || thread.load(ordering: .relaxed) == 0)
+    let number = Int(descriptor)
+    while slots.count <= number { slots.append(Slot()) }
+    // The topmost generation is the wake-up's.
+    slots[number].generation = (slots[number].generation &+ 1) % .max
+    slots[number].handler = handler
+    do { try control(EPOLL_CTL_ADD, descriptor, readiness, generation: slots[number].generation) } catch {
+      slots[number].handler = nil
+      throw error
+    }
+  }
+
+  /// Changes what a registered descriptor waits for. Fails only when the descriptor is not registered, which is a mistake of ours.
+  package func change(_ descriptor: Int32, to readiness: Readiness) {
+    assert(isCurrent)
+    do { try control(EPOLL_CTL_MOD, descriptor, readiness, generation: slots[Int(descriptor)].generation) } catch {
+      assertionFailure("\(error)")
+    }
+  }
+
+  /// Forgets a descriptor that the caller closes next: closing removes it from epoll, and an event that was fetched before finds the
+  /// slot empty.
+  package func forget(_ descriptor: Int32) {
+    assert(isCurrent)
+    slots[Int(descriptor)].handler = nil
+  }
+
+  /// Stops to report a descriptor that stays open.
+  package func deregister(_ descriptor: Int32) {
+    forget(descriptor)
+    var unused = epoll_event()
+    _ = epoll_ctl(epoll.number, EPOLL_CTL_DEL, descriptor, &unused)
+  }
+
+  /// Calls `body` on the loop once `deadline` has come.
+  @discardableResult
+  package func schedule(at deadline: Instant, _ body: @escaping () -> Void) -> Timer {
+    assert(isCurrent || thread.load(ordering: .relaxed) == 0)
+    return timers.schedule(at: deadline, body)
+  }
+
+  package func cancel(_ timer: Timer) {
+    assert(isCurrent)
+    timers.cancel(timer)
+  }
+
+  private func control(_ operation: Int32, _ descriptor: Int32, _ readiness: Readiness, generation: UInt32) throws(SystemError) {
+    let data = epoll_data_t(u64: UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)))
+    var event = epoll_event(events: readiness.rawValue, data: data)
+    guard epoll_ctl(epoll.number, operation, descriptor, &event) == 0 else { throw SystemError("epoll_ctl") }
+  }
+}

@@ -1,0 +1,38 @@
+import CLinux
+import Glibc
+
+/// A point of `CLOCK_MONOTONIC`, in nanoseconds. Cheaper to compare and add than the clocks of the standard library, whose `Duration`
+/// is 128 bits wide.
+package struct Instant: Sendable, Hashable, Comparable {
+  package var nanoseconds: Int64
+
+  @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  package static var now: Instant {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
+  }
+
+  /// A moment that never comes.
+  package static let distantFuture = Instant(nanoseconds: .max)
+
+  @inlinable package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+
+  /// Saturates instead of overflowing.
+  @inlinable package func advanced(byNanoseconds delta: Int64) -> Instant {
+    let (sum, overflow) = nanoseconds.addingReportingOverflow(delta)
+    return Instant(nanoseconds: overflow ? .max : sum)
+  }
+}
+
+extension Duration {
+  /// The whole duration in nanoseconds, saturated at the ends of `Int64` (292 years).
+  package var inNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    if overflow { return seconds < 0 ? .min : .max }
+    let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return carry ? .max : sum
+  }
+}

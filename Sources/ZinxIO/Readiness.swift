@@ -1,0 +1,20 @@
+import CLinux
+
+/// What a descriptor is ready for, or what is waited for: the bits of epoll(7).
+package struct Readiness: OptionSet, Sendable {
+  package let rawValue: UInt32
+
+  @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  package static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+  package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+  /// Reported whether asked for or not: both directions are shut, or the connection failed.
+  package static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue)
+  /// Reported whether asked for or not.
+  package static let failed = Readiness(rawValue: EPOLLERR.rawValue)
+}
+
+/// Is told when its descriptor is ready, on the thread of the loop it is registered with.
+package protocol ReadinessHandler: AnyObject {
+  func ready(_ readiness: Readiness)
+}

@@ -1,0 +1,25 @@
+import Logging
+import NIOCore
+import Zinx
+
+/// Greets every connection when it begins, as the hooks of the Zinx tutorial do.
+public struct Greeting: RoutePlugin {
+  public static let name = "greeting"
+  public static let summary = "Sends \"DoConnection BEGIN...\" to every new connection."
+  public static let isOnByDefault = true
+
+  private let id: UInt32
+  private let log = Logger(label: "zinx.plugin.greeting")
+
+  public init(settings: inout PluginSettings) {
+    id = settings.integer("MsgID", default: 2, "message id of the greeting")
+  }
+
+  public func register(in routes: inout RouteRegistrar) {
+    let greeting = ByteBuffer(string: "DoConnection BEGIN...")
+    routes.onConnStart { [id] connection in try await connection.sendBuffMsg(id, greeting) }
+    routes.onConnStop { [log] connection, reason in
+      log.debug("OnConnStop", metadata: ["connID": "\(connection.id)", "closeReason": "\(reason)"])
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import NIOCore
+import Zinx
+
+/// Answers every request with the same id and `Hello Zinx Router V0.9`, as the Zinx tutorial's second router does.
+public struct Hello: RoutePlugin {
+  public static let name = "hello"
+  public static let summary = "Answers with the same id and \"Hello Zinx Router V0.9\"."
+  public static let isOnByDefault = true
+
+  private let id: UInt32
+
+  public init(settings: inout PluginSettings) {
+    id = settings.integer("MsgID", default: 1, "message id that is answered")
+  }
+
+  public func register(in routes: inout RouteRegistrar) {
+    routes.route(id, to: ImmediateAnswer(data: ByteBuffer(string: "Hello Zinx Router V0.9")))
+  }
+}

@@ -1,0 +1,67 @@
+import Glibc
+import Testing
+import ZinxConfig
+
+private func outcome(_ path: String) -> Result<[UInt8], FileProblem> {
+  Result { () throws(FileProblem) in try ConfigurationFile.readFile(path) }
+}
+
+/// Runs the body with the path of a new file that holds the bytes.
+private func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
+  var template = Array("/tmp/zinx-config-XXXXXX".utf8CString)
+  let descriptor = mkstemp(&template)
+  try #require(descriptor >= 0)
+  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  defer { unlink(path) }
+  try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+  close(descriptor)
+  try body(path)
+}
+
+@Suite("Reading the configuration file")
+struct FileReaderTests {
+  @Test("the whole file is read, also beyond one buffer", arguments: [0, 1, 65535, 65536, 65537, 200_000])
+  func content(size: Int) throws {
+    let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 / 7) }
+    try withFile(bytes) { #expect(outcome($0) == .success(bytes)) }
+  }
+
+  @Test("a file of the largest size is read, and one byte more refused")
+  func limit() throws {
+    let limit = ConfigurationFile.maximumSize
+    try withFile([UInt8](repeating: 0x20, count: limit)) { path in
+      #expect(outcome(path) == .success([UInt8](repeating: 0x20, count: limit)))
+    }
+    try withFile([UInt8](repeating: 0x20, count: limit + 1)) { path in
+      #expect(outcome(path) == .failure(.tooLarge(limit: limit)))
+    }
+  }
+
+  @Test("an endless file is refused")
+  func endless() {
+    #expect(outcome("/dev/zero") == .failure(.tooLarge(limit: ConfigurationFile.maximumSize)))
+  }
+
+  @Test("a missing file and a missing directory are told from other faults")
+  func missing() throws {
+    #expect(outcome("/nonexistent/zinx.json") == .failure(.missing))
+    try withFile([]) { path in
+      #expect(outcome(path + "/zinx.json") == .failure(.missing))
+      #expect(outcome(path + "x") == .failure(.missing))
+    }
+    #expect(outcome(String(repeating: "x", count: 5000)) == .failure(.system(ENAMETOOLONG)))
+  }
+
+  @Test("a directory is no file")
+  func directory() {
+    #expect(outcome("/") == .failure(.isDirectory))
+  }
+
+  @Test("a file without permission to read is told so", .enabled(if: geteuid() != 0, "root may read everything"))
+  func permission() throws {
+    try withFile([]) { path in
+      chmod(path, 0)
+      #expect(outcome(path) == .failure(.notPermitted))
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import Logging
+import Testing
+import Zinx
+import ZinxConfig
+import ZinxWire
+
+/// What the contract says of one key: its default, and values on both sides of each limit, as they would stand in a file.
+struct OptionCase: Sendable, CustomTestStringConvertible {
+  var key: String
+  var standard: String?
+  var reload: Bool
+  var good: [String]
+  var bad: [String]
+  var allowed: String
+  var testDescription: String { key }
+
+  /// Wrong for a number of any kind.
+  static let noNumber = ["\"1\"", "null", "true", "[1]", "{}", "\"\"", "1e300", "-9223372036854775808", "18446744073709551615"]
+  /// Wrong for a whole number.
+  static let noInteger = noNumber + ["1.5", "1.0", "1e1"]
+  /// Wrong for a string.
+  static let noString = ["1", "null", "true", "[\"a\"]", "{}", "\"\""]
+
+  static func integer(_ key: String, _ standard: Int, _ lowest: Int, _ highest: Int, reload: Bool) -> OptionCase {
+    OptionCase(
+      key: key, standard: "\(standard)", reload: reload, good: ["\(lowest)", "\(lowest + 1)", "\(highest)"],
+      bad: ["\(lowest - 1)", "\(highest + 1)"] + noInteger, allowed: "a whole number from \(lowest) to \(highest)")
+  }
+
+  static func seconds(_ key: String, _ standard: Int, from lowest: String, below: String, to highest: Int) -> OptionCase {
+    OptionCase(
+      key: key, standard: "\(standard)", reload: true, good: [lowest, "0.25", "1.5", "1e1", "\(highest)"],
+      bad: [below, "\(highest + 1)", "\(highest).001"] + noNumber, allowed: "a number of seconds from \(lowest) to \(highest)")
+  }
+
+  static func choice(_ key: String, _ words: [String], reload: Bool, allowed: String, standard: String? = nil) -> OptionCase {
+    OptionCase(
+      key: key, standard: "\"\(standard ?? words[0])\"", reload: reload, good: words.map { "\"\($0)\"" },
+      bad: words.map { "\"\($0.uppercased())\"" } + noString, allowed: allowed)
+  }
+
+  static let all = [
+    OptionCase(
+      key: "Name", standard: "\"zinxd\"", reload: false,
+      good: ["\"x\"", "\"zinx v-0.8 demoApp\"", "\"Grüße 😀\"", "\"\(String(repeating: "n", count: 64))\""],
+      bad: noString + [
+        "\"\(String(repeating: "n", count: 65))\"", "\"\(String(repeating: "ä", count: 33))\"", #""a\nb""#, #""\u001b""#,
+      ],
+      allowed: "printable text of 1 to 64 bytes"),
+    OptionCase(
+      key: "Host", standard: "\"0.0.0.0\"", reload: false,
+      good: ["\"127.0.0.1\"", "\"::\"", "\"localhost\"", "\"fe80::1%eth0\"", "\"\(String(repeating: "h", count: 255))\""],
+      bad: noString + ["\"a b\"", "\"127.0.0.1 \"", #""a\u0000""#, "\"\(String(repeating: "h", count: 256))\""],
+      allowed: "an address or a host name"),
+    integer("TcpPort", 7777, 0, 65535, reload: false),
+    integer("MaxConn", 12000, 1, 1_000_000, reload: true),
+    integer("MaxPacketSize", 4096, 1, 1 << 30, reload: true),
+    integer("WorkerPoolSize", 10, 0, 1024, reload: false),
+    integer("MaxWorkerTaskLen", 1024, 1, 1_000_000, reload: true),
+    integer("MaxMsgChanLen", 1024, 1, 1_000_000, reload: true),
+    choice("DataPack", ["ltv-le", "tlv-be", "tlv-le"], reload: false, allowed: #"one of "ltv-le", "tlv-be" or "tlv-le""#),
+    choice("OverloadPolicy", ["reject", "wait"], reload: true, allowed: #""reject" or "wait""#),
+    integer("IOThreads", 0, 0, 256, reload: false),
+    seconds("IdleTimeout", 0, from: "0", below: "-0.001", to: 31_536_000),
+    seconds("DrainTimeout", 25, from: "0", below: "-1", to: 86400),
+    seconds("LingerTimeout", 2, from: "0", below: "-0.5", to: 3600),
+    seconds("SlowConsumerTimeout", 10, from: "0.001", below: "0", to: 86400),
+    choice(
+      "LogLevel", ["trace", "debug", "info", "notice", "warning", "error", "critical"], reload: true,
+      allowed: #"one of "trace", "debug", "info", "notice", "warning", "error" or "critical""#, standard: "info"),
+    OptionCase(
+      key: "Plugins", standard: nil, reload: false, good: ["{}", "{\"ping\": {}}", "{\"ping\": {\"MsgID\": 3}, \"echo\": {}}"],
+      bad: ["null", "[]", "\"ping\"", "true", "1"], allowed: "an object: plugin name to its settings"),
+  ]
+}
+
+func parse(_ text: String) -> ParsedConfiguration {
+  Configuration.parse(Array(text.utf8), knownPlugins: ["ping", "hello", "greeting", "echo", "broadcast"])
+}
+
+@Suite("The table of options")
+struct OptionsTests {
+  @Test("has the keys of the contract, in its order, and no other")
+  func keys() {
+    #expect(Option.all.map(\.name) == OptionCase.all.map(\.key))
+  }
+
+  @Test("gives each option the default of the contract", arguments: OptionCase.all)
+  func defaults(expected: OptionCase) {
+    #expect(Option.named(expected.key)?.defaultText == expected.standard)
+  }
+
+  @Test("says of each option what is allowed and whether a reload changes it", arguments: OptionCase.all)
+  func description(expected: OptionCase) {
+    let option = Option.named(expected.key)
+    #expect(option?.allowed == expected.allowed)
+    #expect(option?.isReloadable == expected.reload)
+    #expect(option?.help.isEmpty == false)
+    #expect(option?.help.hasSuffix(".") == false)
+  }
+
+  @Test("accepts each option within its limits, and gives it back as it was written", arguments: OptionCase.all)
+  func good(expected: OptionCase) throws {
+    for text in expected.good {
+      let parsed = parse("{\"\(expected.key)\": \(text)}")
+      let configuration = try #require(parsed.configuration, "\(text): \(parsed.problems)")
+      let written = try #require(Option.named(expected.key)?.value(in: configuration)?.jsonText)
+      #expect(written == (text == "1e1" ? "10" : text))
+      #expect(parsed.warnings.isEmpty)
+    }
+  }
+
+  @Test("changes no other option", arguments: OptionCase.all)
+  func alone(expected: OptionCase) throws {
+    let configuration = try #require(parse("{\"\(expected.key)\": \(expected.good[1])}").configuration)
+    for option in Option.all where option.name != expected.key {
+      #expect(option.value(in: configuration) == option.value(in: Configuration()))
+    }
+  }
+
+  @Test(
+    "refuses each option beyond its limits and of another type, naming key, value and what is allowed", arguments: OptionCase.all)
+  func bad(expected: OptionCase) throws {
+    for text in expected.bad {
+      let parsed = parse("{\n \"\(expected.key)\": \(text)}")
+      #expect(parsed.configuration == nil)
+      #expect(parsed.problems.count == 1, "\(text)")
+      let problem = try #require(parsed.problems.first)
+      #expect(problem.position == SourcePosition(line: 2, column: expected.key.utf8.count + 6))
+      #expect(problem.message.hasPrefix("\(expected.key) is "))
+      #expect(problem.message.hasSuffix(", but must be \(expected.allowed)"))
+    }
+  }
+
+  @Test("matches keys in any case", arguments: OptionCase.all)
+  func anyCase(expected: OptionCase) {
+    for key in [expected.key.lowercased(), expected.key.uppercased()] {
+      let parsed = parse("{\"\(key)\": \(expected.good[0])}")
+      #expect(parsed == parse("{\"\(expected.key)\": \(expected.good[0])}"))
+      #expect(parsed.configuration != nil)
+    }
+  }
+
+  @Test("sets the fields that the server reads")
+  func fields() throws {
+    let text = """
+      {"Name": "n", "Host": "::1", "TcpPort": 1, "MaxConn": 2, "MaxPacketSize": 3, "WorkerPoolSize": 4, "MaxWorkerTaskLen": 5,
+       "MaxMsgChanLen": 6, "DataPack": "tlv-be", "OverloadPolicy": "wait", "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9,
+       "LingerTimeout": 10, "SlowConsumerTimeout": 11, "LogLevel": "debug"}
+      """
+    var expected = Configuration()
+    expected.server.name = "n"
+    expected.server.host = "::1"
+    expected.server.port = 1
+    expected.server.maxConn = 2
+    expected.server.maxPacketSize = 3
+    expected.server.workerPoolSize = 4
+    expected.server.maxWorkerTaskLen = 5
+    expected.server.maxMsgChanLen = 6
+    expected.server.dataPack = .tlvBigEndian
+    expected.server.overloadPolicy = .wait
+    expected.server.ioThreads = 7
+    expected.server.idleTimeout = .milliseconds(8500)
+    expected.server.drainTimeout = .seconds(9)
+    expected.server.lingerTimeout = .seconds(10)
+    expected.server.slowConsumerTimeout = .seconds(11)
+    expected.logLevel = .debug
+    #expect(parse(text).configuration == expected)
+  }
+}

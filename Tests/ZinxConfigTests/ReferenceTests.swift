@@ -1,0 +1,104 @@
+import Testing
+import Zinx
+import ZinxConfig
+
+@Suite("The reference made from the table")
+struct ReferenceTests {
+  @Test("the shipped file is a file of every default, but listens to its own machine only")
+  func shipped() {
+    var expected = Configuration()
+    expected.server.host = "127.0.0.1"
+    let parsed = parse(Reference.shippedFile)
+    #expect(parsed.configuration == expected)
+    #expect(parsed.warnings.isEmpty)
+    #expect(Reference.shippedFile.hasPrefix("{\n  \"Name\": \"zinxd\",\n  \"Host\": \"127.0.0.1\",\n  \"TcpPort\": 7777,\n"))
+    #expect(Reference.shippedFile.hasSuffix("\n  \"LogLevel\": \"info\"\n}\n"))
+    #expect(!Reference.shippedFile.contains("Plugins"))
+  }
+
+  @Test("a printed configuration reads back as the same one", arguments: OptionCase.all)
+  func roundTrip(option: OptionCase) throws {
+    for text in option.good {
+      let configuration = try #require(parse("{\"\(option.key)\": \(text)}").configuration)
+      #expect(parse(Reference.json(configuration)).configuration == configuration)
+    }
+  }
+
+  @Test("odd times read back exactly", arguments: [1, 999_999, 1_000_001, 2_100_000, 86_399_999_999, 12_345_678_901] as [Int64])
+  func times(microseconds: Int64) {
+    var configuration = Configuration()
+    configuration.server.idleTimeout = .microseconds(microseconds)
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
+  @Test("plugins are printed with their settings")
+  func plugins() throws {
+    let text = #"{"Plugins": {"echo": {"Delay": 0.5, "List": [1, "a"], "Empty": {}}, "ping": {}}}"#
+    let configuration = try #require(parse(text).configuration)
+    let expected = """
+        "Plugins": {
+          "echo": {
+            "Delay": 0.5,
+            "List": [
+              1,
+              "a"
+            ],
+            "Empty": {}
+          },
+          "ping": {}
+        }
+      }
+
+      """
+    #expect(Reference.json(configuration).hasSuffix(expected))
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
+  @Test("the table of the README has a row for each option")
+  func markdown() {
+    let rows = Reference.markdown.split(separator: "\n")
+    #expect(rows.count == Option.all.count + 2)
+    #expect(rows.allSatisfy { $0.hasPrefix("|") && $0.hasSuffix("|") && $0.count { $0 == "|" } == 6 })
+    #expect(
+      rows.contains(
+        "| `TcpPort` | `7777` | a whole number from 0 to 65535 | no | TCP port; 0 asks the kernel for one, and the log says which |"
+      ))
+  }
+
+  @Test("the manual has an entry for each option, with limits, default and what a reload does")
+  func manual() {
+    let entries = Reference.manualOptions.split(separator: ".TP\n")
+    #expect(entries.count == Option.all.count)
+    #expect(
+      entries.contains(
+        """
+        .B MaxPacketSize
+        Data in one message from a peer; a longer one closes its connection.
+        Must be a whole number from 1 to 1073741824 (bytes); default 4096. A reload changes it.
+
+        """))
+    #expect(
+      entries.contains(
+        """
+        .B DataPack
+        Order of the message header on the wire.
+        Must be one of \\(dqltv\\-le\\(dq, \\(dqtlv\\-be\\(dq or \\(dqtlv\\-le\\(dq; default \\(dqltv\\-le\\(dq. Changing it takes a restart.
+
+        """))
+  }
+
+  @Test("no line of the manual starts with what troff takes for a request, beside those meant")
+  func requests() {
+    let settings = [PluginSetting(name: ".x", type: "", defaultText: "'\\'", allowed: "-", help: "'quoted'")]
+    #expect(Reference.manualPlugin(settings) == ".TP\n.B \\&.x\n\\&'quoted'.\nMust be \\-; default '\\e'.\n")
+    for line in (Reference.manualOptions + Reference.manualForeignKeys).split(separator: "\n") where line.hasPrefix(".") {
+      #expect(line == ".TP" || line.hasPrefix(".B "))
+    }
+  }
+
+  @Test("the manual names every key of other versions")
+  func foreign() {
+    #expect(Reference.manualForeignKeys.split(separator: ".TP\n").count == ForeignKey.all.count)
+    #expect(Reference.manualForeignKeys.contains(".B HeartbeatMax\nUse IdleTimeout.\n"))
+  }
+}

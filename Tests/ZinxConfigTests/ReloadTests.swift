@@ -1,0 +1,61 @@
+import Logging
+import Testing
+import Zinx
+import ZinxConfig
+
+private func configuration(_ text: String) throws -> Configuration { try #require(parse(text).configuration) }
+
+@Suite("A reload")
+struct ReloadTests {
+  @Test("of an unchanged file changes nothing")
+  func unchanged() throws {
+    let current = try configuration(#"{"MaxConn": 3, "Plugins": {"ping": {}}}"#)
+    let reload = Reload(current: current, proposed: try configuration("{\n\"Plugins\": {\"ping\": {}},\n\"MaxConn\": 3}"))
+    #expect(reload.effective == current)
+    #expect(reload.applied.isEmpty)
+    #expect(reload.needsRestart.isEmpty)
+  }
+
+  @Test("applies what can change live and names the rest, in the order of the manual")
+  func mixed() throws {
+    let current = Configuration()
+    let proposed = try configuration(
+      #"{"LogLevel": "debug", "MaxConn": 3, "IdleTimeout": 0.5, "Host": "127.0.0.1", "TcpPort": 1, "Plugins": {"echo": {}}}"#)
+    let reload = Reload(current: current, proposed: proposed)
+    #expect(reload.applied == ["MaxConn: 12000 → 3", "IdleTimeout: 0 → 0.5", "LogLevel: \"info\" → \"debug\""])
+    #expect(
+      reload.needsRestart == [
+        "Host: \"0.0.0.0\" → \"127.0.0.1\"", "TcpPort: 7777 → 1", "Plugins: default → {\"echo\": {}}",
+      ])
+    var expected = current
+    expected.server.maxConn = 3
+    expected.server.idleTimeout = .milliseconds(500)
+    expected.logLevel = .debug
+    #expect(reload.effective == expected)
+  }
+
+  @Test("repeats what still waits for a restart, and not what was applied")
+  func repeated() throws {
+    let proposed = try configuration(#"{"MaxConn": 3, "TcpPort": 1}"#)
+    let first = Reload(current: Configuration(), proposed: proposed)
+    let second = Reload(current: first.effective, proposed: proposed)
+    #expect(second.applied.isEmpty)
+    #expect(second.needsRestart == ["TcpPort: 7777 → 1"])
+  }
+
+  @Test("back to the former file undoes everything")
+  func undone() throws {
+    let first = Reload(current: Configuration(), proposed: try configuration(#"{"MaxConn": 3, "LogLevel": "error"}"#))
+    #expect(Reload(current: first.effective, proposed: Configuration()).effective == Configuration())
+  }
+
+  @Test("treats each option as the table says", arguments: OptionCase.all)
+  func eachOption(expected: OptionCase) throws {
+    let proposed = try configuration("{\"\(expected.key)\": \(expected.good[1])}")
+    let reload = Reload(current: Configuration(), proposed: proposed)
+    #expect(reload.effective == (expected.reload ? proposed : Configuration()))
+    #expect(reload.applied.count == (expected.reload ? 1 : 0))
+    #expect(reload.needsRestart.count == (expected.reload ? 0 : 1))
+    #expect((reload.applied + reload.needsRestart).first?.hasPrefix(expected.key + ": ") == true)
+  }
+}
