@@ -48,11 +48,25 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
-      dependencies: ["Zinx", "ZinxConfig", "Systemd", logging, lifecycle, signals, arguments],
+      dependencies: ["Zinx", "ZinxConfig", "ZinxWire", "Systemd", logging, lifecycle, signals, arguments],
       swiftSettings: nonsending),
     .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
     .executableTarget(
-      name: "zinx-client", dependencies: ["ZinxClient", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
+      name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
+    .target(
+      name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
+      swiftSettings: nonsending),
+    .testTarget(name: "ZinxIOTests", dependencies: ["ZinxIO", "CLinux"], swiftSettings: nonsending),
+    .testTarget(
+      name: "ZinxWireTests", dependencies: ["ZinxWire", byteBuffer], resources: [.copy("golden-frames.txt")],
+      swiftSettings: nonsending),
+    .testTarget(name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer], swiftSettings: settings),
+    .testTarget(
+      name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", logging], swiftSettings: nonsending),
+    .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
+    .testTarget(
+      name: "ZinxClientTests", dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer],
+      swiftSettings: nonsending),
   ]
 )

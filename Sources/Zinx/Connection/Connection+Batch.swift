@@ -40,11 +40,11 @@ extension Connection {
   private func handleImmediately(_ batch: inout Batch) -> Bool {
     // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
     let decoder = FrameDecoder(pack, maxPacketSize: .max)
-    while !dropsRest.load(ordering: .relaxed) {
-      var rest = batch.frames
-      guard let message = try? decoder.next(&rest) else { break }
-      guard server.handler.handleImmediately(Request(connection: self, message: message)) else { return false }
-      batch.frames = rest
+    let handler = server.handler
+    var offset = batch.frames.readerIndex
+    while !dropsRest.load(ordering: .relaxed), let message = decoder.message(in: batch.frames, at: &offset) {
+      guard handler.handleImmediately(Request(connection: self, message: message)) else { return false }
+      batch.frames.moveReaderIndex(to: offset)
     }
     return true
   }

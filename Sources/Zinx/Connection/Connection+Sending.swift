@@ -111,13 +111,12 @@ extension Connection {
   @inline(__always)
   private func gather(_ id: UInt32, _ data: ByteBuffer) -> Bool {
     guard isCorkedHere, let cork, !isClosed else { return false }
-    if cork.count >= cork.room || cork.frames.readableBytes >= Cork.flushThreshold {
+    if !cork.hasRoom {
       flush(cork, uncorking: false)
-      guard cork.room > 0 else { return false }
+      guard cork.hasRoom else { return false }
     }
-    pack.encode(id: id, data: data, into: &cork.frames)
-    if cork.count == 0 { isCorkFilled.store(true, ordering: .relaxed) }
-    cork.count += 1
+    cork.append(id, data, pack)
+    if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
     return true
   }
 
@@ -141,8 +140,9 @@ extension Connection {
       guard !outbox.isClosed else { return (.done, []) }
       var written = 0
       var result = WriteResult.done
-      if outbox.queue.readableBytes == 0, cork.count > 0 { result = write(cork.frames, &outbox, &written) }
-      outbox.uncork(cork.frames, count: cork.count, written: written)
+      let bytes = cork.bytes
+      if outbox.queue.readableBytes == 0 { result = write(bytes, &outbox, &written) }
+      outbox.uncork(bytes, count: cork.count, written: written)
       if case .done = result { result = writeQueue(&outbox) }
       queuedMessages.store(outbox.messages, ordering: .relaxed)
       return (result, outbox.takeResumable(limit: limit))
@@ -188,25 +188,24 @@ extension Connection {
     guard outbox.queue.readableBytes > 0 else { return .done }
     guard outbox.blockedSince == nil else { return .blocked(isNew: false) }
     var written = 0
-    let result = write(outbox.queue, &outbox, &written)
+    let queue = outbox.queue
+    let result = queue.withUnsafeReadableBytes { write($0, &outbox, &written) }
     outbox.wrote(written)
     return result
   }
 
   /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.
-  private func write(_ bytes: ByteBuffer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
-    bytes.withUnsafeReadableBytes { bytes in
-      while written < bytes.count {
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-        let count = retryingOnInterrupt { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
-        guard count >= 0 else {
-          guard errno == EAGAIN else { return .failed }
-          return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
-        }
-        written += count
+  private func write(_ bytes: UnsafeRawBufferPointer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
+    while written < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+      let count = retryingOnInterrupt { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+      guard count >= 0 else {
+        guard errno == EAGAIN else { return .failed }
+        return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
       }
-      return .done
+      written += count
     }
+    return .done
   }
 
   /// Brings the result of a write to the event loop, where it matters.

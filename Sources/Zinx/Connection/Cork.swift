@@ -1,18 +1,33 @@
 import NIOCore
+import ZinxWire
 
 /// Where the replies of the batch that a thread runs gather, to leave in one write at its end. One for each event loop and worker,
 /// so that an idle connection has no buffer and a reply takes no lock.
 ///
-/// Unchecked: only the thread that owns it touches it; a connection that is corked names that thread (`Connection.corkThread`).
+/// Unchecked: only the thread that owns it touches it; a connection that is corked names that thread (`Connection.corkThread`). For the
+/// same reason the exclusivity checks at run time, which cost more than the rest of a reply, are off.
 final class Cork: @unchecked Sendable {
   /// Bytes that are gathered before a batch writes in between: the peer can start to read, and memory stays bounded.
   static let flushThreshold = 256 << 10
+  private static let initialCapacity = 16 << 10
 
-  var frames = ByteBufferAllocator().buffer(capacity: 16 << 10)
-  var count = 0
-  /// Frames that still fit into the peer's queue.
-  var room = 0
-  private(set) var connection: Connection?
+  // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.
+  @exclusivity(unchecked) private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: initialCapacity, alignment: 16)
+  @exclusivity(unchecked) private var used = 0
+  /// Frames gathered.
+  @exclusivity(unchecked) private(set) var count = 0
+  /// Frames that fit into the peer's queue.
+  @exclusivity(unchecked) var room = 0
+  @exclusivity(unchecked) private var connection: Connection?
+
+  deinit { memory.deallocate() }
+
+  /// The gathered frames. Valid until the cork is used again.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<used]) }
+
+  /// Whether another frame can be gathered before a write.
+  @inline(__always)
+  var hasRoom: Bool { count < room && used < Self.flushThreshold }
 
   /// Gathers for `connection` from here on, and lets go of the one before.
   func take(_ connection: Connection) {
@@ -28,13 +43,35 @@ final class Cork: @unchecked Sendable {
     connection.flush(self, uncorking: true)
   }
 
+  /// Gathers one message. `data` holds at most `UInt32.max` bytes, as a `ByteBuffer` does.
+  @inline(__always)
+  func append(_ id: UInt32, _ data: ByteBuffer, _ pack: DataPack) {
+    data.withUnsafeReadableBytes { data in
+      let length = DataPack.headerLength + data.count
+      if memory.count - used < length { grow(by: length) }
+      let target = UnsafeMutableRawBufferPointer(rebasing: memory[used...])
+      target.storeBytes(of: FrameHeader(id: id, length: UInt32(data.count)).rawHeader(pack), as: UInt64.self)
+      UnsafeMutableRawBufferPointer(rebasing: target[DataPack.headerLength...]).copyMemory(from: data)
+      used += length
+    }
+    count += 1
+  }
+
+  @inline(never)
+  private func grow(by length: Int) {
+    replaceMemory(capacity: max(2 * memory.count, used + length))
+  }
+
+  private func replaceMemory(capacity: Int) {
+    let new = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+    new.copyMemory(from: bytes)
+    memory.deallocate()
+    memory = new
+  }
+
   /// Forgets what was gathered, and memory that one big batch took.
   func clear() {
-    count = 0
-    if frames.capacity > 2 * Self.flushThreshold {
-      frames = ByteBufferAllocator().buffer(capacity: 16 << 10)
-    } else {
-      frames.clear()
-    }
+    (used, count) = (0, 0)
+    if memory.count > 2 * Self.flushThreshold { replaceMemory(capacity: Self.initialCapacity) }
   }
 }

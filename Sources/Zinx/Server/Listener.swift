@@ -67,19 +67,12 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func open() throws {
     try loop.register(descriptor, for: .readable, self)
     isAccepting = true
-    server.onPlaceFree.withLock { $0 = { [weak self] in self?.placeFreeIfNeeded() } }
   }
-
-  /// Called for every connection that ends: only a listener that waits for places wants to hear of them.
-  private func placeFreeIfNeeded() { if waitsForPlace.load(ordering: .sequentiallyConsistent) { placeFree() } }
-
-  private let waitsForPlace = Atomic<Bool>(false)
 
   private func close() {
     guard !isClosed else { return }
     while !isClosed, acceptBurst() == Self.burst {}
     isClosed = true
-    server.onPlaceFree.withLock { $0 = nil }
     loop.forget(descriptor)
     _ = Glibc.close(descriptor)
   }
@@ -133,10 +126,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   // MARK: Resting
 
   private func waitForPlace() -> Bool {
-    waitsForPlace.store(true, ordering: .sequentiallyConsistent)
     rest()
-    // A place may have become free between the look and the flag.
-    if server.admission.withLock({ $0.live < $0.limit }) { resume() }
+    server.placeWaiters.withLock { $0.append(self) }
+    // A place may have become free between the look and the line above.
+    if server.admission.withLock({ $0.live < $0.limit }) { server.notifyPlaceWaiters() }
     return false
   }
 
@@ -145,8 +138,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     case EMFILE, ENFILE, ENOBUFS, ENOMEM:
       if !isExhausted { server.emit(.acceptPaused(reason: SystemError("accept4", code: code).reason)) }
       isExhausted = true
-      waitsForPlace.store(true, ordering: .sequentiallyConsistent)
       rest()
+      server.placeWaiters.withLock { $0.append(self) }
       loop.schedule(at: loop.now.advanced(byNanoseconds: Self.pause)) { [weak self] in self?.resume() }
       return false
     case EAGAIN: return false
@@ -169,7 +162,6 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func resume() {
     guard !isAccepting, !isClosed else { return }
     isAccepting = true
-    waitsForPlace.store(false, ordering: .sequentiallyConsistent)
     loop.change(descriptor, to: .readable)
   }
 }

@@ -12,8 +12,8 @@ final class ServerContext: Sendable {
   let workers: WorkerPool
   let handler: MsgHandler
   let emit: EventSink
-  /// Called when a place became free; set by the listener.
-  let onPlaceFree = Mutex<(@Sendable () -> Void)?>(nil)
+  /// Listeners that wait for a place in `MaxConn`.
+  let placeWaiters = Mutex<[Listener]>([])
 
   init(_ configuration: ServerConfiguration, _ registrar: RouteRegistrar, emit: @escaping EventSink) throws(ZinxError) {
     pack = configuration.dataPack
@@ -31,6 +31,15 @@ final class ServerContext: Sendable {
     emit(.connectionAdded(connection, live: connManager.add(connection)))
   }
 
+  func notifyPlaceWaiters() {
+    let listeners = placeWaiters.withLock { waiters in
+      guard !waiters.isEmpty else { return [Listener]() }
+      defer { waiters = [] }
+      return waiters
+    }
+    for listener in listeners { listener.placeFree() }
+  }
+
   /// A connection's descriptor is closed: its place is free. The connection's event loop.
   func ended(_ connection: Connection, _ reason: CloseReason) {
     counters.countClose(reason)
@@ -39,6 +48,6 @@ final class ServerContext: Sendable {
     let mayEnter = admission.withLock { $0.leave() }
     emit(.connectionEnded(connection, reason, live: live))
     if live == 0 { connManager.signalIfEmpty() }
-    if mayEnter { onPlaceFree.withLock { $0 }?() }
+    if mayEnter { notifyPlaceWaiters() }
   }
 }

@@ -1,0 +1,31 @@
+/// Why a call on a ``Client`` failed.
+public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// No connection came about: the name is unknown, the peer refused, or this process has no descriptor left. `endpoint` is what
+  /// was tried last, e.g. `127.0.0.1:7777`.
+  case connectionFailed(endpoint: String, reason: String)
+  /// Nothing came within the time given.
+  case timedOut(after: Duration)
+  /// No reply came within the time given, and the socket was not read because this many bytes of other messages wait to be taken
+  /// from ``Client/messages``.
+  case unreadMessages(bytes: Int)
+  /// The connection has ended, or ended before the answer was there.
+  case closed(CloseReason)
+  /// A ``ReconnectingClient`` has no connection at the moment.
+  case notConnected
+  /// The data does not fit into one frame.
+  case messageTooLarge(bytes: Int)
+  /// The task that waited was cancelled.
+  case cancelled
+
+  public var description: String {
+    switch self {
+    case .connectionFailed(let endpoint, let reason): "cannot connect to \(endpoint): \(reason)"
+    case .timedOut(let time): "timed out after \(time)"
+    case .unreadMessages(let bytes): "no reply was read: \(bytes) bytes of other messages have not been taken"
+    case .closed(let reason): "the connection is closed: \(reason)"
+    case .notConnected: "not connected"
+    case .messageTooLarge(let bytes): "\(bytes) bytes do not fit into one message"
+    case .cancelled: "cancelled"
+    }
+  }
+}

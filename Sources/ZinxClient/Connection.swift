@@ -1,0 +1,181 @@
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// One connection, from the first SYN to the last message taken. It runs on the event loop's thread, so that the loop's events and the
+/// tasks that call it take turns.
+actor Connection: ReadinessHandler {
+  typealias Reply = (waiter: Waiter<Message>, timer: EventLoop.Timer)
+
+  enum Phase {
+    case idle
+    case connecting(Waiter<Void>, SocketAddress)
+    case open
+    /// Everything queued goes out, then our side is shut; what the peer still sends is received.
+    case closing
+    case closed(CloseReason)
+  }
+
+  private nonisolated let executor: LoopExecutor
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  nonisolated var loop: EventLoop { executor.loop }
+
+  nonisolated let configuration: ClientConfiguration
+  /// What the actor's phase is to the outside, readable without a hop.
+  nonisolated let state = Mutex(Client.State.connected)
+
+  var phase = Phase.idle
+  var socket: StreamSocket?
+  var deadline: EventLoop.Timer?
+  private var interest: Readiness = .writable
+  private var lastTicket: UInt64 = 0
+
+  private var inbound = ByteBuffer()
+  var outbox = Outbox()
+  var replies = ReplyQueue<Reply>()
+  var unread: UnreadMessages
+  var readers: [(ticket: UInt64, waiter: Waiter<Message?>)] = []
+  var closers: [Waiter<Void>] = []
+
+  init(_ loop: EventLoop, _ configuration: ClientConfiguration) {
+    executor = LoopExecutor(loop)
+    self.configuration = configuration
+    unread = UnreadMessages(limit: configuration.maxUnreadBytes)
+  }
+
+  // MARK: Waiting
+
+  /// Suspends the caller until the waiter that `start` gets is resumed. `start` runs at once; `onCancel` runs on the loop after it.
+  func wait<Value>(
+    _ start: (_ ticket: UInt64, Waiter<Value>) -> Void,
+    onCancel: @escaping @Sendable (isolated Connection, _ ticket: UInt64) -> Void
+  ) async throws(ClientError) -> Value {
+    lastTicket += 1
+    let ticket = lastTicket
+    let result = await withTaskCancellationHandler {
+      await suspend { start(ticket, $0) }
+    } onCancel: {
+      loop.execute { self.assumeIsolated { onCancel($0, ticket) } }
+    }
+    return try result.get()
+  }
+
+  /// A method, since an `async` closure that does not mention the actor would run off it.
+  private func suspend<Value>(_ start: (Waiter<Value>) -> Void) async -> Result<Value, ClientError> {
+    await withCheckedContinuation(start)
+  }
+
+  // MARK: The loop's events
+
+  nonisolated func ready(_ readiness: Readiness) { assumeIsolated { $0.handle(readiness) } }
+
+  private func handle(_ readiness: Readiness) {
+    if case .connecting = phase { return finishConnecting() }
+    if readiness.contains(.writable) { flush() }
+    // Once the peer has gone, no more can come than the kernel holds: it is read although nobody may be taking messages.
+    if !readiness.isDisjoint(with: [.readable, .hangUp, .failed]) { _ = receive() }
+  }
+
+  /// Waits for what there is to do.
+  func updateInterest() {
+    guard let socket else { return }
+    var wanted: Readiness = []
+    if !unread.isFull || isClosing { wanted.insert(.readable) }
+    if !outbox.isEmpty { wanted.insert(.writable) }
+    guard wanted != interest else { return }
+    interest = wanted
+    loop.change(socket.number, to: wanted)
+  }
+
+  var isReadingPaused: Bool { !interest.contains(.readable) }
+
+  // MARK: Writing
+
+  /// Writes until the kernel takes no more.
+  func flush() {
+    while let socket, !outbox.isEmpty {
+      let (outcome, sent) = outbox.writeFirst(socket.write)
+      sent?.succeed(())
+      switch outcome {
+      case .bytes, .end: continue
+      case .wouldBlock: return updateInterest()
+      case .failed(let error): return peerHasGone(error)
+      }
+    }
+    if isClosing { socket?.shutDownWriting() }
+    updateInterest()
+  }
+
+  /// What the peer said before it left may tell why, so it is read first.
+  private func peerHasGone(_ error: SystemError) {
+    for waiter in outbox.removeAll() { waiter.fail(.closed(CloseReason(error))) }
+    while receive() {}
+    finish(CloseReason(error))
+  }
+
+  // MARK: Reading
+
+  /// Reads once. Returns whether there may be more.
+  private func receive() -> Bool {
+    guard let socket else { return false }
+    switch socket.read(into: &inbound) {
+    case .bytes: decode()
+    case .end: finish(inbound.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
+    case .wouldBlock: return false
+    case .failed(let error): finish(CloseReason(error))
+    }
+    return self.socket != nil
+  }
+
+  private func decode() {
+    let decoder = FrameDecoder(configuration.pack, maxPacketSize: configuration.maxPacketSize)
+    do {
+      while let message = try decoder.next(&inbound) { deliver(message) }
+    } catch {
+      return finish(CloseReason(error))
+    }
+    tidy()
+    updateInterest()
+  }
+
+  /// A large message leaves a large buffer, which an idle connection should not keep.
+  private func tidy() {
+    guard inbound.readableBytes == 0 else { return }
+    if inbound.capacity > 16 * StreamSocket.bytesPerRead { inbound = ByteBuffer() } else { inbound.clear() }
+  }
+
+  private func deliver(_ slice: Message) {
+    let message = slice.detached
+    switch replies.match(message.id) {
+    case .reply(let reply):
+      loop.cancel(reply.timer)
+      reply.waiter.succeed(message)
+    case .late: break
+    case .none:
+      if !readers.isEmpty {
+        readers.removeFirst().waiter.succeed(message)
+      } else if !isClosing || !unread.isFull {
+        unread.append(message)
+      }
+    }
+  }
+}
+
+extension Message {
+  /// The message in a buffer of its own size. A slice would keep the whole read buffer for as long as the message waits to be taken.
+  fileprivate var detached: Message {
+    var copy = ByteBufferAllocator().buffer(capacity: data.readableBytes)
+    copy.writeImmutableBuffer(data)
+    return Message(id: id, data: copy)
+  }
+}
+
+extension CloseReason {
+  fileprivate init(_ error: WireError) {
+    switch error {
+    case .oversize(let id, let length): self = .oversize(id: id, length: length)
+    case .truncated: self = .truncated
+    }
+  }
+}

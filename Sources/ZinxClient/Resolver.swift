@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+import Synchronization
+import ZinxIO
+
+/// Finds a host's addresses. getaddrinfo(3) blocks and cannot be stopped, so it runs on a thread of its own, which is left behind when
+/// the time is over.
+enum Resolver {
+  typealias Found = Result<[SocketAddress], ClientError>
+
+  /// Throws: ``ClientError/connectionFailed(endpoint:reason:)``, ``ClientError/timedOut(after:)``, ``ClientError/cancelled``.
+  static func addresses(
+    of host: String, port: UInt16, on loop: EventLoop, within time: Duration
+  ) async throws(ClientError) -> [SocketAddress] {
+    // An address needs no look-up and no thread.
+    if case .success(let addresses) = lookUp(host, port, AI_NUMERICHOST) { return addresses }
+    let race = Race()
+    let found = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        race.start(continuation)
+        let deadline = Instant.now.advanced(byNanoseconds: time.inNanoseconds)
+        // Left to expire when the look-up wins: it then finds the race decided.
+        loop.execute { loop.schedule(at: deadline) { race.finish(.failure(.timedOut(after: time))) } }
+        do throws(SystemError) { _ = try Thread { race.finish(lookUp(host, port, 0)) } } catch {
+          race.finish(.failure(.connectionFailed(endpoint: endpoint(host, port), reason: error.description)))
+        }
+      }
+    } onCancel: {
+      race.finish(.failure(.cancelled))
+    }
+    return try found.get()
+  }
+
+  private static func lookUp(_ host: String, _ port: UInt16, _ flags: Int32) -> Found {
+    var hints = addrinfo()
+    hints.ai_family = AF_UNSPEC
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    hints.ai_flags = flags | AI_NUMERICSERV
+    var list: UnsafeMutablePointer<addrinfo>?
+    let status = getaddrinfo(host, String(port), &hints, &list)
+    defer { if let list { freeaddrinfo(list) } }
+    guard status == 0 else { return failure(host, port, reason(status)) }
+    var addresses: [SocketAddress] = []
+    var next = list
+    while let info = next?.pointee {
+      if let address = SocketAddress(info) { addresses.append(address) }
+      next = info.ai_next
+    }
+    return addresses.isEmpty ? failure(host, port, "the host has no address") : .success(addresses)
+  }
+
+  private static func failure(_ host: String, _ port: UInt16, _ reason: String) -> Found {
+    .failure(.connectionFailed(endpoint: endpoint(host, port), reason: reason))
+  }
+
+  private static func reason(_ status: Int32) -> String {
+    status == EAI_SYSTEM ? SystemError("getaddrinfo").reason : String(cString: gai_strerror(status))
+  }
+}
+
+/// Several may finish; the first one counts.
+private final class Race: Sendable {
+  private enum State {
+    case unstarted
+    case waiting(CheckedContinuation<Resolver.Found, Never>)
+    case early(Resolver.Found)
+    case over
+  }
+
+  private let state = Mutex(State.unstarted)
+
+  func start(_ continuation: CheckedContinuation<Resolver.Found, Never>) {
+    let early: Resolver.Found? = state.withLock { state in
+      if case .early(let result) = state {
+        state = .over
+        return result
+      }
+      state = .waiting(continuation)
+      return nil
+    }
+    if let early { continuation.resume(returning: early) }
+  }
+
+  func finish(_ result: Resolver.Found) {
+    let continuation: CheckedContinuation<Resolver.Found, Never>? = state.withLock { state in
+      switch state {
+      case .unstarted:
+        state = .early(result)
+        return nil
+      case .waiting(let continuation):
+        state = .over
+        return continuation
+      case .early, .over: return nil
+      }
+    }
+    continuation?.resume(returning: result)
+  }
+}

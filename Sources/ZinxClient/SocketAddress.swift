@@ -1,0 +1,63 @@
+import CLinux
+import Glibc
+
+/// An address to connect to, as getaddrinfo(3) found it.
+struct SocketAddress: Sendable {
+  private var storage = sockaddr_storage()
+  private let length: socklen_t
+
+  /// Nil for an address longer than the kernel knows.
+  init?(_ info: addrinfo) {
+    guard let address = info.ai_addr, Int(info.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size else { return nil }
+    length = info.ai_addrlen
+    withUnsafeMutableBytes(of: &storage) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(info.ai_addrlen)))
+    }
+  }
+
+  /// The address that a call such as getsockname(2) fills in.
+  private init?(filledBy call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) {
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let status = withUnsafeMutablePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, &length) }
+    }
+    guard status == 0 else { return nil }
+    self.length = length
+  }
+
+  static func local(of descriptor: Int32) -> SocketAddress? { SocketAddress { getsockname(descriptor, $0, $1) } }
+  static func peer(of descriptor: Int32) -> SocketAddress? { SocketAddress { getpeername(descriptor, $0, $1) } }
+
+  var family: Int32 { Int32(storage.ss_family) }
+
+  func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    withUnsafePointer(to: storage) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) } }
+  }
+
+  /// `127.0.0.1:7777`, `[::1]:7777`.
+  var description: String {
+    var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+    var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
+    let status = withSockaddr { address, length in
+      getnameinfo(
+        address, length, &host, socklen_t(host.count), &port, socklen_t(port.count), NI_NUMERICHOST | NI_NUMERICSERV)
+    }
+    guard status == 0 else { return "unknown address" }
+    return endpoint(text(host), text(port))
+  }
+}
+
+extension SocketAddress: CustomStringConvertible {}
+
+extension SocketAddress: Equatable {
+  static func == (left: SocketAddress, right: SocketAddress) -> Bool { left.description == right.description }
+}
+
+/// Host and port in one string; an IPv6 address gets its brackets.
+func endpoint(_ host: String, _ port: some CustomStringConvertible) -> String {
+  host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+}
+
+private func text(_ characters: [CChar]) -> String {
+  String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import Glibc
+import Logging
+import ServiceLifecycle
+import Systemd
+import Zinx
+import ZinxConfig
+import ZinxWire
+
+/// A whole daemon around a list of plugins: command line, configuration, log, systemd, signals.
+///
+/// ```swift
+/// @main struct MyDaemon {
+///   static func main() async { await Daemon.main(plugins: bundledPlugins + [Score.self]) }
+/// }
+/// ```
+public enum Daemon {
+  /// The version of the library, as `--version` prints it.
+  public static let version = zinxVersion
+
+  /// Runs until a signal ends it; the process exits with a status after sysexits(3).
+  ///
+  /// - Parameters:
+  ///   - plugins: what is compiled in; `zinx.json` chooses among them.
+  ///   - name: the command's name, in its help and its log.
+  public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async -> Never {
+    // 1. The command line. Questions are answered without touching anything else.
+    let arguments = parse(name: name)
+    let registry = PluginRegistry(plugins)
+    if arguments.version { finish("\(name) \(version)") }
+    if arguments.listPlugins { finish(Self.list(registry)) }
+
+    // 2. What systemd passed. It is taken out of the environment before anything could start a child.
+    let variables = Self.variable(ConfigurationFile.environmentVariable)
+    let environment = ServiceEnvironment.takeFromProcess()
+
+    // 3. The configuration, as a whole or not at all.
+    let load: @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration = {
+      () throws(LoadedConfiguration.Refused) in
+      try LoadedConfiguration.load(arguments.configurationPath, environment: variables, registry: registry)
+    }
+    let loaded: LoadedConfiguration
+    do { loaded = try load() } catch {
+      for line in error.lines { complain(line) }
+      fail(.configuration, "Correct the configuration, then check it with \(name) --check.")
+    }
+    if arguments.check { finish((loaded.warnings + ["\(loaded.path): OK"]).joined(separator: "\n")) }
+    if arguments.printConfig { finish(Reference.json(loaded.configuration)) }
+
+    do { try await serve(loaded, arguments, environment, name: name, version: version, load: load) } catch {
+      let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
+      complain("error: \(what)")
+      fail(status, advice)
+    }
+    exit(ExitStatus.success.rawValue)
+  }
+
+  private static func serve(
+    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment, name: String,
+    version: String, load: @escaping @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
+  ) async throws {
+    // 4. The log: from here on nothing that logs ever waits for it.
+    let configuration = loaded.configuration
+    let level = arguments.logLevel ?? configuration.logLevel
+    let output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name), level: level)
+    LoggingSystem.bootstrap { output.handler(label: $0) }
+    let log = Logger(label: name)
+    defer { _ = output.flush(timeout: .seconds(2)) }
+    for warning in loaded.warnings { log.warning("\(warning)") }
+
+    // 5. The server. Its port is open when it has started.
+    let manager = try ServiceManager(environment: environment)
+    let sockets = try ListenSockets.claim(environment)
+    let events = EventLog(log)
+    let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
+    try await server.start(listeningOn: sockets.map(\.descriptor))
+    announce(server, loaded, log, version: version)
+
+    // 6. Who looks after it, and the word to systemd that it serves.
+    let status = Status(server)
+    let supervision = Supervision(server, status, manager, events, log)
+    let reloader = Reloader(
+      configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
+    supervision.announce(.ready)
+
+    // 7. Run until a signal, then drain.
+    let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
+    let group = ServiceGroupBox()
+    let signals = SignalService(
+      reload: {
+        _ = manager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
+        reloader.reload()
+        supervision.announce(.ready)
+      },
+      drain: {
+        status.drains()
+        log.notice(
+          "draining: \(server.connManager.count) connections left",
+          metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])
+        supervision.announce(.stopping)
+        await group.shutDown()
+      },
+      quit: {
+        log.warning("second signal: \(server.connManager.count) connections are cut")
+        _ = output.flush(timeout: .milliseconds(200))
+        exit(ExitStatus.success.rawValue)
+      })
+    // Shut down in reverse: the server drains first, while supervision still reports and signals still count.
+    let services: [any Service] = [signals, supervision, drainer]
+    try await group.run(ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: quiet(name))))
+    log.notice("stopped", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
+  }
+
+  /// One readable line each: what is listened on, and which plugins are on.
+  private static func announce(_ server: Server, _ loaded: LoadedConfiguration, _ log: Logger, version: String) {
+    let configuration = loaded.configuration.server
+    let addresses = server.addresses.map(\.description).joined(separator: ", ")
+    log.notice(
+      "\(configuration.name) \(version) listens on \(addresses), \(configuration.dataPack.rawValue), at most \(server.maxConn) connections",
+      metadata: ["MESSAGE_ID": "\(LifecycleMessage.started.rawValue)"])
+    let names = loaded.plugins.map { type(of: $0).name }.sorted()
+    log.notice("plugins: \(names.isEmpty ? "none" : names.joined(separator: ", ")); configuration: \(loaded.path)")
+  }
+
+  /// The lifecycle library's own log, for those who debug it.
+  private static func quiet(_ name: String) -> Logger {
+    var log = Logger(label: "\(name).lifecycle")
+    log.logLevel = .error
+    return log
+  }
+
+  // MARK: Words on the terminal
+
+  private static func parse(name: String) -> CommandLineArguments {
+    do { return try CommandLineArguments.parse() } catch {
+      let text = CommandLineArguments.fullMessage(for: error)
+        .replacing("Usage: command-line-arguments", with: "Usage: \(name)")
+        .replacing("command-line-arguments", with: name)
+      if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
+      complain(text)
+      fail(.usage, "See \(name) --help.")
+    }
+  }
+
+  private static func variable(_ name: String) -> [String: String] { getenv(name).map { [name: String(cString: $0)] } ?? [:] }
+
+  private static func list(_ registry: PluginRegistry) -> String {
+    let width = registry.names.map(\.count).max() ?? 0
+    return registry.types.map { type in
+      let ids = registry.defaultIDs(type.name).map { String($0) }.joined(separator: ",")
+      let name = type.name + String(repeating: " ", count: width - type.name.count)
+      return "\(name)  \(ids.isEmpty ? "-" : ids)  \(type.summary)"
+    }.joined(separator: "\n")
+  }
+
+  /// Written by hand: `stderr` of C is a variable that Swift cannot see to be safe.
+  private static func complain(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  private static func finish(_ text: String) -> Never {
+    print(text)
+    exit(ExitStatus.success.rawValue)
+  }
+
+  /// The last line says what to do.
+  private static func fail(_ status: ExitStatus, _ advice: String) -> Never {
+    complain(advice)
+    exit(status.rawValue)
+  }
+}

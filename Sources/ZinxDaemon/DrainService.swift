@@ -1,0 +1,33 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Zinx
+
+/// Keeps the server until the group shuts down, then drains it.
+struct DrainService: Service {
+  let server: Server
+  let log: Logger
+  let timeout: @Sendable () -> Duration
+
+  func run() async throws {
+    try? await gracefulShutdown()
+    let timeout = timeout()
+    let cut = await server.drain(timeout: timeout)
+    guard cut > 0 else { return log.notice("drained: every connection ended by itself") }
+    log.warning(
+      "drain timed out after \(timeout): \(cut) connections were cut",
+      metadata: ["MESSAGE_ID": "\(LifecycleMessage.drainCut.rawValue)"])
+  }
+}
+
+/// The group that a signal shuts down is made after the service that waits for the signal.
+actor ServiceGroupBox {
+  private var group: ServiceGroup?
+
+  func run(_ group: ServiceGroup) async throws {
+    self.group = group
+    try await group.run()
+  }
+
+  func shutDown() async { await group?.triggerGracefulShutdown() }
+}

@@ -1,0 +1,91 @@
+import Logging
+import Synchronization
+import Zinx
+
+/// Tells the operator what a server's events mean. What peers can cause at will is rate-limited, with a count of what was left out, so
+/// that logging is never what limits the daemon.
+final class EventLog: Sendable {
+  private enum Topic: CaseIterable {
+    case connections, refusals, unknownMessages, handlers
+
+    var name: String {
+      switch self {
+      case .connections: "starts and ends of connections"
+      case .refusals: "refused connections"
+      case .unknownMessages: "messages without a route"
+      case .handlers: "failures of handlers"
+      }
+    }
+
+    func limit() -> RateLimit<ContinuousClock.Instant> {
+      switch self {
+      case .connections: RateLimit(burst: 1000, perSecond: 50)
+      case .refusals: RateLimit(burst: 10, perSecond: 1)
+      case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
+      case .handlers: RateLimit(burst: 100, perSecond: 10)
+      }
+    }
+  }
+
+  private let log: Logger
+  private let limits: Mutex<[Topic: RateLimit<ContinuousClock.Instant>]>
+
+  init(_ log: Logger) {
+    self.log = log
+    limits = Mutex(Dictionary(uniqueKeysWithValues: Topic.allCases.map { ($0, $0.limit()) }))
+  }
+
+  private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic]?.pass(at: .now) ?? true } }
+
+  /// Says how much was left out since the last call. Called about once a second.
+  func reportLeftOut() {
+    for topic in Topic.allCases {
+      let count = limits.withLock { $0[topic]?.takeLeftOut() ?? 0 }
+      if count > 0 { log.info("left \(count) lines out of the log", metadata: ["topic": "\(topic.name)"]) }
+    }
+  }
+
+  /// Any thread; does not block.
+  func take(_ event: ServerEvent) {
+    switch event {
+    case .connectionAdded(let connection, let live):
+      guard log.logLevel <= .info, may(.connections) else { return }
+      log.info("connection added, conn num = \(live)", metadata: fields(.connectionAdded, connection))
+    case .connectionEnded(let connection, let reason, let live):
+      guard log.logLevel <= .info, may(.connections) else { return }
+      log.info(
+        "connection ended: \(reason), conn num = \(live)",
+        metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"]))
+    case .connectionRefused(let peer, let limit):
+      guard may(.refusals) else { return }
+      log.warning(
+        "connection refused: \(limit) connections are open, which is the limit (MaxConn)",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.connectionRefused.rawValue)", "peer": "\(peer)", "limit": "\(limit)"])
+    case .unknownMessage(let connection, let id):
+      guard may(.unknownMessages) else { return }
+      log.warning("no route for message id \(id), dropped", metadata: fields(.unknownMessage, connection, ["msgID": "\(id)"]))
+    case .handlerFailed(let connection, let id, let error):
+      guard may(.handlers) else { return }
+      log.error("handler of message id \(id) failed: \(error)", metadata: fields(.handlerFailed, connection, ["msgID": "\(id)"]))
+    case .startHookFailed(let connection, let error):
+      guard may(.handlers) else { return }
+      log.error("OnConnStart failed: \(error)", metadata: fields(.handlerFailed, connection))
+    case .acceptPaused(let reason):
+      log.warning(
+        "accepting rests: \(reason)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptPaused.rawValue)"])
+    case .acceptResumed:
+      log.notice("accepting again")
+    case .maxConnLowered(let configured, let effective):
+      log.warning(
+        "MaxConn is \(configured), but the limit of open files leaves room for \(effective): raise LimitNOFILE= or lower MaxConn",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.maxConnLowered.rawValue)"])
+    }
+  }
+
+  private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+    let own: Logger.Metadata = [
+      "MESSAGE_ID": "\(message.rawValue)", "connID": "\(connection.id)", "peer": "\(connection.remoteAddress)",
+    ]
+    return own.merging(more) { _, new in new }
+  }
+}

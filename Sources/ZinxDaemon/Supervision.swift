@@ -1,0 +1,99 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Systemd
+import Zinx
+
+/// Looks after the running server about twice a second: the status line, the watchdog, time for a long drain, workers that are blocked,
+/// and what was left out of the log.
+final class Supervision: Service {
+  private typealias Clock = ContinuousClock
+
+  /// Between two looks. A status is right within a second of a change, and at most two are sent in one.
+  private static let tick = Duration.milliseconds(550)
+  /// A handler that runs longer is worth a warning.
+  private static let blockedAfter = Duration.seconds(10)
+  /// What systemd is asked for while draining; renewed at every look.
+  private static let extensionTime = Duration.seconds(5)
+
+  private let server: Server
+  private let status: Status
+  private let manager: ServiceManager
+  private let events: EventLog
+  private let log: Logger
+  private let reporter = Mutex(StatusReporter<Clock.Instant>())
+  private let watchdog: Mutex<Watchdog<Clock.Instant>?>
+  private let blockedWorkers = Mutex<Set<Int>>([])
+
+  init(_ server: Server, _ status: Status, _ manager: ServiceManager, _ events: EventLog, _ log: Logger) {
+    self.server = server
+    self.status = status
+    self.manager = manager
+    self.events = events
+    self.log = log
+    watchdog = Mutex(Watchdog(timeout: manager.watchdogTimeout, loops: server.pingLoops { _ in }, now: .now))
+  }
+
+  /// Tells systemd something together with the status of this moment.
+  func announce(_ notification: Notification) {
+    let text = status.text
+    reporter.withLock { $0.sentElsewhere(text, at: .now) }
+    _ = manager.notify(notification.with(.status(text)))
+  }
+
+  func run() async throws {
+    let pause = min(Self.tick, manager.watchdogTimeout.map { $0 / 4 } ?? Self.tick)
+    while !Task.isShuttingDownGracefully {
+      look()
+      guard (try? await Task.sleep(for: pause)) != nil else { return }
+    }
+  }
+
+  private func look() {
+    manager.retryDelayed()
+    reportStatus()
+    if status.isDraining { _ = manager.notify(.extendTimeout(Self.extensionTime)) }
+    checkLoops()
+    checkWorkers()
+    events.reportLeftOut()
+  }
+
+  private func reportStatus() {
+    let text = status.text
+    guard case .send(let text) = reporter.withLock({ $0.changed(to: text, at: .now) }) else { return }
+    if case .dropped = manager.notify(.status(text)) { _ = reporter.withLock { $0.notDelivered(at: .now) } }
+  }
+
+  private func checkLoops() {
+    switch watchdog.withLock({ $0?.tick(at: .now) }) {
+    case .ask: _ = server.pingLoops { [weak self] loop in self?.answered(loop) }
+    case .ping: _ = manager.notify(.watchdog)
+    case .late(let loops):
+      log.error(
+        "event loops do not answer, the watchdog is not fed: \(loops)",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.loopLate.rawValue)"])
+    case .wait, .nothing, nil: break
+    }
+  }
+
+  /// Event loops call this.
+  private func answered(_ loop: Int) {
+    if case .ping = watchdog.withLock({ $0?.answer(from: loop) }) { _ = manager.notify(.watchdog) }
+  }
+
+  private func checkWorkers() {
+    for (worker, busy) in server.workerBusyTimes.enumerated() {
+      let isNews = blockedWorkers.withLock { blocked in
+        guard busy >= Self.blockedAfter else {
+          blocked.remove(worker)
+          return false
+        }
+        return blocked.insert(worker).inserted
+      }
+      guard isNews else { continue }
+      log.warning(
+        "worker \(worker) has been blocked in a handler for \(busy.components.seconds) s",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.workerBlocked.rawValue)"])
+    }
+  }
+}

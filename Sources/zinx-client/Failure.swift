@@ -1,0 +1,36 @@
+import ArgumentParser
+import ZinxClient
+
+/// How the command ends when it does not end well: exit status after sysexits(3), and one line on standard error.
+enum Failure {
+  /// A reply is missing, or the connection broke.
+  static let incomplete = ExitCode(1)
+  static let noInput = ExitCode(66)
+  static let unavailable = ExitCode(69)
+  /// As a shell reports what SIGINT ended.
+  static let interrupted = ExitCode(130)
+
+  static func unreachable(_ endpoint: String, _ error: ClientError) -> ExitCode {
+    let reason: String
+    switch error {
+    case .connectionFailed(let tried, let why): reason = tried == endpoint ? why : "\(why) (\(tried))"
+    default: reason = "\(error)"
+    }
+    Output.complain("cannot connect to \(endpoint): \(reason). Is the server running there? See --host and --port.")
+    return unavailable
+  }
+
+  static func broken(_ endpoint: String, _ error: ClientError, hasReceived: Bool) -> ExitCode {
+    Output.complain("\(endpoint): \(error).\(hint(error, hasReceived: hasReceived))")
+    return incomplete
+  }
+
+  private static func hint(_ error: ClientError, hasReceived: Bool) -> String {
+    switch error {
+    case .closed(.oversize): " The server may speak another header: see --pack."
+    case .closed where !hasReceived: " The server may be full, or speak another header: see --pack."
+    case .timedOut: " Does the server have a route for this id? See --id, --reply-id and --pack."
+    default: ""
+    }
+  }
+}

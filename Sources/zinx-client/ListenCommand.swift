@@ -1,0 +1,79 @@
+import ArgumentParser
+import ZinxClient
+import ZinxWire
+
+struct ListenCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "listen", abstract: "Print every message that arrives.",
+    discussion: "Until Ctrl-C, --count, or the server closes the connection.")
+
+  @OptionGroup var server: ServerOptions
+
+  @Flag(help: "Connect again when the connection is lost, after a growing pause.")
+  var reconnect = false
+
+  @Option(name: .shortAndLong, help: "End after so many messages; 0 means never.")
+  var count = 0
+
+  func validate() throws {
+    guard count >= 0 else { throw ValidationError("--count \(count): 0 or more.") }
+  }
+
+  func run() async throws {
+    let report = Report(json: server.json)
+    if reconnect { await listenAgainAndAgain(report) } else { try await listenOnce(report) }
+  }
+
+  private func listenOnce(_ report: Report) async throws {
+    let client = try await server.connect()
+    report.json("connected")
+    report.human(report.dimmed("connected to \(server.endpoint)"))
+    let end = await Interrupt.race { () throws(ClientError) in
+      var left = count
+      for try await message in client.messages {
+        show(message, report)
+        left -= 1
+        if left == 0 { return }
+      }
+      throw .closed(.closedByPeer)
+    }
+    switch end {
+    case .done, .interrupted: await client.close()
+    case .failed(.closed(.closedByPeer)) where count == 0:
+      report.json("disconnected", nil, [("reason", .text("\(CloseReason.closedByPeer)"))])
+      report.human(report.dimmed("\(CloseReason.closedByPeer)"))
+    case .failed(let error): throw Failure.broken(server.endpoint, error, hasReceived: true)
+    }
+  }
+
+  private func listenAgainAndAgain(_ report: Report) async {
+    let client = ReconnectingClient(host: server.host, port: server.port, configuration: server.configuration)
+    _ = await Interrupt.race { () throws(ClientError) in
+      var left = count
+      await client.run { event in
+        switch event {
+        case .connected:
+          report.json("connected")
+          report.human(report.dimmed("connected to \(server.endpoint)"))
+        case .message(let message):
+          guard count == 0 || left > 0 else { return }
+          show(message, report)
+          left -= 1
+          if left == 0 { await client.close() }
+        case .disconnected(let error, let delay): show(error, retryIn: delay, report)
+        }
+      }
+    }
+  }
+
+  private func show(_ message: Message, _ report: Report) {
+    report.json("message", message)
+    report.human(report.dimmed(Report.clock()) + " " + message.summary)
+  }
+
+  private func show(_ error: ClientError, retryIn delay: Duration?, _ report: Report) {
+    guard let delay else { return }
+    report.json("disconnected", nil, [("reason", .text("\(error)")), ("retry_in_ms", .number(delay / .milliseconds(1)))])
+    report.human(report.bad("\(error)") + report.dimmed("; next attempt in \(decimal(delay / .seconds(1))) s"))
+  }
+}

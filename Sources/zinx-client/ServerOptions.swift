@@ -1,0 +1,43 @@
+import ArgumentParser
+import ZinxClient
+import ZinxWire
+
+extension DataPack: ExpressibleByArgument {}
+
+/// The options that every subcommand has.
+struct ServerOptions: ParsableArguments {
+  @Option(help: "Address or name of the server.")
+  var host = "127.0.0.1"
+
+  @Option(help: "TCP port of the server.")
+  var port: UInt16 = 7777
+
+  @Option(help: "The server's header: ltv-le (Zinx V0.5 to V1.0), tlv-be (V1.1 and later), tlv-le (early archives).")
+  var pack = DataPack.ltvLittleEndian
+
+  @Option(help: "Seconds to wait for the connection, and for each reply.")
+  var timeout = 5.0
+
+  @Flag(help: "Print one JSON object a line.")
+  var json = false
+
+  func validate() throws {
+    guard (0.001...86_400).contains(timeout) else { throw ValidationError("--timeout \(timeout): 0.001 to 86400 seconds.") }
+  }
+
+  var configuration: ClientConfiguration {
+    var configuration = ClientConfiguration(pack: pack)
+    configuration.connectTimeout = .seconds(timeout)
+    configuration.closeTimeout = .seconds(timeout)
+    return configuration
+  }
+
+  var endpoint: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+  /// Connects, or ends the process with a line that says what to do.
+  func connect() async throws -> Client {
+    do { return try await Client.connect(host: host, port: port, configuration: configuration) } catch {
+      throw Failure.unreachable(endpoint, error)
+    }
+  }
+}
