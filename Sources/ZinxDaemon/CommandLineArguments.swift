@@ -15,7 +15,7 @@ struct CommandLineArguments: ParsableArguments {
   @Flag(help: "List the plugins that are compiled in and exit.")
   var listPlugins = false
 
-  @Option(help: ArgumentHelp("Log from this level on: trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+  @Option(help: ArgumentHelp("Log from this level on.", valueName: "level"))
   var logLevel: Logger.Level?
 
   @Flag(help: "Print the version and exit.")

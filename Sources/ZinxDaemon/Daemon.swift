@@ -134,8 +134,7 @@ public enum Daemon {
   private static func parse(name: String) -> CommandLineArguments {
     do { return try CommandLineArguments.parse() } catch {
       let text = CommandLineArguments.fullMessage(for: error)
-        .replacing("Usage: command-line-arguments", with: "Usage: \(name)")
-        .replacing("command-line-arguments", with: name)
+        .replacing("command_line_arguments", with: name)
       if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
       complain(text)
       fail(.usage, "See \(name) --help.")

@@ -45,7 +45,8 @@ final class Supervision: Service {
     let pause = min(Self.tick, manager.watchdogTimeout.map { $0 / 4 } ?? Self.tick)
     while !Task.isShuttingDownGracefully {
       look()
-      guard (try? await Task.sleep(for: pause)) != nil else { return }
+      // The end must not wait for the next look.
+      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
     }
   }
 

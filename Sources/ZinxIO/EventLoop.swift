@@ -58,7 +58,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   @inline(__always)
   package var isCurrent: Bool { thread.load(ordering: .relaxed) == pthread_self() }
 
-  /// Runs `work` on the loop's thread, after what is there already, never before this call returns.
+  /// Runs `work` on the loop's thread, never before this call returns. What one thread brings runs in the order it brought it.
   package func execute(_ work: @escaping Work) { accept(.work(work)) }
 
   package func enqueue(_ job: consuming ExecutorJob) { accept(.job(UnownedJob(job))) }
@@ -105,6 +105,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       }
     }
     runItems()
+    afterWake()
   }
 
   /// Makes ``run()`` return soon. What was accepted before is run.
@@ -119,8 +120,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     isAsleep.store(true, ordering: .sequentiallyConsistent)
     guard inbox.withLock({ $0.isEmpty }) else { return 0 }
     guard let deadline = timers.next else { return -1 }
-    let wait = deadline.nanoseconds - Instant.now.nanoseconds
-    return wait <= 0 ? 0 : Int32(clamping: (wait + 999_999) / 1_000_000)
+    let now = Instant.now
+    guard deadline > now else { return 0 }
+    // Rounded up: a wait that ended before the deadline would be followed by others of no length at all.
+    return Int32(clamping: (deadline.nanoseconds - now.nanoseconds - 1) / 1_000_000 + 1)
   }
 
   @inline(__always)
@@ -137,8 +140,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     _ = read(wakeUp.number, &count, MemoryLayout.size(ofValue: count))
   }
 
+  /// Fires no more timers than there were, so that one which sets itself again for this moment cannot keep the loop here.
   private func fireTimers() {
-    while let body = timers.popExpired(at: now) { body() }
+    for _ in 0..<timers.count {
+      guard let body = timers.popExpired(at: now) else { return }
+      body()
+    }
   }
 
   /// Runs what was there at the start and what that adds on this thread, a bounded number of times, so that work which begets work
@@ -189,14 +196,18 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Forgets a descriptor that the caller closes next: closing removes it from epoll, and an event that was fetched before finds the
-  /// slot empty.
+  /// Forgets a descriptor that the caller closes next: closing removes it from epoll, and an event that was fetched before finds
+  /// the slot empty. Not for one that another process holds too, such as a passed socket: closing it here leaves it in epoll, which
+  /// would report it for ever; see ``deregister(_:)``.
   package func forget(_ descriptor: Int32) {
     assert(isCurrent)
+    let handler = slots[Int(descriptor)].handler
     slots[Int(descriptor)].handler = nil
+    // This may be the last of the handler, and its end may use the loop: not while a slot is being changed.
+    withExtendedLifetime(handler) {}
   }
 
-  /// Stops to report a descriptor that stays open.
+  /// Stops to report a descriptor that stays open, here or in another process.
   package func deregister(_ descriptor: Int32) {
     forget(descriptor)
     var unused = epoll_event()
@@ -212,7 +223,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   package func cancel(_ timer: Timer) {
     assert(isCurrent)
-    timers.cancel(timer)
+    let body = timers.cancel(timer)
+    // This may be the last of what the body holds, and its end may use the loop: not while the timers are being changed.
+    withExtendedLifetime(body) {}
   }
 
   private func control(_ operation: Int32, _ descriptor: Int32, _ readiness: Readiness, generation: UInt32) throws(SystemError) {

@@ -22,17 +22,12 @@ package struct Instant: Sendable, Hashable, Comparable {
   /// Saturates instead of overflowing.
   @inlinable package func advanced(byNanoseconds delta: Int64) -> Instant {
     let (sum, overflow) = nanoseconds.addingReportingOverflow(delta)
-    return Instant(nanoseconds: overflow ? .max : sum)
+    guard overflow else { return Instant(nanoseconds: sum) }
+    return Instant(nanoseconds: delta < 0 ? .min : .max)
   }
 }
 
 extension Duration {
   /// The whole duration in nanoseconds, saturated at the ends of `Int64` (292 years).
-  package var inNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    if overflow { return seconds < 0 ? .min : .max }
-    let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return carry ? .max : sum
-  }
+  package var inNanoseconds: Int64 { Int64(clamping: attoseconds / 1_000_000_000) }
 }

@@ -36,13 +36,13 @@ package struct TimerQueue<Payload> {
     return Token(serial: serial)
   }
 
-  /// Returns whether the timer was still waiting.
+  /// Returns the payload if the timer was still waiting, so that it ends in the caller's hands and not inside the queue.
   @discardableResult
-  package mutating func cancel(_ token: Token) -> Bool {
-    guard payloads.removeValue(forKey: token.serial) != nil else { return false }
+  package mutating func cancel(_ token: Token) -> Payload? {
+    guard let payload = payloads.removeValue(forKey: token.serial) else { return nil }
     // Keep the forgotten from outnumbering the living: restarting timers over and over must not grow the heap.
     if heap.count > 64, heap.count > 2 * payloads.count { rebuild() }
-    return true
+    return payload
   }
 
   /// The payload of the earliest timer that is due, or nil.
