@@ -34,38 +34,44 @@ public enum Daemon {
     let variables = Self.variable(ConfigurationFile.environmentVariable)
     let environment = ServiceEnvironment.takeFromProcess()
 
-    // 3. The configuration, as a whole or not at all.
+    // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it.
+    let output: LogOutput
+    do { output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name)) } catch {
+      complain("error: \(error)", environment)
+      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u).")
+    }
+    LoggingSystem.bootstrap { output.handler(label: $0) }
+
+    // 4. The configuration, as a whole or not at all.
     let load: @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration = {
       () throws(LoadedConfiguration.Refused) in
       try LoadedConfiguration.load(arguments.configurationPath, environment: variables, registry: registry)
     }
     let loaded: LoadedConfiguration
     do { loaded = try load() } catch {
-      for line in error.lines { complain(line) }
+      for line in error.lines { complain(line, environment) }
       fail(.configuration, "Correct the configuration, then check it with \(name) --check.")
     }
     if arguments.check { finish((loaded.warnings + ["\(loaded.path): OK"]).joined(separator: "\n")) }
     if arguments.printConfig { finish(Reference.json(loaded.configuration)) }
 
-    do { try await serve(loaded, arguments, environment, name: name, version: version, load: load) } catch {
+    output.level = arguments.logLevel ?? loaded.configuration.logLevel
+    do { try await serve(loaded, arguments, environment, output, name: name, version: version, load: load) } catch {
       let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
-      complain("error: \(what)")
+      _ = output.flush(timeout: .seconds(1))
+      complain("error: \(what)", environment)
       fail(status, advice)
     }
+    _ = output.flush(timeout: .seconds(2))
     exit(ExitStatus.success.rawValue)
   }
 
   private static func serve(
-    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment, name: String,
-    version: String, load: @escaping @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
+    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment, _ output: LogOutput,
+    name: String, version: String, load: @escaping @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
   ) async throws {
-    // 4. The log: from here on nothing that logs ever waits for it.
     let configuration = loaded.configuration
-    let level = arguments.logLevel ?? configuration.logLevel
-    let output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name), level: level)
-    LoggingSystem.bootstrap { output.handler(label: $0) }
     let log = Logger(label: name)
-    defer { _ = output.flush(timeout: .seconds(2)) }
     for warning in loaded.warnings { log.warning("\(warning)") }
 
     // 5. The server. Its port is open when it has started.
@@ -136,7 +142,7 @@ public enum Daemon {
       let text = CommandLineArguments.fullMessage(for: error)
         .replacing("command_line_arguments", with: name)
       if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
-      complain(text)
+      complain(text, nil)
       fail(.usage, "See \(name) --help.")
     }
   }
@@ -153,8 +159,10 @@ public enum Daemon {
   }
 
   /// Written by hand: `stderr` of C is a variable that Swift cannot see to be safe.
-  private static func complain(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
+  /// The journal takes the level of a line from the prefix of sd-daemon(3).
+  private static func complain(_ line: String, _ environment: ServiceEnvironment?) {
+    let prefix = environment?.journalStream == nil ? "" : "<3>"
+    let bytes = Array((prefix + line + "\n").utf8)
     _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
@@ -165,7 +173,7 @@ public enum Daemon {
 
   /// The last line says what to do.
   private static func fail(_ status: ExitStatus, _ advice: String) -> Never {
-    complain(advice)
+    complain(advice, nil)
     exit(status.rawValue)
   }
 }

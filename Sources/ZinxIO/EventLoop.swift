@@ -106,6 +106,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
     runItems()
     afterWake()
+    // Whoever set the hooks may hold the loop in turn.
+    onEach()
   }
 
   /// Makes ``run()`` return soon. What was accepted before is run.

@@ -41,10 +41,13 @@ extension Connection {
     // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
     let decoder = FrameDecoder(pack, maxPacketSize: .max)
     let handler = server.handler
-    var offset = batch.frames.readerIndex
-    while !dropsRest.load(ordering: .relaxed), let message = decoder.message(in: batch.frames, at: &offset) {
+    let frames = batch.frames
+    var offset = frames.readerIndex
+    defer { batch.frames.moveReaderIndex(to: offset) }
+    var next = offset
+    while !dropsRest.load(ordering: .relaxed), let message = decoder.message(in: frames, at: &next) {
       guard handler.handleImmediately(Request(connection: self, message: message)) else { return false }
-      batch.frames.moveReaderIndex(to: offset)
+      offset = next
     }
     return true
   }
@@ -60,7 +63,7 @@ extension Connection {
   }
 
   private func userCodeEnded(_ batch: Batch?) {
-    if isCorkedHere { cork?.letGo() }
+    if isCorkedHere { cork?.takeUnretainedValue().letGo() }
     if let batch {
       server.counters.requestsReceived.count(batch.count)
       worker?.release(batch.count)

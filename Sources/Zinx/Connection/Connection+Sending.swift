@@ -37,9 +37,21 @@ extension Connection {
     try trySend(frame: pack.encoded(Message(id: id, data: data)))
   }
 
+  /// Queues a message without waiting. Returns false while `MaxMsgChanLen` messages are queued: made for ``ImmediateRouter``.
+  ///
+  /// Throws: ``ZinxError/connectionClosed``.
+  public func sendImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
+    if gather(id, data) { return true }
+    do { try trySend(frame: pack.encoded(Message(id: id, data: data))) } catch {
+      guard error == .sendBufferFull else { throw error }
+      return false
+    }
+    return true
+  }
+
   /// Writes now what was sent so far instead of at the end of the batch. Worth a call before a handler blocks its thread.
   public func flush() {
-    if isCorkedHere, let cork { flush(cork, uncorking: false) } else { flushOutbox() }
+    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) } else { flushOutbox() }
   }
 
   // MARK: Frames
@@ -58,7 +70,7 @@ extension Connection {
   /// Queues an encoded frame.
   func trySend(frame: ByteBuffer) throws(ZinxError) {
     // What this thread has gathered was sent before.
-    if isCorkedHere, let cork { flush(cork, uncorking: false) }
+    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
     let refusal: ZinxError? = outbox.withLock { outbox in
       guard !outbox.isClosed else { return .connectionClosed }
@@ -111,18 +123,20 @@ extension Connection {
   @inline(__always)
   private func gather(_ id: UInt32, _ data: ByteBuffer) -> Bool {
     guard isCorkedHere, let cork, !isClosed else { return false }
-    if !cork.hasRoom {
-      flush(cork, uncorking: false)
-      guard cork.hasRoom else { return false }
+    return cork._withUnsafeGuaranteedRef { cork in
+      if !cork.hasRoom {
+        flush(cork, uncorking: false)
+        guard cork.hasRoom else { return false }
+      }
+      cork.append(id, data, pack)
+      if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
+      return true
     }
-    cork.append(id, data, pack)
-    if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
-    return true
   }
 
   /// Called by ``Cork/take(_:)`` on its thread.
   func wasCorked(by cork: Cork) {
-    self.cork = cork
+    self.cork = Unmanaged.passUnretained(cork)
     makeRoom(in: cork)
     corkThread.store(UInt(pthread_self()), ordering: .relaxed)
   }

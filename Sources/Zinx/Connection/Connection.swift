@@ -48,7 +48,8 @@ public final class Connection: @unchecked Sendable {
 
   // The thread named by `corkThread`.
 
-  var cork: Cork?
+  // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
+  @exclusivity(unchecked) var cork: Unmanaged<Cork>?
 
   // The event loop of the connection.
 

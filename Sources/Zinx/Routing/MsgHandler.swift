@@ -19,7 +19,7 @@ final class MsgHandler: Sendable {
       reportUnknown(request)
       return true
     }
-    do { return try route.runImmediately(request) } catch {
+    do { return try route._withUnsafeGuaranteedRef { try $0.runImmediately(request) } } catch {
       report(error, of: request)
       return true
     }
@@ -28,7 +28,7 @@ final class MsgHandler: Sendable {
   @inline(__always)
   func handle(_ request: Request) async {
     guard let route = table[request.id] else { return reportUnknown(request) }
-    do { try await route.run(request) } catch { report(error, of: request) }
+    do { try await route.takeUnretainedValue().run(request) } catch { report(error, of: request) }
   }
 
   var hasStartHooks: Bool { !hooks.start.isEmpty }

@@ -5,18 +5,19 @@ import ZinxWire
 public struct Request: Sendable {
   /// The connection it came on; replies go there.
   public let connection: Connection
-  public let message: Message
+  /// The message id.
+  public let id: UInt32
+  /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
+  public let data: ByteBuffer
 
   @inlinable
   public init(connection: Connection, message: Message) {
     self.connection = connection
-    self.message = message
+    id = message.id
+    data = message.data
   }
 
-  /// The message id.
-  @inlinable public var id: UInt32 { message.id }
-  /// The message's data.
-  @inlinable public var data: ByteBuffer { message.data }
+  @inlinable public var message: Message { Message(id: id, data: data) }
 }
 
 /// What handles the messages of one id.

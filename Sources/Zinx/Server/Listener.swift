@@ -73,7 +73,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     guard !isClosed else { return }
     while !isClosed, acceptBurst() == Self.burst {}
     isClosed = true
-    loop.forget(descriptor)
+    // A socket that systemd passed stays open there, and epoll would go on to report it.
+    loop.deregister(descriptor)
     _ = Glibc.close(descriptor)
   }
 

@@ -23,7 +23,7 @@ final class LoopContext: @unchecked Sendable {
 
   init(_ loop: EventLoop) {
     self.loop = loop
-    loop.onEach(job: { [cork] in cork.letGo() }, wake: { [unowned self] in flushScheduled() })
+    loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.flushScheduled() })
   }
 
   /// Takes the first `count` bytes out of `bytes`, as a slice, or a copy of a few.

@@ -1,0 +1,31 @@
+import Testing
+import ZinxConfig
+
+/// A file of the repository, found from where this one stands in it.
+private func repositoryFile(_ path: String) throws -> String {
+  let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+  return String(decoding: try ConfigurationFile.readFile(root + "/" + path), as: UTF8.self)
+}
+
+@Suite("What the repository shows to readers")
+struct ReadmeTests {
+  @Test("the README has exactly the table of the options")
+  func table() throws {
+    let parts = try repositoryFile("README.md").split(separator: "<!-- options -->\n", omittingEmptySubsequences: false)
+    try #require(parts.count == 3, "the table stands between two lines <!-- options -->")
+    #expect(String(parts[1]) == Reference.markdown)
+  }
+
+  @Test(
+    "the README shows the code that is built and tested",
+    arguments: ["ScoreDaemon/Score.swift", "ScoreDaemon/Main.swift", "EmbeddedServer/Main.swift"])
+  func code(file: String) throws {
+    let code = try repositoryFile("Tests/Example/Sources/" + file)
+    #expect(try repositoryFile("README.md").contains("```swift\n\(code)```\n"))
+  }
+
+  @Test("zinx.json is the file that a fresh install gets")
+  func shippedFile() throws {
+    #expect(try repositoryFile("zinx.json") == Reference.shippedFile)
+  }
+}
