@@ -35,11 +35,11 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let thread = Atomic<UInt>(0)
 
-  private var slots: [Slot] = []
-  private var timers = TimerQueue<() -> Void>()
-  private var local: [Item] = []
-  private var afterJob: () -> Void = {}
-  private var afterWake: () -> Void = {}
+  @exclusivity(unchecked) private var slots: [Slot] = []
+  @exclusivity(unchecked) private var timers = TimerQueue<() -> Void>()
+  @exclusivity(unchecked) private var local: [Item] = []
+  @exclusivity(unchecked) private var afterJob: () -> Void = {}
+  @exclusivity(unchecked) private var afterWake: () -> Void = {}
 
   /// The time at the last wake-up. Loop only.
   package private(set) var now = Instant.now

@@ -14,6 +14,15 @@ package struct Readiness: OptionSet, Sendable {
   package static let failed = Readiness(rawValue: EPOLLERR.rawValue)
 }
 
+extension Readiness {
+  // Tested by hand: as those of an `OptionSet` from another module the tests would be generic calls, and these run for every event.
+
+  @inlinable package var isReadable: Bool { rawValue & EPOLLIN.rawValue != 0 }
+  @inlinable package var isWritable: Bool { rawValue & EPOLLOUT.rawValue != 0 }
+  /// Failed or hung up.
+  @inlinable package var isBroken: Bool { rawValue & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 }
+}
+
 /// Is told when its descriptor is ready, on the thread of the loop it is registered with.
 package protocol ReadinessHandler: AnyObject {
   func ready(_ readiness: Readiness)

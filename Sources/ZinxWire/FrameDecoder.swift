@@ -59,15 +59,14 @@ public struct FrameDecoder: Sendable {
     buffer.withUnsafeReadableBytes { scan($0, limit: limit) }
   }
 
-  /// The frame at `offset` of a buffer whose frames have been counted, nil behind the last. Moves `offset` behind it. The message's
-  /// data is a slice of the buffer.
+  /// The header at `offset` of a buffer, nil where fewer than eight bytes are left.
   @inlinable
-  public func message(in buffer: ByteBuffer, at offset: inout Int) -> Message? {
-    guard let raw = buffer.getInteger(at: offset, endianness: .host, as: UInt64.self) else { return nil }
-    let header = FrameHeader(rawHeader: raw, pack)
-    guard let data = buffer.getSlice(at: offset + DataPack.headerLength, length: Int(header.length)) else { return nil }
-    offset += DataPack.headerLength + Int(header.length)
-    return Message(id: header.id, data: data)
+  public func header(in buffer: ByteBuffer, at offset: Int) -> FrameHeader? {
+    buffer.withUnsafeReadableBytes { bytes in
+      let offset = offset - buffer.readerIndex
+      guard offset >= 0, bytes.count - offset >= DataPack.headerLength else { return nil }
+      return FrameHeader(rawHeader: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), pack)
+    }
   }
 
   /// Takes the first frame out of `buffer`, nil while it is not whole. The message's data is a slice of the buffer.

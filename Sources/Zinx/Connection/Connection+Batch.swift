@@ -44,10 +44,11 @@ extension Connection {
     let frames = batch.frames
     var offset = frames.readerIndex
     defer { batch.frames.moveReaderIndex(to: offset) }
-    var next = offset
-    while !dropsRest.load(ordering: .relaxed), let message = decoder.message(in: frames, at: &next) {
-      guard handler.handleImmediately(Request(connection: self, message: message)) else { return false }
-      offset = next
+    while !dropsRest.load(ordering: .relaxed), let header = decoder.header(in: frames, at: offset) {
+      let start = offset + DataPack.headerLength
+      guard let data = frames.getSlice(at: start, length: Int(header.length)) else { break }
+      guard handler.handleImmediately(Request(connection: self, id: header.id, data: data)) else { return false }
+      offset = start + Int(header.length)
     }
     return true
   }
@@ -58,7 +59,7 @@ extension Connection {
     while !dropsRest.load(ordering: .relaxed), let message = try? decoder.next(&frames) {
       // A handler that suspended has let go of the cork.
       if !isCorkedHere { cork.take(self) }
-      await server.handler.handle(Request(connection: self, message: message))
+      await server.handler.handle(Request(connection: self, id: message.id, data: message.data))
     }
   }
 

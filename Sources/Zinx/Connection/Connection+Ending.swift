@@ -142,7 +142,7 @@ extension Connection {
   /// the timer fires, so that a read does not touch the timer.
   func armTimer() {
     guard life.phase != .closed else { return }
-    let deadline = min(idleDeadline, slowConsumerDeadline, lingerDeadline)
+    let deadline = min(min(idleDeadline, slowConsumerDeadline), lingerDeadline)
     guard deadline < timerDeadline else { return }
     if let timer { context.loop.cancel(timer) }
     timerDeadline = deadline
@@ -158,9 +158,10 @@ extension Connection {
       return advance()
     }
     if slowConsumerDeadline <= now { return cutOff(.slowConsumer) }
+    settle()
     if idleDeadline <= now {
-      // The peer waits for us, not we for it.
-      guard life.runsUserCode || inbox != nil || !interest.contains(.readable) else { return end(.idle, handlingRest: true) }
+      // While a request is handled, or we do not read, the peer waits for us and not we for it.
+      guard life.runsUserCode || !interest.isReadable else { return end(.idle, handlingRest: true) }
       lastRead = now
     }
     armTimer()
@@ -172,7 +173,7 @@ extension Connection {
   }
 
   private var slowConsumerDeadline: Instant {
-    guard interest.contains(.writable), let since = outbox.withLock({ $0.blockedSince }) else { return .distantFuture }
+    guard interest.isWritable, let since = outbox.withLock({ $0.blockedSince }) else { return .distantFuture }
     return since.advanced(byNanoseconds: server.settings.slowConsumerTimeout.load(ordering: .relaxed))
   }
 }

@@ -25,7 +25,7 @@ extension Connection {
     guard life.reads else { return updateInterest() }
     settle()
     let partial = takesDirectly ? inbox : nil
-    context.received.clear()
+    context.prepareToReceive()
     if let partial { context.received.writeImmutableBuffer(partial) }
     let count = receive(upTo: min(drainRest ?? .max, context.received.writableBytes))
     guard count > 0 else { return count == 0 ? peerClosed() : receiveFailed() }
@@ -113,7 +113,7 @@ extension Connection {
 
   /// Reads and drops what a peer sends that does not know yet that we have ended.
   private func discard() {
-    context.received.clear()
+    context.prepareToReceive()
     let count = receive(upTo: .max)
     if count == 0 { life.peerClosed(insideFrame: false) }
     if count < 0, errno != EAGAIN { life.broke() }
@@ -125,14 +125,13 @@ extension Connection {
   /// Asks epoll for what matters now. Not reading is how a peer is slowed down: its own sends block in the end.
   func updateInterest() {
     guard isRegistered else { return }
-    var wanted: Readiness = []
-    if life.phase == .lingering || (life.reads && hasRoom) { wanted.insert(.readable) }
-    if interest.contains(.writable) || queuedMessages.load(ordering: .relaxed) > 0 {
-      if outbox.withLock({ $0.blockedSince != nil }) { wanted.insert(.writable) }
-    }
-    guard wanted != interest else { return }
-    interest = wanted
-    context.loop.change(descriptor, to: wanted)
+    let reads = life.phase == .lingering || (life.reads && hasRoom)
+    // Only a queue that is not empty can be blocked; so most connections never look under the lock.
+    let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0
+    let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
+    guard reads != interest.isReadable || writes != interest.isWritable else { return }
+    interest = Readiness(rawValue: (reads ? Readiness.readable.rawValue : 0) | (writes ? Readiness.writable.rawValue : 0))
+    context.loop.change(descriptor, to: interest)
   }
 
   private var hasRoom: Bool {

@@ -51,24 +51,24 @@ public final class Connection: @unchecked Sendable {
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
 
-  // The event loop of the connection.
+  // The event loop of the connection. One thread, so exclusivity needs no check at run time; these are touched for every batch.
 
-  var life = ConnectionLife()
+  @exclusivity(unchecked) var life = ConnectionLife()
   /// Bytes that are not part of a batch yet; nil without any.
-  var inbox: ByteBuffer?
+  @exclusivity(unchecked) var inbox: ByteBuffer?
   /// The batch to run next.
-  var staged: Batch?
+  @exclusivity(unchecked) var staged: Batch?
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
-  var nextFrame = 0
-  var isWaitingForWorker = false
+  @exclusivity(unchecked) var nextFrame = 0
+  @exclusivity(unchecked) var isWaitingForWorker = false
   /// While draining: bytes that had arrived when the drain began and are still to be read.
-  var drainRest: Int?
-  var interest: Readiness = []
-  var isRegistered = false
-  var lastRead: Instant
-  var timer: EventLoop.Timer?
-  var timerDeadline = Instant.distantFuture
-  var lingerDeadline = Instant.distantFuture
+  @exclusivity(unchecked) var drainRest: Int?
+  @exclusivity(unchecked) var interest: Readiness = []
+  @exclusivity(unchecked) var isRegistered = false
+  @exclusivity(unchecked) var lastRead: Instant
+  @exclusivity(unchecked) var timer: EventLoop.Timer?
+  @exclusivity(unchecked) var timerDeadline = Instant.distantFuture
+  @exclusivity(unchecked) var lingerDeadline = Instant.distantFuture
 
   /// Takes ownership of an accepted, non-blocking descriptor.
   init(id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext) {
@@ -128,10 +128,10 @@ enum UserCode: Sendable {
 
 extension Connection: ReadinessHandler {
   package func ready(_ readiness: Readiness) {
-    if !readiness.isDisjoint(with: [.writable]) { writable() }
-    if readiness.contains(.readable) {
+    if readiness.isWritable { writable() }
+    if readiness.isReadable {
       readable()
-    } else if !readiness.isDisjoint(with: [.failed, .hangUp]) {
+    } else if readiness.isBroken {
       socketBroke()
     }
   }

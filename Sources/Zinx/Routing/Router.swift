@@ -11,10 +11,10 @@ public struct Request: Sendable {
   public let data: ByteBuffer
 
   @inlinable
-  public init(connection: Connection, message: Message) {
+  public init(connection: Connection, id: UInt32, data: ByteBuffer) {
     self.connection = connection
-    id = message.id
-    data = message.data
+    self.id = id
+    self.data = data
   }
 
   @inlinable public var message: Message { Message(id: id, data: data) }

@@ -143,9 +143,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
       server.placeWaiters.withLock { $0.append(self) }
       loop.schedule(at: loop.now.advanced(byNanoseconds: Self.pause)) { [weak self] in self?.resume() }
       return false
-    case EAGAIN: return false
-    // The connection failed before it was accepted (accept(2) lists the errors to be treated like this); the next may be fine.
-    default: return true
+    // These connections failed before they were accepted (accept(2) names them); the next may be fine.
+    case ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH: return true
+    default: return false
     }
   }
 

@@ -16,24 +16,35 @@ final class LoopContext: @unchecked Sendable {
 
   let loop: EventLoop
   let cork = Cork()
-  /// What the last read brought. Cleared before each read, which gives it new memory if a batch still holds the old.
-  var received = ByteBufferAllocator().buffer(capacity: readSize)
-  private var small = ByteBufferAllocator().buffer(capacity: smallBatch)
-  private var toFlush: [Connection] = []
+  /// What the last read brought.
+  @exclusivity(unchecked) var received = ByteBufferAllocator().buffer(capacity: readSize)
+  /// Whether a batch holds a slice of `received`.
+  @exclusivity(unchecked) private var isReceivedLent = false
+  @exclusivity(unchecked) private var big = BufferRing(count: 8, capacity: readSize)
+  @exclusivity(unchecked) private var small = BufferRing(count: 64, capacity: smallBatch)
+  @exclusivity(unchecked) private var toFlush: [Connection] = []
 
   init(_ loop: EventLoop) {
     self.loop = loop
     loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.flushScheduled() })
   }
 
+  /// Empties `received` for the next read.
+  func prepareToReceive() {
+    if isReceivedLent { big.exchange(&received) }
+    isReceivedLent = false
+    received.clear()
+  }
+
   /// Takes the first `count` bytes out of `bytes`, as a slice, or a copy of a few.
   func take(_ count: Int, from bytes: inout ByteBuffer) -> ByteBuffer {
-    guard count <= Self.smallBatch else { return bytes.readSlice(length: count) ?? ByteBuffer() }
-    small.clear()
-    bytes.readWithUnsafeReadableBytes { bytes in
-      small.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+    guard count <= Self.smallBatch else {
+      isReceivedLent = true
+      return bytes.readSlice(length: count) ?? ByteBuffer()
     }
-    return small
+    return bytes.readWithUnsafeReadableBytes { bytes in
+      (count, small.next { $0.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count])) })
+    }
   }
 
   /// Writes the connection's outbox at the end of this wake-up.
