@@ -61,7 +61,8 @@ let package = Package(
     .testTarget(
       name: "ZinxWireTests", dependencies: ["ZinxWire", byteBuffer], resources: [.copy("golden-frames.txt")],
       swiftSettings: nonsending),
-    .testTarget(name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer], swiftSettings: settings),
+    .testTarget(
+      name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer], swiftSettings: settings),
     .testTarget(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", logging], swiftSettings: nonsending),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),

@@ -23,7 +23,9 @@ public enum Daemon {
   /// - Parameters:
   ///   - plugins: what is compiled in; `zinx.json` chooses among them.
   ///   - name: the command's name, in its help and its log.
-  public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async -> Never {
+  public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async
+    -> Never
+  {
     // 1. The command line. Questions are answered without touching anything else.
     let arguments = parse(name: name)
     let registry = PluginRegistry(plugins)

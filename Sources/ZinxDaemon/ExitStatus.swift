@@ -35,7 +35,9 @@ enum ExitStatus: Int32 {
     }
   }
 
-  private static func listenFailed(_ address: String, _ reason: String, _ code: Int32, _ path: String) -> (ExitStatus, String, String) {
+  private static func listenFailed(_ address: String, _ reason: String, _ code: Int32, _ path: String) -> (
+    ExitStatus, String, String
+  ) {
     let what = "cannot listen on \(address): \(reason)"
     switch code {
     case EACCES, EPERM:

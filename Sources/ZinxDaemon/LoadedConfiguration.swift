@@ -17,7 +17,9 @@ struct LoadedConfiguration {
   /// Finds, reads and checks the file. Nothing but the file is opened.
   ///
   /// Throws: ``Refused`` with every problem that the file has.
-  static func load(_ path: String?, environment: [String: String], registry: PluginRegistry) throws(Refused) -> LoadedConfiguration {
+  static func load(_ path: String?, environment: [String: String], registry: PluginRegistry) throws(Refused)
+    -> LoadedConfiguration
+  {
     let file: ConfigurationFile
     do { file = try ConfigurationFile.find(explicit: path, environment: environment) } catch {
       throw Refused(lines: ["error: \(error)"])

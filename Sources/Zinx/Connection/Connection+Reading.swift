@@ -41,7 +41,8 @@ extension Connection {
   /// together.
   private var takesDirectly: Bool {
     guard let inbox else { return false }
-    return !life.runsUserCode && staged == nil && !isWaitingForWorker && max(inbox.readableBytes, nextFrame) <= LoopContext.readSize / 4
+    return !life.runsUserCode && staged == nil && !isWaitingForWorker
+      && max(inbox.readableBytes, nextFrame) <= LoopContext.readSize / 4
   }
 
   /// Returns what recv(2) does: 0 at the end of the stream, -1 and `errno` on failure.

@@ -30,11 +30,8 @@ public struct RouteRegistrar: Sendable {
   }
 
   /// Sends the messages of an id to a closure.
-  @inlinable
-  public mutating func route(
-    _ id: UInt32, _ handler: @escaping @Sendable (Request) async throws -> Void
-  ) {
-    route(id, to: ClosureRouter(handler))
+  public mutating func route(_ id: UInt32, _ handler: @escaping @Sendable (Request) async throws -> Void) {
+    register(ClosureRoute(handler), for: id)
   }
 
   @usableFromInline

@@ -27,6 +27,15 @@ class RouterRoute<R: Router>: Route, @unchecked Sendable {
   }
 }
 
+/// A route made of a closure; calls it directly, since each asynchronous call in between would cost a look at the executor.
+final class ClosureRoute: Route, @unchecked Sendable {
+  private let body: @Sendable (Request) async throws -> Void
+
+  init(_ body: @escaping @Sendable (Request) async throws -> Void) { self.body = body }
+
+  override func run(_ request: Request) async throws { try await body(request) }
+}
+
 /// Unchecked as its superclass is.
 @usableFromInline
 final class ImmediateRoute<R: ImmediateRouter>: RouterRoute<R>, @unchecked Sendable {

@@ -44,16 +44,6 @@ extension Router {
   @inlinable public func postHandle(_ request: Request) async throws {}
 }
 
-/// A router made of a closure.
-@usableFromInline
-struct ClosureRouter: Router {
-  @usableFromInline let body: @Sendable (Request) async throws -> Void
-
-  @inlinable init(_ body: @escaping @Sendable (Request) async throws -> Void) { self.body = body }
-
-  @inlinable func handle(_ request: Request) async throws { try await body(request) }
-}
-
 /// Code around every request of every route, e.g. to authenticate or to measure. It calls `next` to go on, or not.
 public protocol Interceptor: Sendable {
   func intercept(

@@ -26,7 +26,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private var loop: EventLoop { contexts[0].loop }
 
   /// Takes ownership of a listening, non-blocking socket. `firstID` is the id of the first connection.
-  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext], firstID: UInt64) throws(SystemError) {
+  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext], firstID: UInt64)
+    throws(SystemError)
+  {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout.size(ofValue: storage))
     let status = withUnsafeMutableBytes(of: &storage) {

@@ -90,7 +90,9 @@ public final class Server: Sendable {
   private func limitConnections(_ configuration: ServerConfiguration) {
     let effective = DescriptorLimit.makeRoom(for: configuration.maxConn)
     context.admission.withLock { $0.limit = effective }
-    if effective < configuration.maxConn { context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective)) }
+    if effective < configuration.maxConn {
+      context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective))
+    }
   }
 
   private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {

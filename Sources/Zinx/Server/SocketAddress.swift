@@ -20,7 +20,9 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
       (port, high, low, scope) = (UInt16(bigEndian: address.sin_port), UInt64(address.sin_addr.s_addr), 0, 0)
     case AF_INET6:
       let address: sockaddr_in6 = withUnsafeBytes(of: storage) { $0.load(as: sockaddr_in6.self) }
-      (high, low) = withUnsafeBytes(of: address.sin6_addr) { ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self)) }
+      (high, low) = withUnsafeBytes(of: address.sin6_addr) {
+        ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self))
+      }
       (port, scope) = (UInt16(bigEndian: address.sin6_port), address.sin6_scope_id)
     default:
       (port, high, low, scope) = (0, 0, 0, 0)
