@@ -24,6 +24,7 @@ let package = Package(
   products: [
     .library(name: "Zinx", targets: ["Zinx"]),
     .library(name: "ZinxPlugins", targets: ["ZinxPlugins"]),
+    .library(name: "ZinxWire", targets: ["ZinxWire"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .executable(name: "zinxd", targets: ["zinxd"]),

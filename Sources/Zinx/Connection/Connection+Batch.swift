@@ -9,7 +9,7 @@ extension Connection {
   /// Starts a piece of user code where it belongs. Event loop.
   func start(_ code: UserCode) {
     activity.store(.busy, ordering: .relaxed)
-    if let worker { worker.submit(self, code) } else { run(code, on: context.loop, context.cork) }
+    if let worker { context.submit(code, of: self, to: worker) } else { run(code, on: context.loop, context.cork) }
   }
 
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.

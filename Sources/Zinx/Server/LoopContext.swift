@@ -14,6 +14,9 @@ final class LoopContext: @unchecked Sendable {
   /// less than the read it came with.
   static let smallBatch = 4 << 10
 
+  /// Pieces of work for sleeping workers after which these are woken.
+  private static let wakeAfter = 64
+
   let loop: EventLoop
   let cork = Cork()
   /// What the last read brought.
@@ -23,10 +26,12 @@ final class LoopContext: @unchecked Sendable {
   @exclusivity(unchecked) private var big = BufferRing(count: 8, capacity: readSize)
   @exclusivity(unchecked) private var small = BufferRing(count: 64, capacity: smallBatch)
   @exclusivity(unchecked) private var toFlush: [Connection] = []
+  /// Sleeping workers that have got work; one that gets more of it stands here more than once.
+  @exclusivity(unchecked) private var toWake: [Worker] = []
 
   init(_ loop: EventLoop) {
     self.loop = loop
-    loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.flushScheduled() })
+    loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.endOfWakeUp() })
   }
 
   /// Empties `received` for the next read.
@@ -50,8 +55,24 @@ final class LoopContext: @unchecked Sendable {
   /// Writes the connection's outbox at the end of this wake-up.
   func scheduleFlush(_ connection: Connection) { toFlush.append(connection) }
 
+  /// Hands user code to a worker, which is woken at the end of this wake-up, or earlier when there is much to do.
+  func submit(_ code: UserCode, of connection: Connection, to worker: Worker) {
+    guard worker.submit(connection, code) else { return }
+    toWake.append(worker)
+    if toWake.count >= Self.wakeAfter { wakeWorkers() }
+  }
+
+  private func endOfWakeUp() {
+    if !toWake.isEmpty { wakeWorkers() }
+    if !toFlush.isEmpty { flushScheduled() }
+  }
+
+  private func wakeWorkers() {
+    for worker in toWake { worker.wake() }
+    toWake.removeAll(keepingCapacity: true)
+  }
+
   private func flushScheduled() {
-    guard !toFlush.isEmpty else { return }
     let connections = toFlush
     toFlush.removeAll(keepingCapacity: connections.count <= 1024)
     for connection in connections { connection.flushOutbox() }

@@ -67,13 +67,29 @@ final class Worker: TaskExecutor, Sendable {
 
   // MARK: Work
 
-  func submit(_ connection: Connection, _ code: UserCode) { append(.work(connection, code)) }
+  /// Queues user code without waking the thread. Returns whether it sleeps: then ``wake()`` is due soon. An event loop that brings work
+  /// for many workers wakes each once, at the end; woken at once, each would take the processor from it.
+  func submit(_ connection: Connection, _ code: UserCode) -> Bool {
+    var sleeps = false
+    queue.withLock { queue in
+      queue.items.append(.work(connection, code))
+      sleeps = queue.sleeps
+      return false
+    }
+    return sleeps
+  }
 
-  func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job))) }
-
-  private func append(_ item: Item) {
+  func enqueue(_ job: consuming ExecutorJob) {
+    let item = Item.job(UnownedJob(job))
     queue.withLock { queue in
       queue.items.append(item)
+      defer { queue.sleeps = false }
+      return queue.sleeps
+    }
+  }
+
+  func wake() {
+    queue.withLock { queue in
       defer { queue.sleeps = false }
       return queue.sleeps
     }
