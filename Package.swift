@@ -70,5 +70,16 @@ let package = Package(
     .testTarget(
       name: "ZinxClientTests", dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer],
       swiftSettings: nonsending),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
+      swiftSettings: settings),
+    .testTarget(
+      name: "DaemonTests",
+      dependencies: [
+        "ZinxDaemon", "zinxd", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxWire", "Systemd", "ZinxTestKit", "CLinux",
+        byteBuffer, logging,
+      ],
+      swiftSettings: nonsending),
   ]
 )

@@ -28,11 +28,14 @@ extension Connection {
       case .stopHook(let reason): await self.server.handler.runStopHooks(self, reason)
       }
       self.userCodeEnded(code.batch)
+      if self.startHookThrew.load(ordering: .relaxed) { self.context.loop.execute { self.advance() } }
     }
     guard activity.load(ordering: .acquiring) != .idle else { return }
     // Suspended. It can go on only on this thread, so it cannot end between the two lines.
     hasSuspended.store(true, ordering: .relaxed)
     suspendedTask.withLock { $0 = task }
+    // The connection may have been cut while the code ran; only OnConnStop runs after that.
+    if isCut.load(ordering: .relaxed), !code.isStopHook { task.cancel() }
     cork.letGo()
   }
 

@@ -22,9 +22,15 @@ extension Connection {
         start(.requests(batch))
       case .flush:
         flushOutbox()
-        if !isFlushed { return rest() }
+        if !isFlushed {
+          // Another thread sent in between and the kernel takes more: no event would bring us back.
+          if outbox.withLock({ $0.blockedSince == nil }) { context.loop.execute { self.advance() } }
+          return rest()
+        }
       case .runStopHook(let reason): if server.handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
       case .shutdownWrite:
+        // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
+        closeOutbox {}
         shutdown(descriptor, Int32(SHUT_WR))
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
@@ -42,16 +48,26 @@ extension Connection {
   func settle() {
     guard life.runsUserCode, activity.load(ordering: .acquiring) == .idle else { return }
     life.userCodeEnded()
+    flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
     if dropsRest.load(ordering: .relaxed) { life.end(.stopped, handlingRest: false) }
+    if !life.handlesRest { dropRequests() }
   }
 
   private var requests: ConnectionLife.Requests {
     staged != nil ? .ready : isWaitingForWorker ? .waitingForWorker : .none
   }
 
-  /// Matters at the end only, where it is worth the lock.
-  private var isFlushed: Bool { life.reason != nil && outbox.withLock { $0.isEmpty } }
+  /// Whether what was sent until the last user code ended is written; what others send later does not put the end off. Matters at the
+  /// end only, where it is worth the lock.
+  private var isFlushed: Bool {
+    guard life.reason != nil, !life.runsUserCode else { return false }
+    return outbox.withLock { outbox in
+      let mark = flushMark ?? outbox.bytesAccepted
+      flushMark = mark
+      return outbox.isEmpty || outbox.bytesWritten >= mark
+    }
+  }
 
   // MARK: Events
 
@@ -70,7 +86,11 @@ extension Connection {
   }
 
   /// The kernel took less than all: wait until it takes more.
-  func writeWasBlocked() { if life.phase != .closed { rest() } }
+  func writeWasBlocked() {
+    guard life.phase != .closed else { return }
+    unacknowledged = unacknowledgedBytes
+    rest()
+  }
 
   /// The kernel takes more.
   func writable() {
@@ -92,6 +112,7 @@ extension Connection {
     guard life.phase != .closed else { return }
     life.cut(reason)
     dropsRest.store(true, ordering: .relaxed)
+    isCut.store(true, ordering: .relaxed)
     dropRequests()
     // A handler that blocks keeps the connection; the peer need not wait for it.
     shutdown(descriptor, Int32(SHUT_RDWR))
@@ -157,14 +178,35 @@ extension Connection {
       life.lingerExpired()
       return advance()
     }
-    if slowConsumerDeadline <= now { return cutOff(.slowConsumer) }
-    settle()
+    if slowConsumerDeadline <= now, !peerTookSome(until: now) { return cutOff(.slowConsumer) }
     if idleDeadline <= now {
+      // User code may have ended unnoticed.
+      advance()
+      guard life.reads else { return }
       // While a request is handled, or we do not read, the peer waits for us and not we for it.
-      guard life.runsUserCode || !interest.isReadable else { return end(.idle, handlingRest: true) }
+      guard life.runsUserCode || isWaitingForWorker || !interest.isReadable else { return end(.idle, handlingRest: true) }
       lastRead = now
     }
     armTimer()
+  }
+
+  /// Whether the peer acknowledged something since the kernel last took something from us. The kernel keeps megabytes for a peer, and
+  /// says that it takes more only when a third of them have left: a slow line would look like a peer that takes nothing.
+  private func peerTookSome(until now: Instant) -> Bool {
+    let left = unacknowledgedBytes
+    guard left < unacknowledged else { return false }
+    unacknowledged = left
+    return outbox.withLock { outbox in
+      guard outbox.blockedSince != nil else { return true }
+      _ = outbox.block(at: now, progress: true)
+      return true
+    }
+  }
+
+  /// Bytes that the kernel keeps for the peer.
+  private var unacknowledgedBytes: Int32 {
+    var bytes: Int32 = 0
+    return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : 0
   }
 
   private var idleDeadline: Instant {

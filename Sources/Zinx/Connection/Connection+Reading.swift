@@ -12,23 +12,25 @@ extension Connection {
 
   /// The beginning: from here on the event loop reports what the socket is ready for.
   func begin() {
+    // Somebody may have ended the connection before its loop came to see it.
+    guard life.phase == .new else { return }
     do { try context.loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
     isRegistered = true
     interest = .readable
     advance()
   }
 
-  /// The socket has bytes, or the peer's end of stream.
-  func readable() {
+  /// The socket has bytes, or the peer's end of stream; `isBroken`: or an error, which a write may have been told before us.
+  func readable(isBroken: Bool) {
     lastRead = context.loop.now
     if life.phase == .lingering { return discard() }
-    guard life.reads else { return updateInterest() }
     settle()
+    guard life.reads else { return advance() }
     let partial = takesDirectly ? inbox : nil
     context.prepareToReceive()
     if let partial { context.received.writeImmutableBuffer(partial) }
     let count = receive(upTo: min(drainRest ?? .max, context.received.writableBytes))
-    guard count > 0 else { return count == 0 ? peerClosed() : receiveFailed() }
+    guard count > 0 else { return count == 0 ? (isBroken ? socketBroke() : peerClosed()) : receiveFailed() }
     server.counters.bytesReceived.count(count)
     if partial != nil { inbox = nil }
     keepReceived()
@@ -136,8 +138,13 @@ extension Connection {
   }
 
   private var hasRoom: Bool {
-    !isWaitingForWorker && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame)
-      && queuedMessages.load(ordering: .relaxed) < server.settings.maxMsgChanLen.load(ordering: .relaxed)
+    !isWaitingForWorker && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame) && !isQueueFull
+  }
+
+  /// Whether the kernel leaves the queue full. One that nobody has tried to write yet does not count: no event would follow when it is.
+  private var isQueueFull: Bool {
+    queuedMessages.load(ordering: .relaxed) >= server.settings.maxMsgChanLen.load(ordering: .relaxed)
+      && outbox.withLock { $0.blockedSince != nil }
   }
 }
 

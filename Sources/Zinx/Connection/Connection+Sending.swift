@@ -107,7 +107,12 @@ extension Connection {
     } onCancel: {
       giveUp(token.load(ordering: .relaxed))
     }
-    try Task.checkCancellation()
+    if Task.isCancelled {
+      // The room that this sender leaves unused is the next one's.
+      let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
+      for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) { resume(true) }
+      throw CancellationError()
+    }
     if !goesOn { throw ZinxError.connectionClosed }
   }
 
@@ -218,6 +223,7 @@ extension Connection {
         return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
       }
       written += count
+      server.counters.bytesSent.count(count)
     }
     return .done
   }

@@ -36,6 +36,8 @@ public final class Connection: @unchecked Sendable {
   let activity = Atomic<Activity>(.idle)
   /// Requests that have not been started are dropped.
   let dropsRest = Atomic<Bool>(false)
+  /// The peer was given up: user code that suspends is cancelled.
+  let isCut = Atomic<Bool>(false)
   /// `OnConnStart` threw.
   let startHookThrew = Atomic<Bool>(false)
   /// The task of user code that is suspended, to be cancelled when the connection is cut.
@@ -69,6 +71,10 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var timer: EventLoop.Timer?
   @exclusivity(unchecked) var timerDeadline = Instant.distantFuture
   @exclusivity(unchecked) var lingerDeadline = Instant.distantFuture
+  /// At the end: how many bytes are to be written in all; nil until that is known.
+  var flushMark: UInt64?
+  /// Bytes that the kernel kept for the peer when it last took less than all.
+  var unacknowledged: Int32 = 0
 
   /// Takes ownership of an accepted, non-blocking descriptor.
   init(id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext) {
@@ -124,13 +130,18 @@ enum UserCode: Sendable {
   var batch: Batch? {
     if case .requests(let batch) = self { batch } else { nil }
   }
+
+  var isStopHook: Bool {
+    if case .stopHook = self { true } else { false }
+  }
 }
 
 extension Connection: ReadinessHandler {
   package func ready(_ readiness: Readiness) {
-    if readiness.isWritable { writable() }
+    // The error of a socket that was reset goes to whoever asks first: to the read, which makes the reason of it.
+    if readiness.isWritable, !readiness.isBroken { writable() }
     if readiness.isReadable {
-      readable()
+      readable(isBroken: readiness.isBroken)
     } else if readiness.isBroken {
       socketBroke()
     }

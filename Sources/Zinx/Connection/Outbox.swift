@@ -17,7 +17,7 @@ struct Outbox {
 
   private struct Waiter {
     let token: UInt64
-    let what: Waiting
+    var what: Waiting
     let resume: Resume
   }
 
@@ -74,8 +74,19 @@ struct Outbox {
       if wasEmpty { consume(written) }
     }
     guard behind.readableBytes > 0 else { return }
+    postponeWaiters(behind: frames.readableBytes)
     enqueue(behind)
     behind = ByteBuffer()
+  }
+
+  /// `count` bytes were put in front of what is behind the cork: those who wait for that wait for them too.
+  private mutating func postponeWaiters(behind count: Int) {
+    let front = bytesAccepted - UInt64(count + behind.readableBytes)
+    for index in waiters.indices {
+      if case .forWritten(let mark) = waiters[index].what, mark > front {
+        waiters[index].what = .forWritten(mark + UInt64(count))
+      }
+    }
   }
 
   private mutating func enqueue(_ frames: ByteBuffer) {

@@ -47,7 +47,7 @@ extension Router {
 /// Code around every request of every route, e.g. to authenticate or to measure. It calls `next` to go on, or not.
 public protocol Interceptor: Sendable {
   func intercept(
-    _ request: Request, next: @Sendable (Request) async throws -> Void
+    _ request: Request, next: @concurrent @Sendable (Request) async throws -> Void
   ) async throws
 }
 

@@ -22,6 +22,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private var isAccepting = false
   private var isExhausted = false
   private var isClosed = false
+  private var pauseTimer: EventLoop.Timer?
 
   private var loop: EventLoop { contexts[0].loop }
 
@@ -75,6 +76,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     guard !isClosed else { return }
     while !isClosed, acceptBurst() == Self.burst {}
     isClosed = true
+    server.placeWaiters.withLock { $0.removeAll { $0 === self } }
     // A socket that systemd passed stays open there, and epoll would go on to report it.
     loop.deregister(descriptor)
     _ = Glibc.close(descriptor)
@@ -130,7 +132,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   private func waitForPlace() -> Bool {
     rest()
-    server.placeWaiters.withLock { $0.append(self) }
+    server.waitForPlace(self)
     // A place may have become free between the look and the line above.
     if server.admission.withLock({ $0.live < $0.limit }) { server.notifyPlaceWaiters() }
     return false
@@ -142,8 +144,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
       if !isExhausted { server.emit(.acceptPaused(reason: SystemError("accept4", code: code).reason)) }
       isExhausted = true
       rest()
-      server.placeWaiters.withLock { $0.append(self) }
-      loop.schedule(at: loop.now.advanced(byNanoseconds: Self.pause)) { [weak self] in self?.resume() }
+      server.waitForPlace(self)
+      // One timer, though a connection that ends has us try again before it fires.
+      if let pauseTimer { loop.cancel(pauseTimer) }
+      pauseTimer = loop.schedule(at: loop.now.advanced(byNanoseconds: Self.pause)) { [weak self] in self?.resume() }
       return false
     // These connections failed before they were accepted (accept(2) names them); the next may be fine.
     case ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH: return true

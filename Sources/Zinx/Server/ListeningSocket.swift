@@ -34,6 +34,14 @@ enum ListeningSocket {
     return socket.release()
   }
 
+  /// Makes a socket that was opened elsewhere, listening already, like one of ours: systemd passes it as it is by default, blocking.
+  static func adopt(_ socket: Int32) throws(SystemError) {
+    let flags = fcntl(socket, F_GETFL)
+    guard flags >= 0, fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SystemError("fcntl") }
+    // One that is not TCP has none of this, and needs none.
+    try? prepare(socket)
+  }
+
   /// What every accepted socket inherits from the listening one on Linux, which saves the calls for each.
   static func prepare(_ socket: Int32) throws(SystemError) {
     // Replies are gathered by the batch; the kernel need not wait for more.

@@ -27,6 +27,9 @@ public final class Server: Sendable {
   private let plugins: [any RoutePlugin]
   private let configuration: Mutex<ServerConfiguration>
   private let running = Mutex<Running?>(nil)
+  private let wasStarted = Atomic<Bool>(false)
+  /// To be stopped, in reverse.
+  private let startedPlugins = Mutex<[any RoutePlugin]>([])
 
   /// Takes the routes of the plugins, then those of `register`.
   ///
@@ -58,7 +61,8 @@ public final class Server: Sendable {
   /// Connections that may be live at once: `maxConn`, or fewer when descriptors are short.
   public var maxConn: Int { context.admission.withLock { $0.limit } }
 
-  /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)``.
+  /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)`` and while it
+  /// drains.
   public var addresses: [SocketAddress] { running.withLock { $0?.listeners.map(\.address) ?? [] } }
 
   // MARK: Life
@@ -69,21 +73,33 @@ public final class Server: Sendable {
   ///
   /// Throws: ``ZinxError``, and whatever a plugin's `start()` throws. The server is stopped then.
   public func start(listeningOn inherited: [Int32] = []) async throws {
+    guard !wasStarted.exchange(true, ordering: .relaxed) else { throw ZinxError.alreadyStarted }
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
     // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-    let sockets = inherited.isEmpty ? [try ListeningSocket.open(host: configuration.host, port: configuration.port)] : inherited
+    var sockets = inherited.isEmpty ? [try ListeningSocket.open(host: configuration.host, port: configuration.port)] : inherited
     do {
-      for plugin in plugins { try await plugin.start() }
+      for socket in inherited { try ListeningSocket.adopt(socket) }
+      try await startPlugins()
       let contexts = try startThreads(configuration)
-      for (index, socket) in sockets.enumerated() {
+      for index in sockets.indices {
         // Ids stay unique: each listener counts in a range of its own that no process lives long enough to leave.
-        let listener = try Listener(Descriptor(owning: socket), context, contexts, firstID: UInt64(index) << 56)
+        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts, firstID: UInt64(index) << 56)
         try await listener.start()
         running.withLock { $0?.listeners.append(listener) }
       }
-    } catch let error as SystemError {
+    } catch {
+      for socket in sockets { _ = Descriptor(owning: socket) }
+      await drain(timeout: .zero)
+      guard let error = error as? SystemError else { throw error }
       throw ZinxError.systemCallFailed(call: error.call, code: error.code)
+    }
+  }
+
+  private func startPlugins() async throws {
+    for plugin in plugins {
+      try await plugin.start()
+      startedPlugins.withLock { $0.append(plugin) }
     }
   }
 
@@ -98,12 +114,7 @@ public final class Server: Sendable {
   private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {
     let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
     let contexts = loops.loops.map { LoopContext($0) }
-    let isFirst = running.withLock { running in
-      guard running == nil else { return false }
-      running = Running(loops: loops, contexts: contexts)
-      return true
-    }
-    guard isFirst else { throw ZinxError.alreadyStarted }
+    running.withLock { $0 = Running(loops: loops, contexts: contexts) }
     try loops.start()
     try context.workers.start()
     return contexts
@@ -115,7 +126,7 @@ public final class Server: Sendable {
   /// Returns how many connections were cut.
   @discardableResult
   public func drain(timeout: Duration) async -> Int {
-    for listener in running.withLock({ $0?.listeners ?? [] }) { await listener.stop() }
+    for listener in takeListeners() { await listener.stop() }
     connManager.clearConn()
     let isEmpty = await isEmpty(within: timeout)
     let left = isEmpty ? 0 : connManager.count
@@ -148,7 +159,19 @@ public final class Server: Sendable {
     }
   }
 
+  /// A listener is stopped once: after that the loops may end, and nobody would answer.
+  private func takeListeners() -> [Listener] {
+    running.withLock { running in
+      defer { running?.listeners = [] }
+      return running?.listeners ?? []
+    }
+  }
+
   private func stop() async {
+    let plugins = startedPlugins.withLock { plugins in
+      defer { plugins = [] }
+      return plugins
+    }
     for plugin in plugins.reversed() { await plugin.stop() }
     context.workers.stop()
     guard let loops = running.withLock({ $0?.loops }) else { return }

@@ -31,6 +31,12 @@ final class ServerContext: Sendable {
     emit(.connectionAdded(connection, live: connManager.add(connection)))
   }
 
+  func waitForPlace(_ listener: Listener) {
+    placeWaiters.withLock { waiters in
+      if !waiters.contains(where: { $0 === listener }) { waiters.append(listener) }
+    }
+  }
+
   func notifyPlaceWaiters() {
     let listeners = placeWaiters.withLock { waiters in
       guard !waiters.isEmpty else { return [Listener]() }

@@ -1,0 +1,143 @@
+import NIOCore
+import Synchronization
+import Testing
+import ZinxIO
+import ZinxTestKit
+
+@testable import Zinx
+
+@Suite("A peer that does not do its part", .timeLimit(.minutes(1)))
+struct PeerTimeoutTests {
+  @Test("a peer that takes nothing is closed as a slow consumer; others are served meanwhile", arguments: pools)
+  func slowConsumer(workers: Int) async throws {
+    let reasons = Recorder<CloseReason>()
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.maxMsgChanLen = 4
+      $0.slowConsumerTimeout = .milliseconds(300)
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in while true { try await request.connection.sendBuffMsg(1, SendingTests.block) } }
+      routes.route(8, echo)
+      routes.onConnStop { connection, reason in if connection.id == 0 { reasons.append(reason) } }
+    } use: { server in
+      let slow = try server.connect(receiveBuffer: 8 << 10)
+      _ = try await server.connection(0)
+      try await slow.send(RawFrame(7))
+      let other = try server.connect()
+      while server.connManager.count == 2 || reasons.count == 0 {
+        #expect(try await other.exchange(RawFrame(8, "quick")).text == "quick")
+      }
+      #expect(try await server.reason(0) == .slowConsumer)
+      #expect(reasons.all == [.slowConsumer])
+    }
+  }
+
+  @Test("a peer that does not read its answers is not read any more either", arguments: pools)
+  func backPressure(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.maxMsgChanLen = 4
+      $0.maxPacketSize = 64 << 10
+    }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect(receiveBuffer: 64 << 10)
+      let all = RawFrame(7, [UInt8](repeating: 1, count: 16 << 10)).bytes(times: 2000)
+      let sent = try await peer.sendUntilBlocked(all)
+      #expect(sent < all.count)
+      let held = await memory(of: try await server.connection())
+      #expect(held.messages <= 4)
+      #expect(held.inbox <= 256 << 10)
+      async let answers = peer.receive(all.count)
+      try await peer.send(Array(all[sent...]))
+      #expect(try await answers == all)
+    }
+  }
+
+  /// What a connection keeps: messages for the peer, and bytes from it.
+  private func memory(of connection: Connection) async -> (messages: Int, inbox: Int) {
+    await withCheckedContinuation { done in
+      connection.context.loop.execute {
+        let messages = connection.outbox.withLock { $0.messages }
+        done.resume(returning: (messages, connection.inbox?.readableBytes ?? 0))
+      }
+    }
+  }
+
+  @Test("a peer that says nothing for the idle time-out is closed", arguments: pools, [0, 1])
+  func idle(workers: Int, requests: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) { $0.idleTimeout = .milliseconds(200) }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      for _ in 0..<requests { _ = try await peer.exchange(RawFrame(7)) }
+      #expect(try await peer.receiveAll() == [])
+      peer.close()
+      #expect(try await server.reason() == .idle)
+    }
+  }
+
+  @Test("a peer that stops in the middle of a frame is idle too", arguments: pools)
+  func idleInFrame(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) { $0.idleTimeout = .milliseconds(200) }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(RawFrame.header(7, length: 5))
+      #expect(try await peer.receiveAll() == [])
+      peer.close()
+      #expect(try await server.reason() == .idle)
+    }
+  }
+
+  @Test("a peer that waits for its answer is not idle", arguments: pools)
+  func notIdle(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) { $0.idleTimeout = .milliseconds(50) }
+    let gate = Gate()
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in
+        try await gate.pass()
+        try await echo(request)
+      }
+    } use: { server in
+      let peer = try server.connect()
+      try await peer.send(RawFrame(7, "slow"))
+      #expect(try await peer.isQuiet(milliseconds: 300))
+      gate.open()
+      #expect(try await peer.frame().text == "slow")
+      #expect(try await peer.receiveAll() == [])
+      peer.close()
+      #expect(try await server.reason() == .idle)
+    }
+  }
+
+  @Test("a reload starts the idle time of the connections that are there")
+  func idleReload() async throws {
+    try await TestServer.run { server in
+      let peer = try server.connect()
+      _ = try await server.connection()
+      server.server.apply(.test { $0.idleTimeout = .milliseconds(50) })
+      #expect(try await peer.receiveAll() == [])
+      peer.close()
+      #expect(try await server.reason() == .idle)
+    }
+  }
+
+  @Test("a peer that resets is told apart from one that closes", arguments: pools)
+  func reset(workers: Int) async throws {
+    try await TestServer.run(.test(workers: workers), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      _ = try await peer.exchange(RawFrame(7))
+      peer.reset()
+      #expect(try await server.reason() == .reset)
+    }
+  }
+
+  @Test("a peer that does not close after we have is closed when the linger time-out is over", arguments: pools)
+  func linger(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) { $0.lingerTimeout = .milliseconds(100) }
+    try await TestServer.run(configuration) { server in
+      let peer = try server.connect()
+      try await server.connection().stop()
+      #expect(try await peer.receiveAll() == [])
+      #expect(try await server.reason() == .stopped)
+      _ = peer
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import NIOCore
+import Testing
+import ZinxWire
+
+@testable import Zinx
+
+/// The outbox beside a list of frames that does the same slowly.
+@Suite("The outbox, at random", .timeLimit(.minutes(1)))
+struct OutboxModelTests {
+  private struct Model {
+    var outbox: Outbox
+    /// What has left, byte for byte.
+    var sent = ByteBuffer()
+    /// What must leave.
+    var expected = ByteBuffer()
+    /// Where each frame of `expected` ends.
+    var ends: [Int] = []
+    var cork: [ByteBuffer] = []
+    var behind: [ByteBuffer] = []
+    var generator: SeededGenerator
+
+    var messages: Int { ends.filter { $0 > sent.readableBytes }.count + behind.count }
+
+    mutating func frame() -> ByteBuffer {
+      let id = UInt32.random(in: 0...99, using: &generator)
+      let longest = Bool.random(using: &generator) ? 3 : 200
+      let length = Int.random(in: 0...longest, using: &generator)
+      return OutboxTests.frame(id, length: length)
+    }
+
+    mutating func expect(_ frame: ByteBuffer) {
+      expected.writeImmutableBuffer(frame)
+      ends.append(expected.readableBytes)
+    }
+
+    mutating func append() {
+      let frame = frame()
+      outbox.append(frame: frame, isCorked: !cork.isEmpty)
+      if cork.isEmpty { expect(frame) } else { behind.append(frame) }
+    }
+
+    mutating func uncork() {
+      let frames = cork.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
+      let written = outbox.queue.readableBytes == 0 ? Int.random(in: 0...frames.readableBytes, using: &generator) : 0
+      if let taken = frames.getSlice(at: 0, length: written) { sent.writeImmutableBuffer(taken) }
+      outbox.uncork(frames, count: cork.count, written: written)
+      for frame in cork + behind { expect(frame) }
+      (cork, behind) = ([], [])
+    }
+
+    mutating func write(all: Bool = false) {
+      let available = outbox.queue.readableBytes
+      let count = all ? available : Int.random(in: 0...available, using: &generator)
+      if let taken = outbox.queue.getSlice(at: outbox.queue.readerIndex, length: count) { sent.writeImmutableBuffer(taken) }
+      outbox.wrote(count)
+    }
+  }
+
+  @Test("what leaves is byte for byte what was sent, and the count of messages is right", arguments: 0..<40)
+  func model(seed: UInt64) {
+    var model = Model(outbox: Outbox(OutboxTests.pack), generator: SeededGenerator(seed: seed))
+    for _ in 0..<400 {
+      switch Int.random(in: 0..<6, using: &model.generator) {
+      case 0, 1: model.append()
+      case 2: model.cork.append(model.frame())
+      case 3: model.uncork()
+      default: model.write()
+      }
+      #expect(model.outbox.messages == model.messages)
+    }
+    model.uncork()
+    model.write(all: true)
+    #expect(model.outbox.isEmpty)
+    #expect(model.outbox.messages == 0)
+    #expect(model.sent == model.expected)
+    #expect(model.outbox.bytesWritten == model.outbox.bytesAccepted)
+    #expect(model.outbox.bytesWritten == UInt64(model.sent.readableBytes))
+  }
+}

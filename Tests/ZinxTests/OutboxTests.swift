@@ -1,0 +1,205 @@
+import NIOCore
+import Testing
+import ZinxIO
+import ZinxWire
+
+@testable import Zinx
+
+@Suite("The outbox")
+struct OutboxTests {
+  static let pack = DataPack.ltvLittleEndian
+
+  static func frame(_ id: UInt32, length: Int = 2) -> ByteBuffer {
+    pack.encoded(Message(id: id, data: ByteBuffer(repeating: UInt8(truncatingIfNeeded: id), count: length)))
+  }
+
+  static func frames(_ ids: UInt32...) -> ByteBuffer {
+    ids.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer(frame($1)) }
+  }
+
+  /// The ids of whole frames.
+  static func ids(_ bytes: ByteBuffer) -> [UInt32] {
+    var bytes = bytes
+    let decoder = FrameDecoder(pack, maxPacketSize: .max)
+    var ids: [UInt32] = []
+    while let message = try? decoder.next(&bytes) { ids.append(message.id) }
+    return ids
+  }
+
+  /// Collects who was resumed, and how.
+  final class Log {
+    var lines: [String] = []
+    func resume(_ name: String) -> Outbox.Resume { { self.lines.append("\(name) \($0)") } }
+  }
+
+  @Test("frames leave in the order in which they were sent")
+  func order() {
+    var outbox = Outbox(Self.pack)
+    #expect(outbox.isEmpty)
+    for id: UInt32 in 1...3 { outbox.append(frame: Self.frame(id), isCorked: false) }
+    #expect(Self.ids(outbox.queue) == [1, 2, 3])
+    #expect(outbox.messages == 3)
+    #expect(outbox.bytesAccepted == 30)
+  }
+
+  @Test("a frame counts as a message until its last byte is written", arguments: 1...40)
+  func split(step: Int) {
+    var outbox = Outbox(Self.pack)
+    for (id, length) in [(UInt32(1), 0), (2, 5), (3, 0), (4, 11)] {
+      outbox.append(frame: Self.frame(id, length: length), isCorked: false)
+    }
+    let ends = [8, 21, 29, 48]
+    var written = 0
+    while written < 48 {
+      let count = min(step, 48 - written)
+      outbox.wrote(count)
+      written += count
+      #expect(outbox.messages == ends.filter { $0 > written }.count, "after \(written) bytes")
+    }
+    #expect(outbox.isEmpty)
+    #expect(outbox.queue.storageCapacity == 0, "an idle connection holds no buffer")
+    #expect(outbox.bytesWritten == outbox.bytesAccepted)
+  }
+
+  @Test("what others send while replies are corked leaves after them")
+  func behindCork() {
+    var outbox = Outbox(Self.pack)
+    outbox.append(frame: Self.frame(1), isCorked: false)
+    outbox.append(frame: Self.frame(9), isCorked: true)
+    #expect(outbox.messages == 2)
+    outbox.uncork(Self.frames(2, 3), count: 2, written: 0)
+    #expect(Self.ids(outbox.queue) == [1, 2, 3, 9])
+    #expect(outbox.messages == 4)
+  }
+
+  @Test("replies that the kernel took at once never enter the queue")
+  func uncorkedWhole() {
+    var outbox = Outbox(Self.pack)
+    outbox.append(frame: Self.frame(9), isCorked: true)
+    outbox.uncork(Self.frames(2, 3), count: 2, written: 20)
+    #expect(Self.ids(outbox.queue) == [9])
+    #expect(outbox.messages == 1)
+    #expect(outbox.bytesWritten == 20 && outbox.bytesAccepted == 30)
+  }
+
+  @Test("of replies that the kernel took in part the rest is queued", arguments: 0...20)
+  func uncorkedInPart(written: Int) {
+    var outbox = Outbox(Self.pack)
+    outbox.uncork(Self.frames(2, 3), count: 2, written: written)
+    #expect(outbox.queue.readableBytes == 20 - written)
+    #expect(outbox.messages == (written < 10 ? 2 : written < 20 ? 1 : 0))
+  }
+
+  @Test("uncorking nothing changes nothing")
+  func uncorkEmpty() {
+    var outbox = Outbox(Self.pack)
+    outbox.uncork(ByteBuffer(), count: 0, written: 0)
+    #expect(outbox.isEmpty && outbox.messages == 0)
+  }
+
+  @Test("a queue that is shared with other connections is not changed under them")
+  func shared() {
+    let frame = Self.frame(1)
+    var (first, second) = (Outbox(Self.pack), Outbox(Self.pack))
+    first.append(frame: frame, isCorked: false)
+    second.append(frame: frame, isCorked: false)
+    first.append(frame: Self.frame(2), isCorked: false)
+    first.wrote(10)
+    #expect(Self.ids(first.queue) == [2])
+    #expect(Self.ids(second.queue) == [1])
+  }
+
+  @Test("as many who wait for room go on as there is room for, oldest first")
+  func room() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    for id: UInt32 in 1...3 { outbox.append(frame: Self.frame(id), isCorked: false) }
+    for name in ["a", "b", "c"] { _ = outbox.waitForRoom(log.resume(name)) }
+    #expect(outbox.takeResumable(limit: 3).count == 0)
+    outbox.wrote(20)
+    outbox.takeResumable(limit: 3).forEach { $0(true) }
+    #expect(log.lines == ["a true", "b true"])
+    outbox.wrote(10)
+    outbox.takeResumable(limit: 3).forEach { $0(true) }
+    #expect(log.lines.last == "c true")
+  }
+
+  @Test("who waits until all is written goes on after its last byte, whatever is queued later")
+  func written() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    outbox.append(frame: Self.frame(1), isCorked: false)
+    _ = outbox.waitUntilWritten(log.resume("a"))
+    outbox.append(frame: Self.frame(2), isCorked: false)
+    outbox.wrote(9)
+    #expect(outbox.takeResumable(limit: 1).count == 0)
+    outbox.wrote(1)
+    outbox.takeResumable(limit: 1).forEach { $0(true) }
+    #expect(log.lines == ["a true"])
+  }
+
+  @Test("who waits for a message behind the cork does not go on when only the corked replies are written")
+  func writtenBehindCork() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    outbox.append(frame: Self.frame(9), isCorked: true)
+    _ = outbox.waitUntilWritten(log.resume("behind"))
+    outbox.uncork(Self.frames(1, 2), count: 2, written: 20)
+    #expect(outbox.takeResumable(limit: 10).count == 0)
+    outbox.wrote(10)
+    outbox.takeResumable(limit: 10).forEach { $0(true) }
+    #expect(log.lines == ["behind true"])
+  }
+
+  @Test("who waits for a message before the cork does not wait for the corked replies")
+  func writtenBeforeCork() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    outbox.append(frame: Self.frame(1), isCorked: false)
+    _ = outbox.waitUntilWritten(log.resume("before"))
+    outbox.append(frame: Self.frame(9), isCorked: true)
+    outbox.uncork(Self.frames(2), count: 1, written: 0)
+    outbox.wrote(10)
+    outbox.takeResumable(limit: 10).forEach { $0(true) }
+    #expect(log.lines == ["before true"])
+  }
+
+  @Test("who gives up is resumed once, by the caller")
+  func giveUp() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    let token = outbox.waitForRoom(log.resume("a"))
+    outbox.giveUp(token)?(true)
+    #expect(outbox.giveUp(token) == nil)
+    #expect(outbox.takeResumable(limit: 10).count == 0)
+    #expect(outbox.giveUp(0) == nil)
+    #expect(log.lines == ["a true"])
+  }
+
+  @Test("closing drops everything and tells all who wait")
+  func close() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    outbox.append(frame: Self.frame(1), isCorked: false)
+    outbox.append(frame: Self.frame(2), isCorked: true)
+    _ = outbox.waitForRoom(log.resume("a"))
+    _ = outbox.waitUntilWritten(log.resume("b"))
+    outbox.close().forEach { $0(false) }
+    #expect(log.lines == ["a false", "b false"])
+    #expect(outbox.isClosed && outbox.isEmpty && outbox.messages == 0)
+    #expect(outbox.close().count == 0)
+  }
+
+  @Test("the time without progress runs from the last byte that the kernel took")
+  func blocked() {
+    var outbox = Outbox(Self.pack)
+    #expect(outbox.block(at: Instant(nanoseconds: 1), progress: false) == true)
+    #expect(outbox.block(at: Instant(nanoseconds: 2), progress: false) == false)
+    #expect(outbox.blockedSince == Instant(nanoseconds: 1))
+    #expect(outbox.block(at: Instant(nanoseconds: 3), progress: true) == false)
+    #expect(outbox.blockedSince == Instant(nanoseconds: 3))
+    outbox.unblock()
+    #expect(outbox.blockedSince == nil)
+    #expect(outbox.block(at: Instant(nanoseconds: 4), progress: false) == true)
+  }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import Testing
+
+@testable import Zinx
+
+@Suite("Close reasons")
+struct CloseReasonTests {
+  @Test("their names are those of the contract")
+  func names() {
+    #expect(
+      CloseReason.allCases.map(\.description) == [
+        "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "idle",
+        "hook-failed",
+      ])
+  }
+}
+
+@Suite("The limit of descriptors")
+struct DescriptorLimitTests {
+  @Test(
+    "connections get what is left beside the reserve, but never more than wanted and never less than one",
+    arguments: [
+      (12000, 1_048_576, 12000), (12000, 12064, 12000), (12000, 12063, 11999), (12000, 1024, 960), (12000, 64, 1), (12000, 0, 1),
+      (1, 20, 1), (3, UInt64.max, 3),
+    ])
+  func connections(wanted: Int, limit: UInt64, expected: Int) {
+    #expect(DescriptorLimit.connections(wanted: wanted, limit: limit) == expected)
+  }
+
+  @Test("making room raises the soft limit to the hard one")
+  func raises() {
+    #expect(DescriptorLimit.makeRoom(for: 1) == 1)
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    #expect(limit.rlim_cur == limit.rlim_max)
+  }
+}
+
+@Suite("The text of an address")
+struct SocketAddressTests {
+  private func address<Address>(_ value: Address) -> SocketAddress {
+    var storage = sockaddr_storage()
+    withUnsafeMutableBytes(of: &storage) { target in withUnsafeBytes(of: value) { target.copyMemory(from: $0) } }
+    return SocketAddress(storage)
+  }
+
+  private func ipv4(_ text: String, port: UInt16) -> SocketAddress {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    #expect(inet_pton(AF_INET, text, &address.sin_addr) == 1)
+    return self.address(address)
+  }
+
+  private func ipv6(_ text: String, port: UInt16, scope: UInt32 = 0) -> SocketAddress {
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_port = port.bigEndian
+    address.sin6_scope_id = scope
+    #expect(inet_pton(AF_INET6, text, &address.sin6_addr) == 1)
+    return self.address(address)
+  }
+
+  @Test("IPv4 is written as address and port", arguments: ["127.0.0.1", "255.254.253.252", "0.0.0.0"])
+  func four(text: String) {
+    #expect(ipv4(text, port: 7777).description == "\(text):7777")
+    #expect(ipv4(text, port: 65535).port == 65535)
+  }
+
+  @Test("IPv6 stands in brackets", arguments: ["::1", "2001:db8::8:800:200c:417a", "::ffff:192.0.2.33", "::"])
+  func six(text: String) {
+    #expect(ipv6(text, port: 1).description == "[\(text)]:1")
+  }
+
+  @Test("a link-local address names its interface")
+  func scope() {
+    #expect(ipv6("fe80::1", port: 80, scope: 3).description == "[fe80::1%3]:80")
+  }
+
+  @Test("a local socket has no address, and an unknown family says so")
+  func others() {
+    var local = sockaddr_un()
+    local.sun_family = sa_family_t(AF_UNIX)
+    #expect(address(local).description == "unix")
+    #expect(SocketAddress(sockaddr_storage()).description == "unknown")
+  }
+
+  @Test("addresses are equal when address and port are")
+  func equality() {
+    #expect(ipv4("10.0.0.1", port: 1) == ipv4("10.0.0.1", port: 1))
+    #expect(ipv4("10.0.0.1", port: 1) != ipv4("10.0.0.1", port: 2))
+    #expect(ipv4("10.0.0.1", port: 1) != ipv4("10.0.0.2", port: 1))
+    #expect(ipv6("::1", port: 1) != ipv6("::2", port: 1))
+  }
+}
