@@ -1,9 +1,27 @@
 import ArgumentParser
 import Logging
+import Synchronization
 
 /// The command line of every daemon built from this library.
-struct CommandLineArguments: ParsableArguments {
-  @Option(name: .customLong("config"), help: ArgumentHelp("The configuration file.", valueName: "path"))
+struct CommandLineArguments: ParsableCommand {
+  /// The command's name, in its help and its completion scripts: the library does not know what daemon it is in.
+  static var commandName: String {
+    get { storedName.withLock { $0 } }
+    set { storedName.withLock { $0 = newValue } }
+  }
+  private static let storedName = Mutex("zinxd")
+
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: commandName, abstract: "Hold many TCP connections, and route their messages to plugins.",
+      discussion: """
+        Without --config, the first of these that exists: $ZINX_CONFIG_FILE_PATH, ./zinx.json, ./conf/zinx.json, /etc/zinx/zinx.json.
+        """)
+  }
+
+  @Option(
+    name: .customLong("config"), help: ArgumentHelp("The configuration file.", valueName: "path"),
+    completion: .file(extensions: ["json"]))
   var configurationPath: String?
 
   @Flag(help: "Check the configuration and exit.")
@@ -17,6 +35,12 @@ struct CommandLineArguments: ParsableArguments {
 
   @Option(help: ArgumentHelp("Log from this level on.", valueName: "level"))
   var logLevel: Logger.Level?
+
+  @Flag(help: "Ask the running service to reload, and exit when the new configuration is in force.")
+  var reload = false
+
+  @Option(help: .hidden)
+  var manual: ManualSection?
 
   @Flag(help: "Print the version and exit.")
   var version = false

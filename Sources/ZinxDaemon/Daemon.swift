@@ -31,6 +31,12 @@ public enum Daemon {
     let registry = PluginRegistry(plugins)
     if arguments.version { finish("\(name) \(version)") }
     if arguments.listPlugins { finish(Self.list(registry)) }
+    if let section = arguments.manual { finish(section.text(registry)) }
+    if arguments.reload {
+      let (status, lines) = ReloadRequest.ask()
+      for line in lines { complain(line, nil) }
+      exit(status.rawValue)
+    }
 
     // 2. What systemd passed. It is taken out of the environment before anything could start a child.
     let variables = Self.variable(ConfigurationFile.environmentVariable)
@@ -82,25 +88,24 @@ public enum Daemon {
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
     try await server.start(listeningOn: sockets.map(\.descriptor))
-    announce(server, loaded, log, version: version)
 
-    // 6. Who looks after it, and the word to systemd that it serves.
+    // 6. Who looks after it.
     let status = Status(server)
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    supervision.announce(.ready)
-
-    // 7. Run until a signal, then drain.
+    let requests = ReloadRequest.serve(
+      reloader, tell: { _ = manager.notify($0) }, done: { supervision.announce(.ready) }, log)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     let group = ServiceGroupBox()
-    let signals = SignalService(
+    let signals = await SignalService(
       reload: {
         _ = manager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-        reloader.reload()
+        _ = reloader.reload()
         supervision.announce(.ready)
       },
       drain: {
+        requests?.close()
         status.drains()
         log.notice(
           "draining: \(server.connManager.count) connections left",
@@ -113,6 +118,12 @@ public enum Daemon {
         _ = output.flush(timeout: .milliseconds(200))
         exit(ExitStatus.success.rawValue)
       })
+
+    // 7. The word that it serves. Only now: whoever has it may send signals, and they are heard.
+    announce(server, loaded, log, version: version)
+    supervision.announce(.ready)
+
+    // 8. Run until a signal, then drain.
     // Shut down in reverse: the server drains first, while supervision still reports and signals still count.
     let services: [any Service] = [signals, supervision, drainer]
     try await group.run(ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: quiet(name))))
@@ -140,9 +151,9 @@ public enum Daemon {
   // MARK: Words on the terminal
 
   private static func parse(name: String) -> CommandLineArguments {
+    CommandLineArguments.commandName = name
     do { return try CommandLineArguments.parse() } catch {
       let text = CommandLineArguments.fullMessage(for: error)
-        .replacing("command_line_arguments", with: name)
       if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
       complain(text, nil)
       fail(.usage, "See \(name) --help.")

@@ -6,6 +6,8 @@ import ZinxConfig
 
 /// SIGHUP: reads and checks the file as a whole, then switches, or changes nothing.
 final class Reloader: Sendable {
+  /// Held while the file is read, so that of two reloads the later one reads later.
+  private let turn = Mutex(())
   private let current: Mutex<Configuration>
   private let load: @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
   private let server: Server
@@ -31,8 +33,17 @@ final class Reloader: Sendable {
   /// `DrainTimeout` as it is in force.
   var drainTimeout: Duration { current.withLock { $0.server.drainTimeout } }
 
-  func reload() {
-    do { apply(try load()) } catch { refuse(error) }
+  /// The lines on what is wrong with the file; none when it is in force. From any thread, one at a time.
+  func reload() -> [String] {
+    turn.withLock { _ in readAndSwitch() }
+  }
+
+  private func readAndSwitch() -> [String] {
+    do { apply(try load()) } catch {
+      refuse(error)
+      return error.lines
+    }
+    return []
   }
 
   private func apply(_ loaded: LoadedConfiguration) {

@@ -1,0 +1,112 @@
+import Glibc
+import Testing
+import Zinx
+
+@testable import ZinxDaemon
+
+@Suite("The status line")
+struct StatusTextTests {
+  @Test("begins with the numbers, and has what the operator should know behind them")
+  func text() {
+    #expect(Status.text(live: 3, maxConn: 12000, isDraining: false, note: nil) == "3/12000 connections")
+    #expect(Status.text(live: 0, maxConn: 1, isDraining: false, note: "x") == "0/1 connections; x")
+    #expect(Status.text(live: 7, maxConn: 12000, isDraining: true, note: nil) == "Draining: 7 connections left")
+    #expect(Status.text(live: 7, maxConn: 12000, isDraining: true, note: "x") == "Draining: 7 connections left; x")
+  }
+}
+
+@Suite("An exit status")
+struct ExitStatusTests {
+  /// The testing library has one too.
+  private typealias Status = ZinxDaemon.ExitStatus
+
+  @Test("is one of sysexits(3)")
+  func numbers() {
+    #expect(Status.success.rawValue == EX_OK)
+    #expect(Status.usage.rawValue == EX_USAGE)
+    #expect(Status.unavailable.rawValue == EX_UNAVAILABLE)
+    #expect(Status.notPermitted.rawValue == EX_NOPERM)
+    #expect(Status.configuration.rawValue == EX_CONFIG)
+  }
+
+  private struct Other: Error {}
+
+  @Test(
+    "comes with what happened and what to do",
+    arguments: [
+      (
+        ZinxError.hostNotFound(host: "h", reason: "unknown"), ZinxDaemon.ExitStatus.configuration,
+        #"cannot find the host "h": unknown"#, "Host"
+      ),
+      (
+        .cannotListen(address: "a:1", call: "bind", code: EADDRINUSE), .unavailable, "cannot listen on a:1: bind: Address",
+        "TcpPort"
+      ),
+      (.cannotListen(address: "a:1", call: "bind", code: EADDRNOTAVAIL), .unavailable, "bind: Cannot assign", "Host"),
+      (.cannotListen(address: "a:1", call: "bind", code: EACCES), .notPermitted, "bind: Permission denied", "TcpPort"),
+      (.cannotListen(address: "a:1", call: "bind", code: EPERM), .notPermitted, "bind: Operation not permitted", "TcpPort"),
+      (.cannotListen(address: "a:1", call: "socket", code: EAFNOSUPPORT), .unavailable, "socket: Address family", "Host"),
+      (.duplicateRoute(id: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
+      (
+        .systemCallFailed(call: "epoll_create1", code: EMFILE), .unavailable, "epoll_create1: Too many open files", "LimitNOFILE="
+      ),
+    ])
+  func explains(_ error: ZinxError, _ status: ZinxDaemon.ExitStatus, _ what: String, _ advice: String) {
+    let explained = Status.explain(error, path: "p.json")
+    #expect(explained.status == status)
+    #expect(explained.what.contains(what))
+    #expect(explained.advice.contains(advice))
+    #expect(explained.advice.contains("p.json"))
+  }
+
+  @Test("of an error that nobody foresaw is 69, and names it")
+  func unforeseen() {
+    let explained = Status.explain(Other(), path: "p.json")
+    #expect(explained.status == .unavailable)
+    #expect(explained.what.contains("Other"))
+    #expect(!explained.advice.isEmpty)
+  }
+}
+
+@Suite("A message id of the journal")
+struct LifecycleMessageTests {
+  /// Every case by hand: the compiler makes who adds one come here.
+  private func all() -> [LifecycleMessage] {
+    var cases: [LifecycleMessage] = [.started]
+    while let next = cases.last.flatMap(following) { cases.append(next) }
+    return cases
+  }
+
+  private func following(_ message: LifecycleMessage) -> LifecycleMessage? {
+    switch message {
+    case .started: .draining
+    case .draining: .stopped
+    case .stopped: .reloaded
+    case .reloaded: .reloadRefused
+    case .reloadRefused: .drainCut
+    case .drainCut: .connectionAdded
+    case .connectionAdded: .connectionEnded
+    case .connectionEnded: .connectionRefused
+    case .connectionRefused: .handlerFailed
+    case .handlerFailed: .unknownMessage
+    case .unknownMessage: .acceptPaused
+    case .acceptPaused: .maxConnLowered
+    case .maxConnLowered: .workerBlocked
+    case .workerBlocked: .loopLate
+    case .loopLate: nil
+    }
+  }
+
+  @Test("is 128 bits in lower case hexadecimal, none of them twice")
+  func ids() {
+    let ids = all().map(\.rawValue)
+    for id in ids {
+      #expect(id.wholeMatch(of: /[0-9a-f]{32}/) != nil)
+      // As sd_id128_randomize(3) makes them: a random UUID.
+      #expect(Array(id)[12] == "4")
+      #expect("89ab".contains(Array(id)[16]))
+    }
+    #expect(Set(ids).count == ids.count)
+    #expect(ids.count == 15)
+  }
+}

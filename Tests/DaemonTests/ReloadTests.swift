@@ -1,0 +1,124 @@
+import Glibc
+import Testing
+import ZinxTestKit
+
+extension Daemons {
+  @Suite("A reload")
+  struct ReloadTests {
+    private let notify: NotifySocket
+    private var environment: [String: String] { ["NOTIFY_SOCKET": notify.address] }
+
+    init() throws { notify = try NotifySocket() }
+
+    @Test("changes what can change live, and no connection notices")
+    func maxConn() async throws {
+      try await withDaemon(local(#""MaxConn": 2"#), environment: environment) { daemon, folder in
+        let port = try await daemon.port()
+        let first = try await FakePeer.greeted(by: port)
+        let second = try await FakePeer.greeted(by: port)
+        try folder.write("zinx.json", local(#""MaxConn": 1"#))
+        daemon.signal(SIGHUP)
+        #expect(try await daemon.line(containing: "configuration reloaded: ").hasSuffix("configuration reloaded: MaxConn: 2 → 1"))
+        #expect(try await notify.upTo("STATUS=2/1 connections").contains { $0.hasPrefix("RELOADING=1\n") })
+        #expect(try await first.ask(0) == "ping...ping...ping")
+        #expect(try await second.ask(1) == "Hello Zinx Router V0.9")
+        second.close()
+        try await daemon.line(containing: "peer-closed, conn num = 1")
+        // The count has fallen to the limit: still nobody comes in.
+        #expect(try await FakePeer.connect(to: port).readToEnd().isEmpty)
+        try await daemon.line(containing: "connection refused: 1 connections are open, which is the limit")
+        #expect(try await first.ask(0) == "ping...ping...ping")
+      }
+    }
+
+    @Test("with a higher MaxConn lets more in")
+    func higherMaxConn() async throws {
+      try await withDaemon(local(#""MaxConn": 1"#)) { daemon, folder in
+        let port = try await daemon.port()
+        let first = try await FakePeer.greeted(by: port)
+        try folder.write("zinx.json", local(#""MaxConn": 2"#))
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "configuration reloaded: MaxConn: 1 → 2")
+        let second = try await FakePeer.greeted(by: port)
+        #expect(try await first.ask(0) == "ping...ping...ping")
+        #expect(try await second.ask(0) == "ping...ping...ping")
+      }
+    }
+
+    @Test("changes the level of the log")
+    func logLevel() async throws {
+      try await withDaemon { daemon, folder in
+        let port = try await daemon.port()
+        try await FakePeer.greeted(by: port).close()
+        try await daemon.line(containing: "conn num = 0")
+        try folder.write("zinx.json", local(#""LogLevel": "debug""#))
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "configuration reloaded")
+        #expect(!daemon.errorLines.contains { $0.contains("OnConnStop") })
+        try await FakePeer.greeted(by: port).close()
+        #expect(try await daemon.line(containing: "OnConnStop").contains("connID=1"))
+      }
+    }
+
+    @Test("of the same file says that nothing changed")
+    func nothing() async throws {
+      try await withDaemon { daemon, _ in
+        _ = try await daemon.port()
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "configuration reloaded: nothing changed")
+      }
+    }
+
+    @Test(
+      "of a file with a mistake changes nothing, and log and status say why",
+      arguments: [
+        (#"{"MaxConn": 1,"#, "./zinx.json:1:15: error: "),
+        (local(#""MaxConn": 1, "LogLevel": "loud""#), "./zinx.json:1:63: error: LogLevel is \"loud\""),
+        (local(#""MaxConn": 1, "Plugins": {"ping": {"MsgID": -1}}"#), "./zinx.json:1:81: error: MsgID of plugin \"ping\" is -1"),
+      ])
+    func broken(_ text: String, _ problem: String) async throws {
+      try await withDaemon(environment: environment) { daemon, folder in
+        let port = try await daemon.port()
+        let peer = try await FakePeer.greeted(by: port)
+        try folder.write("zinx.json", text)
+        daemon.signal(SIGHUP)
+        #expect(try await daemon.line(containing: problem).contains("ERROR"))
+        try await daemon.line(containing: "reload refused, the running configuration stays in force")
+        let status = try await notify.upTo("reload refused").last ?? ""
+        #expect(status.hasPrefix("READY=1\nSTATUS=1/12000 connections; reload refused: \(problem)"), "\(status)")
+        #expect(try await peer.ask(0) == "ping...ping...ping")
+        _ = try await FakePeer.greeted(by: port)
+
+        try folder.write("zinx.json", local(#""MaxConn": 9"#))
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "configuration reloaded: MaxConn: 12000 → 9")
+        let healed = try await notify.upTo("/9 connections").last ?? ""
+        #expect(!healed.contains("refused"))
+      }
+    }
+
+    @Test("of a file that is gone changes nothing")
+    func gone() async throws {
+      try await withDaemon(environment: environment) { daemon, folder in
+        _ = try await daemon.port()
+        remove("\(folder.path)/zinx.json")
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "reload refused, the running configuration stays in force")
+      }
+    }
+
+    @Test("names what takes a restart, and changes the rest")
+    func needsRestart() async throws {
+      try await withDaemon { daemon, folder in
+        let port = try await daemon.port()
+        try folder.write("zinx.json", #"{"Host": "127.0.0.1", "TcpPort": 1, "WorkerPoolSize": 4, "MaxConn": 5, "Plugins": {}}"#)
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: "configuration reloaded: MaxConn: 12000 → 5")
+        let line = try await daemon.line(containing: "takes effect at the next restart: ")
+        #expect(line.contains("WARN"))
+        #expect(line.contains("TcpPort: 0 → 1, WorkerPoolSize: 10 → 4, Plugins: "))
+        #expect(try await FakePeer.greeted(by: port).ask(0) == "ping...ping...ping")
+      }
+    }
+  }
+}
