@@ -11,13 +11,7 @@ struct CommandLineArguments: ParsableCommand {
   }
   private static let storedName = Mutex("zinxd")
 
-  static var configuration: CommandConfiguration {
-    CommandConfiguration(
-      commandName: commandName, abstract: "Hold many TCP connections, and route their messages to plugins.",
-      discussion: """
-        Without --config, the first of these that exists: $ZINX_CONFIG_FILE_PATH, ./zinx.json, ./conf/zinx.json, /etc/zinx/zinx.json.
-        """)
-  }
+  static var configuration: CommandConfiguration { CommandConfiguration(commandName: commandName) }
 
   @Option(
     name: .customLong("config"), help: ArgumentHelp("The configuration file.", valueName: "path"),

@@ -106,11 +106,10 @@ public enum Daemon {
       },
       drain: {
         requests?.close()
-        status.drains()
         log.notice(
           "draining: \(server.connManager.count) connections left",
           metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])
-        supervision.announce(.stopping)
+        supervision.announceDrain()
         await group.shutDown()
       },
       quit: {

@@ -1,5 +1,5 @@
 /// The `MESSAGE_ID` of each lifecycle event (`journalctl MESSAGE_ID=…`); `journalctl -x` shows the catalogue entry of the same id.
-enum LifecycleMessage: String {
+enum LifecycleMessage: String, CaseIterable {
   case started = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c01"
   case draining = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c02"
   case stopped = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c03"

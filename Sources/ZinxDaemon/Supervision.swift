@@ -36,14 +36,26 @@ final class Supervision: Service {
 
   /// Tells systemd something together with the status of this moment.
   func announce(_ notification: Notification) {
+    reporter.withLock { announce(notification, &$0) }
+  }
+
+  /// The drain begins. No word about it reaches systemd before `STOPPING=1`.
+  func announceDrain() {
+    reporter.withLock { reporter in
+      status.drains()
+      announce(.stopping, &reporter)
+    }
+  }
+
+  private func announce(_ notification: Notification, _ reporter: inout StatusReporter<Clock.Instant>) {
     let text = status.text
-    reporter.withLock { $0.sentElsewhere(text, at: .now) }
+    reporter.sentElsewhere(text, at: .now)
     _ = manager.notify(notification.with(.status(text)))
   }
 
   func run() async throws {
     let pause = min(Self.tick, manager.watchdogTimeout.map { $0 / 4 } ?? Self.tick)
-    while !Task.isShuttingDownGracefully {
+    while !Task.isShuttingDownGracefully, !Task.isCancelled {
       look()
       // The end must not wait for the next look.
       try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
@@ -52,17 +64,18 @@ final class Supervision: Service {
 
   private func look() {
     manager.retryDelayed()
-    reportStatus()
-    if status.isDraining { _ = manager.notify(.extendTimeout(Self.extensionTime)) }
+    reporter.withLock { reporter in
+      reportStatus(&reporter)
+      if status.isDraining { _ = manager.notify(.extendTimeout(Self.extensionTime)) }
+    }
     checkLoops()
     checkWorkers()
     events.reportLeftOut()
   }
 
-  private func reportStatus() {
-    let text = status.text
-    guard case .send(let text) = reporter.withLock({ $0.changed(to: text, at: .now) }) else { return }
-    if case .dropped = manager.notify(.status(text)) { _ = reporter.withLock { $0.notDelivered(at: .now) } }
+  private func reportStatus(_ reporter: inout StatusReporter<Clock.Instant>) {
+    guard case .send(let text) = reporter.changed(to: status.text, at: .now) else { return }
+    if case .dropped = manager.notify(.status(text)) { _ = reporter.notDelivered(at: .now) }
   }
 
   private func checkLoops() {

@@ -17,6 +17,7 @@ public struct Greeting: RoutePlugin {
 
   public func register(in routes: inout RouteRegistrar) {
     let greeting = ByteBuffer(string: "DoConnection BEGIN...")
+    routes.sends(id)
     routes.onConnStart { [id] connection in try await connection.sendBuffMsg(id, greeting) }
     routes.onConnStop { [log] connection, reason in
       log.debug("OnConnStop", metadata: ["connID": "\(connection.id)", "closeReason": "\(reason)"])

@@ -59,14 +59,11 @@ public struct FrameDecoder: Sendable {
     buffer.withUnsafeReadableBytes { scan($0, limit: limit) }
   }
 
-  /// The header at `offset` of a buffer, nil where fewer than eight bytes are left.
+  /// The header at `offset`, nil where fewer than eight bytes are left.
   @inlinable
-  public func header(in buffer: ByteBuffer, at offset: Int) -> FrameHeader? {
-    buffer.withUnsafeReadableBytes { bytes in
-      let offset = offset - buffer.readerIndex
-      guard offset >= 0, bytes.count - offset >= DataPack.headerLength else { return nil }
-      return FrameHeader(rawHeader: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), pack)
-    }
+  public func header(in bytes: UnsafeRawBufferPointer, at offset: Int) -> FrameHeader? {
+    guard offset >= 0, bytes.count - offset >= DataPack.headerLength else { return nil }
+    return FrameHeader(rawHeader: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), pack)
   }
 
   /// Takes the first frame out of `buffer`, nil while it is not whole. The message's data is a slice of the buffer.

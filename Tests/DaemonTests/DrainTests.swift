@@ -22,7 +22,7 @@ extension Daemons {
           times.append(exit.instant - start)
           #expect(exit.status == 0)
           #expect(daemon.errorLines.last?.contains("stopped") == true)
-          #expect(notify.pending().first == "STOPPING=1\nSTATUS=Draining: 0 connections left")
+          #expect(notify.pending().contains("STOPPING=1\nSTATUS=Draining: 0 connections left"))
         }
       }
       #expect(try #require(times.min()) < .milliseconds(200))
@@ -134,11 +134,11 @@ extension Daemons {
       try await withDaemon(text) { daemon, _ in
         let port = try await daemon.port()
         let requests = (0..<20).flatMap { FakePeer.frame(3, "request \($0)") }
-        let large = [UInt8](repeating: 0x78, count: 4096)
-        let flood = (0..<100).flatMap { _ in FakePeer.frame(3, String(decoding: large, as: UTF8.self)) }
+        // More than the kernel takes: their answers are stuck in the daemon.
+        let flood = (0..<60).flatMap { _ in FakePeer.frame(3, String(repeating: "x", count: 4096)) }
         var deaf: [FakePeer] = []
         for _ in 0..<10 {
-          let peer = try await FakePeer.connect(to: port, receiveBuffer: 4096)
+          let peer = try await FakePeer.connect(to: port, isNarrow: true)
           try await peer.write(flood)
           deaf.append(peer)
         }
@@ -155,7 +155,7 @@ extension Daemons {
         #expect(exit.status == 0)
         #expect(exit.instant - start > .milliseconds(900))
         #expect(exit.instant - start < .seconds(5))
-        let line = try #require(daemon.errorLines.first { $0.contains("drain timed out after 1.0 seconds") })
+        let line = try #require(daemon.errorLines.last { $0.contains("drain timed out after 1.0 seconds") })
         #expect(line.contains("10 connections were cut"))
         #expect(line.contains("WARN"))
         #expect(daemon.errorLines.filter { $0.contains("connection ended: drain-timeout") }.count == 10)

@@ -48,7 +48,7 @@ package final class DaemonProcess: Sendable {
       bytes.withMemoryRebound(to: CChar.self) { text in text.baseAddress.map { readlink("/proc/self/exe", $0, text.count) } ?? 0 }
     }
     let own = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-    // The runner itself, or a helper of the tool chain that loads the tests from the path in its arguments.
+    // The runner itself, or a program of the tool chain that loads the tests from the path in its arguments.
     let isRunner = own.hasSuffix(".xctest")
     let runner = isRunner ? own : CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own
     return runner.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/" + name

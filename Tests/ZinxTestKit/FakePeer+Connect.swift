@@ -5,11 +5,16 @@ import ZinxIO
 extension FakePeer {
   /// Connects to a port of 127.0.0.1.
   ///
-  /// - Parameter receiveBuffer: bytes that the kernel keeps for a peer that does not read; nil lets it choose.
-  package static func connect(to port: UInt16, receiveBuffer: Int32? = nil) async throws -> FakePeer {
+  /// - Parameter isNarrow: the kernel keeps little of what this peer does not read, here and at the other end, which sizes its buffers
+  ///   by the segments that it may send.
+  package static func connect(to port: UInt16, isNarrow: Bool = false) async throws -> FakePeer {
     try await onThread {
       let socket = try Descriptor(Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0), from: "socket")
-      if let receiveBuffer { try set(socket.number, SO_RCVBUF, receiveBuffer) }
+      if isNarrow {
+        try set(socket.number, SO_RCVBUF, Int32(4096))
+        var segment: Int32 = 536
+        setsockopt(socket.number, Int32(IPPROTO_TCP), TCP_MAXSEG, &segment, socklen_t(MemoryLayout.size(ofValue: segment)))
+      }
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = port.bigEndian

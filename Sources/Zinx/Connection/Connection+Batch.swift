@@ -45,15 +45,24 @@ extension Connection {
     let decoder = FrameDecoder(pack, maxPacketSize: .max)
     let handler = server.handler
     let frames = batch.frames
-    var offset = frames.readerIndex
-    defer { batch.frames.moveReaderIndex(to: offset) }
-    while !dropsRest.load(ordering: .relaxed), let header = decoder.header(in: frames, at: offset) {
-      let start = offset + DataPack.headerLength
-      guard let data = frames.getSlice(at: start, length: Int(header.length)) else { break }
-      guard handler.handleImmediately(Request(connection: self, id: header.id, data: data)) else { return false }
-      offset = start + Int(header.length)
+    var done = 0
+    // One request for all: making one for each would count the references of the connection for each.
+    var request = Request(connection: self, id: 0, data: frames)
+    let isDone = frames.withUnsafeReadableBytes { bytes in
+      while !dropsRest.load(ordering: .relaxed), let header = decoder.header(in: bytes, at: done) {
+        let end = done + DataPack.headerLength + Int(header.length)
+        guard let data = frames.getSlice(at: frames.readerIndex + end - Int(header.length), length: Int(header.length)) else {
+          break
+        }
+        request.id = header.id
+        request.data = data
+        guard handler.handleImmediately(request) else { return false }
+        done = end
+      }
+      return true
     }
-    return true
+    batch.frames.moveReaderIndex(forwardBy: done)
+    return isDone
   }
 
   private func handle(_ batch: Batch, _ cork: Cork) async {

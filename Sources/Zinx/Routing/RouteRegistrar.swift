@@ -14,8 +14,12 @@ public struct RouteRegistrar: Sendable {
 
   public init(owner: String = "server") { self.owner = owner }
 
-  /// Message ids in the order of registration.
-  public var ids: [UInt32] { routes.map(\.id) }
+  /// Message ids that are served, in the order of registration, then those that are sent unasked.
+  public var ids: [UInt32] { routes.map(\.id) + sent }
+  private var sent: [UInt32] = []
+
+  /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
+  public mutating func sends(_ id: UInt32) { sent.append(id) }
 
   /// Sends the messages of an id to a router.
   @inlinable

@@ -6,11 +6,10 @@ public struct Request: Sendable {
   /// The connection it came on; replies go there.
   public let connection: Connection
   /// The message id.
-  public let id: UInt32
+  public internal(set) var id: UInt32
   /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
-  public let data: ByteBuffer
+  public internal(set) var data: ByteBuffer
 
-  @inlinable
   public init(connection: Connection, id: UInt32, data: ByteBuffer) {
     self.connection = connection
     self.id = id
