@@ -16,7 +16,7 @@ EXAMPLE := --package-path Tests/Example --scratch-path .build/example
 .NOTPARALLEL:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: needs ## build zinxd and run it in the foreground with ./zinx.json; Ctrl-C drains and ends it
 	$(SWIFT) build -c release --product zinxd
@@ -70,3 +70,25 @@ needs: toolchain
 	set -ex; \
 	$(SUDO) apt-get update -qq; \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"
+
+# --- Package and end-to-end test ---
+
+.PHONY: deb e2e deb-needs e2e-needs
+
+deb: needs deb-needs ## build the Debian package; the last line is its path
+	@SWIFT="$(SWIFT)" packaging/build-deb
+
+e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all of it (as root)
+	@$(SUDO) Tests/e2e/run .build/deb/zinxd_*.deb
+
+# $(call install,command:package ...) installs the packages of those commands that are missing.
+install = @missing=(); \
+	for need in $(1); do command -v "$${need%%:*}" >/dev/null || missing+=("$${need\#*:}"); done; \
+	[ $${\#missing[@]} = 0 ] || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; } >&2
+
+deb-needs:
+	$(call install,dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian man:man-db)
+
+e2e-needs:
+	$(call install,mmdebstrap:mmdebstrap nsenter:util-linux setpriv:util-linux python3:python3 dpkg-deb:dpkg)

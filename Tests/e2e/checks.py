@@ -1,0 +1,574 @@
+#!/usr/bin/python3
+"""What an operator expects of the package, tried in a booted Debian. Run by ./run, in the box's network."""
+
+import collections
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from machine import CONFIGURATION, HERE, Machine
+from zinx import ADDRESS, GREETING, PONG, Peer, Stream
+
+SOURCES = os.path.join(HERE, "../..")
+checks = []
+
+
+def check(sentence):
+    def add(function):
+        checks.append((sentence, function))
+        return function
+
+    return add
+
+
+def live(machine, text, seconds=1.0):
+    """Waits for the status; a change must show within a second."""
+    return machine.until(f"status {text}", lambda: machine.property("StatusText") == text, seconds)[1]
+
+
+# Install
+
+
+@check("apt installs it on a clean Debian, and it serves at once")
+def install(machine, deb):
+    assert machine.run("find", "/", "-xdev", "-name", "libswift*")[1] == ""
+    shutil.copy(deb, machine.path("/root/zinxd.deb"))
+    machine.files_before, machine.users_before = machine.files(), machine.output("getent", "passwd")
+    begin = time.monotonic()
+    _, output = machine.run("apt-get", "install", "-y", "/root/zinxd.deb")
+    machine.until("active", lambda: machine.property("ActiveState") == "active")
+    took = time.monotonic() - begin
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    assert "0 upgraded, 1 newly installed" in output, output
+    machine.shipped = json.loads(machine.read(CONFIGURATION))
+    return f"{took:.1f} s from apt-get to the first answer; installed size {machine.output('dpkg-query', '-Wf${Installed-Size}', 'zinxd')} KiB"
+
+
+@check("systemctl start takes less than a second, and status says 0/12000 connections")
+def start(machine):
+    machine.systemctl("stop", "zinxd")
+    begin = time.monotonic()
+    machine.systemctl("start", "zinxd")
+    took = time.monotonic() - begin
+    assert took < 1, took
+    assert machine.property("StatusText") == "0/12000 connections"
+    status = machine.output("systemctl", "status", "zinxd")
+    assert 'Status: "0/12000 connections"' in status, status
+    return f"{took * 1000:.0f} ms"
+
+
+@check("systemd-analyze verify is silent")
+def verify(machine):
+    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket")
+    assert output == "", output
+
+
+@check("the exposure of the service is at most 1.2")
+def exposure(machine):
+    machine.fresh()
+    return measure_exposure(machine, 1.2)
+
+
+def measure_exposure(machine, most):
+    level = None
+    for offline in ["--offline=true", "--offline=false"]:
+        output = machine.output("systemd-analyze", "security", "--no-pager", offline, "zinxd.service")
+        level = float(re.search(r"exposure level .*: ([0-9.]+)", output).group(1))
+        assert level <= most, output
+    return f"{level}"
+
+
+@check("the process has no capability, no other user's rights, and sees little more than its own files")
+def sandbox(machine):
+    # A host name is resolved, which takes some of the few files that are there.
+    machine.fresh(Host="localhost")
+    pid = machine.property("MainPID")
+    status = dict(line.split(":", 1) for line in machine.read(f"/proc/{pid}/status").splitlines())
+    assert {status[name].strip() for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]} == {"0" * 16}, status
+    assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", status
+    assert "0" not in status["Uid"].split() + status["Gid"].split(), status
+    maps = machine.read(f"/proc/{pid}/maps")
+    assert not re.search(r" .wx", maps), maps
+    root = f"/proc/{pid}/root"
+    places = "usr etc var srv opt mnt media boot run"
+    seen = machine.output("bash", "-c", f"cd {root}; find {places} -path 'usr/lib*' -prune -o ! -type d -print")
+    left = [name for name in seen.split() if not name.startswith(("etc/", "run/systemd/journal/"))]
+    assert sorted(left) == ["run/systemd/notify", "run/zinxd/reload", "usr/sbin/zinxd"], left
+    configuration = [name for name in seen.split() if name.startswith("etc/")]
+    assert len(configuration) < 10 and not any("passwd" in name for name in configuration), configuration
+    assert machine.run("bash", "-c", f": >{root}/etc/zinx/new", check=False)[0] != 0
+    return f"uid {status['Uid'].split()[0]}, no capability; all it sees but /usr/lib and /etc: {' '.join(left)}"
+
+
+# The life of a service
+
+
+@check("three connections show in the status within a second")
+def status(machine):
+    machine.fresh()
+    peers = [Peer() for _ in range(3)]
+    took = live(machine, "3/12000 connections")
+    for peer in peers:
+        peer.close()
+    live(machine, "0/12000 connections")
+    return f"{took * 1000:.0f} ms"
+
+
+@check("a reload is in force when systemctl returns, and no connection notices")
+def reload(machine):
+    machine.fresh()
+    pid = machine.property("MainPID")
+    peers = [Peer() for _ in range(3)]
+    live(machine, "3/12000 connections")
+    times = []
+    for limit in list(range(100, 119)) + [4]:
+        machine.configure(MaxConn=limit)
+        begin = time.monotonic()
+        machine.systemctl("reload", "zinxd")
+        times.append(time.monotonic() - begin)
+        assert machine.property("StatusText") == f"3/{limit} connections"
+    with Peer() as fourth, Peer(greeted=False) as fifth:
+        assert fourth.ask() == (0, PONG)
+        assert fifth.rest() == []
+    assert all(peer.ask() == (0, PONG) for peer in peers)
+    assert machine.property("MainPID") == pid
+    assert machine.property("ActiveState") == "active"
+    for peer in peers:
+        peer.close()
+    return f"20 reloads, {min(times) * 1000:.0f} to {max(times) * 1000:.0f} ms each"
+
+
+@check("a bad file fails the reload with line and column in the journal, and the old settings stay")
+def bad_reload(machine):
+    machine.fresh(MaxConn=77)
+    with Peer() as peer:
+        live(machine, "1/77 connections")
+        since = machine.now()
+        machine.write(CONFIGURATION, '{\n  "MaxConn": 5,\n  "TcpPort": 777x\n}\n')
+        assert machine.systemctl("reload", "zinxd", check=False) != 0
+        assert machine.property("ActiveState") == "active"
+        assert machine.property("StatusText").startswith("1/77 connections; reload refused"), machine.property("StatusText")
+        assert peer.ask() == (0, PONG)
+    text = machine.messages(since)
+    line = re.search(r"/etc/zinx/zinx.json:3:\d+: error: .*", text)
+    assert line, text
+    return line.group(0)
+
+
+@check("systemctl restart with a bad file refuses to start with 78/CONFIG, once")
+def bad_restart(machine):
+    since = machine.now()
+    assert machine.systemctl("restart", "zinxd", check=False) != 0
+    time.sleep(1)
+    assert machine.property("ActiveState") == "failed"
+    assert machine.property("ExecMainStatus") == "78"
+    assert machine.property("NRestarts") == "0"
+    text = machine.messages(since)
+    assert "status=78/CONFIG" in text and "zinx.json:3:" in text, text
+    machine.fresh()
+
+
+@check("systemctl stop with 50 connections and requests in flight loses no answer")
+def drain(machine):
+    machine.fresh(Plugins={"echo": {"Delay": 0.15}})
+    peers = [Peer(greeted=False) for _ in range(50)]
+    requests = [(3, b"request %d" % number) for number in range(10)]
+    for peer in peers:
+        peer.send(*requests)
+    # All ten went in one packet: with the first answer they have all been received.
+    first = [peer.receive() for peer in peers]
+    machine.systemctl("stop", "--no-block", "zinxd")
+    text, _ = machine.until("draining", lambda: seen_draining(machine), 3)
+    machine.until("stopped", lambda: machine.property("ActiveState") == "inactive", 20)
+    lost = sum(first[index : index + 1] + peer.rest() != requests for index, peer in enumerate(peers))
+    assert lost == 0, f"{lost} of 50 connections lost answers"
+    assert machine.property("Result") == "success"
+    for peer in peers:
+        peer.close()
+    return f"500 of 500 answers; {text}"
+
+
+def seen_draining(machine):
+    show = machine.output("systemctl", "show", "-p", "SubState", "-p", "StatusText", "zinxd.service")
+    return "SubState=stop-sigterm" in show and "Draining" in show and show.replace("\n", " ")
+
+
+@check("an idle stop takes milliseconds")
+def idle_stop(machine):
+    machine.fresh()
+    begin = time.monotonic()
+    machine.systemctl("stop", "zinxd")
+    took = time.monotonic() - begin
+    assert took < 0.5, took
+    return f"{took * 1000:.0f} ms"
+
+
+@check("a drain longer than TimeoutStopSec asks for more time and is not killed")
+def long_drain(machine):
+    machine.fresh(DrainTimeout=60, Plugins={"echo": {"Delay": 8}})
+    machine.drop_in("[Service]\nTimeoutStopSec=2\n")
+    since = machine.now()
+    with Peer(greeted=False, timeout=30) as peer:
+        peer.send((3, b"slow"))
+        live(machine, "1/12000 connections")
+        begin = time.monotonic()
+        machine.systemctl("stop", "zinxd")
+        took = time.monotonic() - begin
+        assert peer.rest() == [(3, b"slow")]
+    text = machine.messages(since)
+    assert took > 5 and machine.property("Result") == "success", (took, text)
+    assert "SIGKILL" not in text and "timed out" not in text, text
+    return f"TimeoutStopSec=2, stopped after {took:.1f} s, Result=success"
+
+
+# The watchdog
+
+
+def restarts_by_watchdog(machine, hang):
+    pid = machine.property("MainPID")
+    since = machine.now()
+    hang(pid)
+    _, took = machine.until(
+        "restarted", lambda: machine.property("MainPID") not in (pid, "0") and machine.property("ActiveState") == "active", 20)
+    results = [entry for entry in machine.journal(since=since) if entry.get("UNIT_RESULT") == "watchdog"]
+    assert results, machine.messages(since)
+    assert machine.property("NRestarts") == "1"
+    return f"Result=watchdog, serving again {took:.1f} s after, WatchdogSec=2"
+
+
+@check("the watchdog restarts a process that was stopped with SIGSTOP")
+def watchdog_process(machine):
+    machine.fresh()
+    machine.drop_in("[Service]\nWatchdogSec=2\n")
+    machine.systemctl("restart", "zinxd")
+    seen = restarts_by_watchdog(machine, lambda pid: machine.kill("STOP", pid))
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    return seen
+
+
+@check("the watchdog restarts a process of which one event loop hangs")
+def watchdog_loop(machine):
+    # Without workers a handler that blocks holds its event loop. The other loop goes on.
+    machine.fresh(WorkerPoolSize=0, IOThreads=2, Plugins={"ping": {}, "echo": {"Delay": 600, "Blocking": True}})
+    machine.drop_in("[Service]\nWatchdogSec=2\n")
+    machine.systemctl("restart", "zinxd")
+    peers = [Peer(greeted=False) for _ in range(2)]
+    since = machine.now()
+
+    def hang(_):
+        peers[0].send((3, b"hang"))
+        assert peers[1].ask() == (0, PONG), "the other event loop should go on"
+
+    seen = restarts_by_watchdog(machine, hang)
+    assert any(entry.get("ZINX_LOGGER") and "do not answer" in entry["MESSAGE"] for entry in machine.journal(since=since))
+    return seen
+
+
+@check("a worker that is blocked is a warning, and the service goes on")
+def blocked_worker(machine):
+    machine.fresh(Plugins={"ping": {}, "echo": {"Delay": 600, "Blocking": True}})
+    machine.drop_in("[Service]\nWatchdogSec=2\nTimeoutStopSec=1\n")
+    machine.systemctl("restart", "zinxd")
+    pid, since = machine.property("MainPID"), machine.now()
+    with Peer(greeted=False) as blocked, Peer(greeted=False) as other:
+        blocked.send((3, b"wait"))
+        machine.until("warning", lambda: "has been blocked in a handler" in machine.messages(since), 15)
+        assert other.ask() == (0, PONG)
+    assert machine.property("MainPID") == pid and machine.property("NRestarts") == "0"
+    machine.kill("KILL", pid)
+
+
+@check("a crash is restarted")
+def crash(machine):
+    machine.fresh()
+    pid = machine.property("MainPID")
+    machine.kill("SEGV", pid)
+    _, took = machine.until(
+        "restarted", lambda: machine.property("MainPID") not in (pid, "0") and machine.property("ActiveState") == "active", 5)
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    return f"{took * 1000:.0f} ms"
+
+
+# The socket
+
+
+@check("zinxd.socket starts the service at the first connect and answers it")
+def activation(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.systemctl("start", "zinxd.socket")
+    assert machine.property("ActiveState") == "inactive"
+    begin = time.monotonic()
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    took = time.monotonic() - begin
+    assert machine.property("ActiveState") == "active"
+    return f"{took * 1000:.0f} ms from connect to answer"
+
+
+@check("ten restarts with zinxd.socket under a stream of connects refuse nobody")
+def restarts(machine):
+    with Stream() as stream:
+        time.sleep(0.3)
+        for _ in range(10):
+            machine.systemctl("restart", "zinxd")
+            time.sleep(0.2)
+    assert stream.refused == 0 and stream.answered > 100, f"{stream} {stream.errors}"
+    return f"{stream} {stream.errors or ''}"
+
+
+@check("without a network of its own the service is served by the socket, and its exposure is at most 0.5")
+def isolated(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.run("mkdir", "-p", "/etc/systemd/system/zinxd.service.d")
+    machine.run("ln", "-s", "/usr/share/zinxd/zinxd-isolated.conf", "/etc/systemd/system/zinxd.service.d/")
+    machine.systemctl("daemon-reload")
+    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket")
+    assert output == "", output
+    machine.systemctl("start", "zinxd")
+    assert machine.property("ActiveState", "zinxd.socket") == "active"
+    peers = [Peer() for _ in range(100)]
+    assert all(peer.ask() == (0, PONG) for peer in peers)
+    live(machine, "100/12000 connections")
+    machine.configure(MaxConn=200)
+    machine.systemctl("reload", "zinxd")
+    assert machine.property("StatusText") == "100/200 connections"
+    pid = machine.property("MainPID")
+    networks = {machine.output("readlink", f"/proc/{process}/ns/net") for process in ["1", pid]}
+    assert len(networks) == 2, networks
+    with Stream() as stream:
+        time.sleep(0.2)
+        machine.systemctl("restart", "zinxd")
+        time.sleep(0.3)
+    assert stream.refused == 0, str(stream)
+    for peer in peers:
+        peer.close()
+    return f"exposure {measure_exposure(machine, 0.5)}; 100 connections, a reload and a restart"
+
+
+# The journal
+
+
+@check("journalctl shows one connection's whole story, with its fields")
+def story(machine):
+    machine.fresh()
+    since = machine.now()
+    with Peer() as peer:
+        peer.send((4711, b"nobody handles this"))
+        assert peer.ask() == (0, PONG)
+        address = f"{ADDRESS[0]}:{peer.port}"
+    machine.until("its end", lambda: "connection ended" in machine.messages(since))
+    number = next(entry["ZINX_CONN_ID"] for entry in machine.journal(since=since) if entry.get("ZINX_PEER") == address)
+    added, unknown, ended = machine.journal(f"ZINX_CONN_ID={number}", since=since)
+    for entry in added, unknown, ended:
+        assert entry["ZINX_PEER"] == address, entry
+        assert entry["CODE_FILE"].endswith(".swift") and int(entry["CODE_LINE"]) > 0, entry
+        assert entry["SYSLOG_IDENTIFIER"] == "zinxd" and re.fullmatch("[0-9a-f]{32}", entry["MESSAGE_ID"]), entry
+    assert [entry["PRIORITY"] for entry in (added, unknown, ended)] == ["6", "4", "6"]
+    assert "connection added, conn num = 1" in added["MESSAGE"]
+    assert unknown["ZINX_MSG_ID"] == "4711"
+    assert ended["ZINX_CLOSE_REASON"] == "peer-closed", ended
+    assert "conn num = 0" in ended["MESSAGE"]
+    return f"{added['MESSAGE']} / {unknown['MESSAGE']} / {ended['MESSAGE']}"
+
+
+@check("every lifecycle event has a catalogue entry, and journalctl -x shows it")
+def catalogue(machine):
+    with open(SOURCES + "/Sources/ZinxDaemon/LifecycleMessage.swift") as file:
+        events = set(re.findall(r'"([0-9a-f]{32})"', file.read()))
+    with open(SOURCES + "/packaging/zinxd.catalog") as file:
+        entries = re.findall(r"^-- ([0-9a-f]{32})$", file.read(), re.MULTILINE)
+    assert len(entries) == len(set(entries)) and set(entries) == events, set(entries) ^ events
+    listed = machine.output("journalctl", "--list-catalog")
+    assert all(event in listed for event in events)
+    text = machine.output("journalctl", "-x", "-u", "zinxd", "--no-pager")
+    for subject in ["zinxd accepts connections", "A connection was added", "A reload was refused", "zinxd drains"]:
+        assert f"Subject: {subject}" in text, subject
+    return f"{len(events)} events"
+
+
+@check("a journald that is stopped stalls no message; what was dropped is counted and reported when it is back")
+def stopped_journal(machine):
+    machine.fresh()
+    journald = machine.property("MainPID", "systemd-journald.service")
+    # Each refused reload logs a hundred lines: many more than the log's queue and journald's socket hold.
+    machine.write(CONFIGURATION, json.dumps({f"Unknown{number}": 0 for number in range(99)}))
+    since = machine.now()
+    longest = asked = 0
+    machine.kill("STOP", journald)
+    try:
+        with Peer() as peer:
+            reloads = machine.start(
+                "bash", "-c", "for _ in {1..80}; do RUNTIME_DIRECTORY=/run/zinxd zinxd --reload; done", stderr=subprocess.DEVNULL)
+            while reloads.poll() is None:
+                begin = time.monotonic()
+                assert peer.ask() == (0, PONG)
+                longest = max(longest, time.monotonic() - begin)
+                asked += 1
+    finally:
+        machine.kill("CONT", journald)
+    assert longest < 0.25, longest
+    report, _ = machine.until(
+        "the report", lambda: re.search(r"(\d+) log messages were dropped", machine.messages(since)), 20)
+    lines = len(machine.journal(since=since))
+    return f"{asked} answers meanwhile, slowest {longest * 1000:.1f} ms; {lines} lines in the journal, '{report.group(0)}'"
+
+
+@check("a journald and a systemd that are restarted are found again")
+def restarted_journal(machine):
+    machine.fresh()
+    machine.systemctl("restart", "systemd-journald")
+    machine.systemctl("daemon-reexec")
+    since = machine.now()
+    with Peer() as peer:
+        live(machine, "1/12000 connections")
+        address = f"{ADDRESS[0]}:{peer.port}"
+        machine.until("its line", lambda: any(entry.get("ZINX_PEER") == address for entry in machine.journal(since=since)))
+        machine.configure(MaxConn=9)
+        machine.systemctl("reload", "zinxd")
+        assert machine.property("StatusText") == "1/9 connections"
+
+
+@check("in a terminal the log is text with colour; without it when it is no terminal or NO_COLOR is set")
+def terminal(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    plain = foreground(machine, [], False)
+    colour = foreground(machine, [], True)
+    none = foreground(machine, ["NO_COLOR=1"], True)
+    assert "listens on 127.0.0.1:7777" in plain and "\x1b" not in plain, plain
+    assert "listens on 127.0.0.1:7777" in colour and "\x1b[" in colour, colour
+    assert "listens on 127.0.0.1:7777" in none and "\x1b" not in none, none
+    return plain.splitlines()[0]
+
+
+def foreground(machine, variables, on_terminal):
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+    process = machine.start(
+        "bash", "-c", f"echo $$; exec env {' '.join(variables)} zinxd --config {CONFIGURATION}",
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    try:
+        while b"plugins:" not in text:
+            text += os.read(ours, 4096)
+    finally:
+        pid, _, lines = text.decode().partition("\n")
+        machine.kill("TERM", pid.strip())
+        process.wait(10)
+        os.close(ours)
+    return lines
+
+
+# Upgrade and removal
+
+
+def higher_version(machine, deb):
+    """The same package with a higher version: what an upgrade does is in the scripts and in dpkg."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["dpkg-deb", "-R", deb, directory + "/new"], check=True)
+        control = directory + "/new/DEBIAN/control"
+        with open(control) as file:
+            text = re.sub(r"(?m)^(Version: .*)$", r"\1+upgrade", file.read())
+        with open(control, "w") as file:
+            file.write(text)
+        subprocess.run(["dpkg-deb", "-Zgzip", "-b", directory + "/new", machine.path("/root/new.deb")], check=True, capture_output=True)
+
+
+@check("an upgrade under load drains, restarts, and keeps the changed conffile")
+def upgrade(machine, deb):
+    machine.fresh(MaxConn=4321, Plugins={"ping": {}, "greeting": {}, "echo": {"Delay": 0.2}})
+    machine.systemctl("stop", "zinxd")
+    machine.systemctl("start", "zinxd.socket")
+    configuration, pid = machine.read(CONFIGURATION), machine.property("MainPID")
+    higher_version(machine, deb)
+    peers = [Peer() for _ in range(20)]
+    requests = [(3, b"request %d" % number) for number in range(40)]
+    for peer in peers:
+        peer.send(*requests)
+    first = [peer.receive() for peer in peers]
+    since = machine.now()
+    with Stream() as stream:
+        machine.run("apt-get", "install", "-y", "/root/new.deb")
+        machine.until("active", lambda: machine.property("ActiveState") == "active")
+        time.sleep(0.3)
+    lost = sum(first[index : index + 1] + peer.rest() != requests for index, peer in enumerate(peers))
+    assert lost == 0, f"{lost} of 20 connections lost answers"
+    assert stream.refused == 0, str(stream)
+    assert machine.property("MainPID") not in (pid, "0")
+    assert machine.output("dpkg-query", "-Wf${Version}", "zinxd").endswith("+upgrade")
+    assert machine.read(CONFIGURATION) == configuration
+    assert machine.property("StatusText").endswith("/4321 connections")
+    text = machine.messages(since)
+    assert "draining" in text and "drained: every connection ended by itself" in text, text
+    return f"800 of 800 answers in flight; stream: {stream}"
+
+
+@check("without the socket an upgrade is away only between the drain and the start")
+def upgrade_alone(machine):
+    machine.fresh()
+    with Stream() as stream:
+        time.sleep(0.2)
+        machine.run("apt-get", "install", "-y", "--reinstall", "/root/new.deb")
+        time.sleep(0.2)
+    since = machine.journal("MESSAGE_ID=5c1d9ac4b7c34ac7a3d4a3b35d4a9c02")[-1]
+    until = machine.journal("MESSAGE_ID=5c1d9ac4b7c34ac7a3d4a3b35d4a9c01")[-1]
+    gap = (int(until["__REALTIME_TIMESTAMP"]) - int(since["__REALTIME_TIMESTAMP"])) / 1e6
+    assert 0 < gap < 3, gap
+    return f"{gap:.2f} s from the drain to accepting again; {stream}"
+
+
+@check("dpkg --purge leaves no file, user, unit or state")
+def purge(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.systemctl("enable", "--now", "zinxd.socket")
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    machine.run("rm", "-rf", "/etc/systemd/system/zinxd.service.d", "/root/zinxd.deb", "/root/new.deb")
+    machine.run("dpkg", "--purge", "zinxd")
+    left = machine.files() - machine.files_before
+    assert not left, sorted(left)
+    assert machine.output("getent", "passwd") == machine.users_before
+    units = machine.output("systemctl", "list-units", "--all", "--no-legend", "*zinx*")
+    assert units == "" or "not-found" in units, units
+    assert machine.run("systemctl", "list-unit-files", "--no-legend", "*zinx*", check=False)[1] == ""
+    assert machine.run("bash", "-c", "grep -x zinxd /proc/[0-9]*/comm", check=False)[0] == 1
+    assert "5c1d9ac4b7c34ac7a3d4a3b35d4a9c01" not in machine.output("journalctl", "--list-catalog")
+
+
+def main():
+    directory, deb = sys.argv[1:3]
+    wanted = sys.argv[3:]
+    machine = Machine(directory)
+    outcomes = collections.Counter()
+    for sentence, function in checks:
+        if wanted and function.__name__ not in wanted + ["install"]:
+            continue
+        begin = time.monotonic()
+        since = machine.now()
+        try:
+            arguments = [machine, deb][: function.__code__.co_argcount]
+            seen = function(*arguments)
+            outcomes["passed"] += 1
+            print(f"passed  {sentence}{f': {seen}' if seen else ''} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except Exception:
+            outcomes["failed"] += 1
+            print(f"FAILED  {sentence}\n{traceback.format_exc()}", flush=True)
+            print(machine.run("journalctl", "--no-pager", "--since", since, check=False)[1][-4000:], flush=True)
+    print(f"{outcomes['passed']} passed, {outcomes['failed']} failed")
+    sys.exit(1 if outcomes["failed"] else 0)
+
+
+main()
