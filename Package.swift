@@ -58,14 +58,15 @@ let package = Package(
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),
-    .testTarget(name: "ZinxIOTests", dependencies: ["ZinxIO", "CLinux"], swiftSettings: nonsending),
+    .testTarget(name: "ZinxIOTests", dependencies: ["ZinxIO", "CLinux", "ZinxTestKit"], swiftSettings: nonsending),
     .testTarget(
-      name: "ZinxWireTests", dependencies: ["ZinxWire", byteBuffer], resources: [.copy("golden-frames.txt")],
+      name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer], resources: [.copy("golden-frames.txt")],
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer], swiftSettings: settings),
     .testTarget(
-      name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", logging], swiftSettings: nonsending),
+      name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", "ZinxTestKit", logging], swiftSettings: nonsending
+    ),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxClientTests", dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer],

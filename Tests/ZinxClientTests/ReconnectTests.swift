@@ -1,25 +1,14 @@
 import Testing
 import ZinxClient
+import ZinxTestKit
 
 @Suite("The wait before a new attempt")
 struct ReconnectTests {
-  /// Splitmix64: a known sequence for each seed.
-  private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var word = state
-      word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-      return word ^ (word >> 31)
-    }
-  }
-
   private static func delays(
     _ reconnect: Reconnect, afterHolding held: [Duration?], seed: UInt64 = 1
   ) -> [Duration] {
     var reconnect = reconnect
-    var generator = Seeded(state: seed)
+    var generator = SplitMix64(seed: seed)
     return held.map { reconnect.delay(afterHolding: $0, using: &generator) }
   }
 

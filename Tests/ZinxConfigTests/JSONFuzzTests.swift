@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 import Zinx
 import ZinxConfig
 
@@ -10,19 +11,6 @@ private let good = Array(
     "Plugins": {"ping": {"MsgID": 4}, "echo": {"Delay": 0.1, "Blocking": true}}
   }
   """.utf8)
-
-/// The same numbers in every run (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 /// What holds for any bytes: an answer, whose places are in the file, or a value without a problem of syntax.
 private func check(_ bytes: [UInt8]) {
@@ -53,7 +41,7 @@ struct JSONFuzzTests {
 
   @Test("no change of some bytes of a good file is too much", arguments: 1...20 as ClosedRange<UInt64>)
   func mutation(seed: UInt64) {
-    var random = SeededGenerator(state: seed)
+    var random = SplitMix64(seed: seed)
     let telling = Array("{}[]\",:\\u0123dD8eE+-.\n \u{0}/tfn".utf8)
     for _ in 0..<200 {
       var bytes = good
@@ -72,7 +60,7 @@ struct JSONFuzzTests {
 
   @Test("random bytes and random tokens are answered", arguments: 100...110 as ClosedRange<UInt64>)
   func noise(seed: UInt64) {
-    var random = SeededGenerator(state: seed)
+    var random = SplitMix64(seed: seed)
     let tokens = [
       "{", "}", "[", "]", ",", ":", "\"a\"", "\"", "\\u", "12", "-", "1e9", "true", "null", " ", "\n", "\u{FEFF}", "é",
     ]

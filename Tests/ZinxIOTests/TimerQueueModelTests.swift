@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 import ZinxIO
 
 /// The queue beside the simplest thing that behaves as it should: an array, sorted by deadline and then by age.

@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 
 @testable import Zinx
 
@@ -44,7 +45,7 @@ struct AdmissionTests {
 
   @Test("at random it admits exactly when fewer than the limit are live", arguments: 0..<20)
   func model(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     var admission = Admission(limit: 5)
     var live = 0
     for _ in 0..<1000 {

@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 
 @testable import Zinx
 
@@ -20,7 +21,7 @@ struct ConnectionLifeRandomTests {
   private struct Round {
     var life = ConnectionLife()
     var seen = Record()
-    var generator: SeededGenerator
+    var generator: SplitMix64
 
     mutating func happen() {
       let reasons = CloseReason.allCases
@@ -82,9 +83,9 @@ struct ConnectionLifeRandomTests {
 
   @Test("one close, one stop hook if it started, one piece of user code at a time, nothing after", arguments: 0..<50)
   func invariants(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     for _ in 0..<100 {
-      var round = Round(generator: SeededGenerator(seed: generator.next()))
+      var round = Round(generator: SplitMix64(seed: generator.next()))
       for _ in 0..<60 {
         round.happen()
         round.decide()

@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import ZinxTestKit
 import ZinxWire
 
 @testable import Zinx
@@ -17,7 +18,7 @@ struct OutboxModelTests {
     var ends: [Int] = []
     var cork: [ByteBuffer] = []
     var behind: [ByteBuffer] = []
-    var generator: SeededGenerator
+    var generator: SplitMix64
 
     var messages: Int { ends.filter { $0 > sent.readableBytes }.count + behind.count }
 
@@ -58,7 +59,7 @@ struct OutboxModelTests {
 
   @Test("what leaves is byte for byte what was sent, and the count of messages is right", arguments: 0..<40)
   func model(seed: UInt64) {
-    var model = Model(outbox: Outbox(OutboxTests.pack), generator: SeededGenerator(seed: seed))
+    var model = Model(outbox: Outbox(OutboxTests.pack), generator: SplitMix64(seed: seed))
     for _ in 0..<400 {
       switch Int.random(in: 0..<6, using: &model.generator) {
       case 0, 1: model.append()

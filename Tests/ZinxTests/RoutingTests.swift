@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 
 @testable import Zinx
 
@@ -24,7 +25,7 @@ struct RoutingTests {
 
   @Test("a table agrees with a dictionary over random ids")
   func model() {
-    var generator = SeededGenerator(seed: 1)
+    var generator = SplitMix64(seed: 1)
     var table = RouteTable()
     var model: [UInt32: Route] = [:]
     for _ in 0..<500 {

@@ -1,4 +1,5 @@
 import Testing
+import ZinxTestKit
 import ZinxWire
 
 @Suite("FrameHeader")

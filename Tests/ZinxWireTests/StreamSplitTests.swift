@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import ZinxTestKit
 import ZinxWire
 
 /// However a stream is cut into reads, it decodes as the whole does.

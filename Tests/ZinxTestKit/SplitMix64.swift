@@ -1,10 +1,10 @@
-/// SplitMix64: the same numbers in every run, so that a failing round can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
+/// Random numbers that are the same in every run, so that a round that failed can be repeated.
+public struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  public init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
