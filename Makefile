@@ -24,7 +24,8 @@ run: needs ## build zinxd and run it in the foreground with ./zinx.json; Ctrl-C 
 
 test: needs ## build and run every test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --disable-xctest
+	# One after the other: side by side, tests that compute would starve those that wait for a real socket within a time limit.
+	$(SWIFT) test --disable-xctest --no-parallel
 
 example: needs example-pins ## build, test and start the daemon with a plugin of its own in Tests/Example
 	$(SWIFT) build $(EXAMPLE) --build-tests
