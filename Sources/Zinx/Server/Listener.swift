@@ -13,8 +13,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private static let pause: Int64 = 100_000_000
 
   let address: SocketAddress
+  /// Closed at the end, never shut down: one that systemd passed lives on there.
   private let descriptor: Int32
-  /// A socket passed by systemd is not ours to shut.
   private let server: ServerContext
   private let contexts: [LoopContext]
   private var nextContext = 0
