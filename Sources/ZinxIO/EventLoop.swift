@@ -56,7 +56,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   /// Whether the caller is on the loop's thread.
   @inline(__always)
-  package var isCurrent: Bool { thread.load(ordering: .relaxed) == pthread_self() }
+  package var isCurrent: Bool { thread.load(ordering: .relaxed) == clinux_thread() }
 
   /// Runs `work` on the loop's thread, never before this call returns. What one thread brings runs in the order it brought it.
   package func execute(_ work: @escaping Work) { accept(.work(work)) }
@@ -89,7 +89,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   /// Runs until ``stop()``. The calling thread is the loop's from here on.
   package func run() {
-    thread.store(UInt(pthread_self()), ordering: .relaxed)
+    thread.store(clinux_thread(), ordering: .relaxed)
     clinux_name_thread(name)
     withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
       // The temporary allocation is never empty, so it has a base address.

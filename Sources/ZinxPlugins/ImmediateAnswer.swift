@@ -4,7 +4,7 @@ import Zinx
 /// Answers a request with the same id and the same data.
 struct ImmediateEcho: ImmediateRouter {
   func handleImmediately(_ request: Request) throws -> Bool {
-    try request.connection.sendImmediately(request.id, request.data)
+    try request.connection.sendImmediately(request.id, dataOf: request)
   }
 
   func handle(_ request: Request) async throws {

@@ -26,3 +26,6 @@ int clinux_usable_cpus(void);
 
 /// Names the calling thread, for ps(1) and debuggers; the kernel keeps 15 bytes.
 void clinux_name_thread(const char *name);
+
+/// A number that tells the calling thread from all others that live: what pthread_self(3) is made from, without the call.
+static inline unsigned long clinux_thread(void) { return (unsigned long)__builtin_thread_pointer(); }

@@ -14,12 +14,18 @@ extension Connection {
 
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
   func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
+    guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
     cork.take(self)
-    var code = code
-    if case .requests(var batch) = code {
-      if handleImmediately(&batch) { return userCodeEnded(batch) }
-      code = .requests(batch)
+    if handleImmediately(&batch) {
+      cork.letGo()
+      return userCodeEnded(batch.count)
     }
+    batch.prepareToWait()
+    runTask(.requests(batch), on: executor, cork)
+  }
+
+  private func runTask(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
+    cork.take(self)
     // An immediate task: it runs here and now, and costs no hop.
     let task = Task.immediateDetached(executorPreference: executor) { [code] in
       switch code {
@@ -27,7 +33,8 @@ extension Connection {
       case .startHook: if await !self.server.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
       case .stopHook(let reason): await self.server.handler.runStopHooks(self, reason)
       }
-      self.userCodeEnded(code.batch)
+      if self.isCorkedHere { cork.letGo() }
+      self.userCodeEnded(code.batch?.count ?? 0)
       if self.startHookThrew.load(ordering: .relaxed) { self.context.loop.execute { self.advance() } }
     }
     guard activity.load(ordering: .acquiring) != .idle else { return }
@@ -41,45 +48,37 @@ extension Connection {
 
   /// Handles requests as long as none has to wait. Returns whether all are done; `batch` holds the rest.
   private func handleImmediately(_ batch: inout Batch) -> Bool {
-    // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
-    let decoder = FrameDecoder(pack, maxPacketSize: .max)
     let handler = server.handler
-    let frames = batch.frames
+    let bytes = batch.bytes
+    // One request for all: making one for each would count the references of connection and chunk for each.
+    var request = Request(connection: self, batch)
     var done = 0
-    // One request for all: making one for each would count the references of the connection for each.
-    var request = Request(connection: self, id: 0, data: frames)
-    let isDone = frames.withUnsafeReadableBytes { bytes in
-      while !dropsRest.load(ordering: .relaxed), let header = decoder.header(in: bytes, at: done) {
-        let end = done + DataPack.headerLength + Int(header.length)
-        guard let data = frames.getSlice(at: frames.readerIndex + end - Int(header.length), length: Int(header.length)) else {
-          break
-        }
-        request.id = header.id
-        request.data = data
-        guard handler.handleImmediately(request) else { return false }
-        done = end
+    while !dropsRest.load(ordering: .relaxed), let end = request.take(from: bytes, at: done, pack) {
+      guard handler.handleImmediately(request) else {
+        batch.advance(by: done)
+        return false
       }
-      return true
+      done = end
     }
-    batch.frames.moveReaderIndex(forwardBy: done)
-    return isDone
+    return true
   }
 
   private func handle(_ batch: Batch, _ cork: Cork) async {
-    var frames = batch.frames
-    let decoder = FrameDecoder(pack, maxPacketSize: .max)
-    while !dropsRest.load(ordering: .relaxed), let message = try? decoder.next(&frames) {
+    var request = Request(connection: self, batch)
+    var done = 0
+    while !dropsRest.load(ordering: .relaxed), let end = request.take(from: batch.bytes, at: done, pack) {
       // A handler that suspended has let go of the cork.
       if !isCorkedHere { cork.take(self) }
-      await server.handler.handle(Request(connection: self, id: message.id, data: message.data))
+      await server.handler.handle(request)
+      done = end
     }
   }
 
-  private func userCodeEnded(_ batch: Batch?) {
-    if isCorkedHere { cork?.takeUnretainedValue().letGo() }
-    if let batch {
-      server.counters.requestsReceived.count(batch.count)
-      worker?.release(batch.count)
+  /// User code, which handled this many requests, has ended and let go of the cork.
+  private func userCodeEnded(_ requests: Int) {
+    if requests > 0 {
+      server.counters.requestsReceived.count(requests)
+      worker?.release(requests)
     }
     if hasSuspended.load(ordering: .relaxed) {
       hasSuspended.store(false, ordering: .relaxed)

@@ -26,13 +26,13 @@ extension Connection {
     if life.phase == .lingering { return discard() }
     settle()
     guard life.reads else { return advance() }
-    let partial = takesDirectly ? inbox : nil
-    context.prepareToReceive()
-    if let partial { context.received.writeImmutableBuffer(partial) }
-    let count = receive(upTo: min(drainRest ?? .max, context.received.writableBytes))
+    context.received.prepare()
+    let isPutBack = takesDirectly
+    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let count = context.received.receive(descriptor, upTo: drainRest ?? .max)
     guard count > 0 else { return count == 0 ? (isBroken ? socketBroke() : peerClosed()) : receiveFailed() }
     server.counters.bytesReceived.count(count)
-    if partial != nil { inbox = nil }
+    if isPutBack { inbox = nil }
     keepReceived()
     if let rest = drainRest { drainRest = rest - count }
     if drainRest == 0 { life.end(.draining) }
@@ -44,34 +44,38 @@ extension Connection {
   private var takesDirectly: Bool {
     guard let inbox else { return false }
     return !life.runsUserCode && staged == nil && !isWaitingForWorker
-      && max(inbox.readableBytes, nextFrame) <= LoopContext.readSize / 4
-  }
-
-  /// Returns what recv(2) does: 0 at the end of the stream, -1 and `errno` on failure.
-  private func receive(upTo limit: Int) -> Int {
-    var count = 0
-    context.received.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { target in
-      count = retryingOnInterrupt { recv(descriptor, target.baseAddress, min(limit, target.count), 0) }
-      return max(0, count)
-    }
-    return count
+      && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
   }
 
   private func receiveFailed() { if errno != EAGAIN { socketBroke() } }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
   private func keepReceived() {
-    if inbox == nil, !life.runsUserCode, staged == nil {
-      stage(&context.received)
-      if context.received.readableBytes > 0 { inbox = context.received.copied() }
-    } else {
-      inbox = inbox ?? ByteBuffer()
-      inbox?.writeImmutableBuffer(context.received)
-    }
+    guard inbox == nil, !life.runsUserCode, staged == nil else { return keepInInbox(context.received.bytes) }
+    let scan = self.scan(context.received.bytes)
+    if scan.frames > 0 { staged = context.received.take(scan.bytes, frames: scan.frames) }
+    if scan.error == nil { keepInInbox(context.received.bytes) } else { life.end(.oversize) }
   }
 
-  /// Makes a batch of the whole frames at the beginning of `bytes`, as many as the worker has room for.
-  private func stage(_ bytes: inout ByteBuffer) {
+  private func keepInInbox(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0 else { return }
+    if inbox == nil { inbox = ByteBuffer(bytes: bytes) } else { inbox?.writeBytes(bytes) }
+  }
+
+  /// Makes the next batch of what waits in the inbox.
+  func stageInbox() {
+    guard staged == nil, !isWaitingForWorker, !life.runsUserCode, var bytes = inbox else { return }
+    inbox = nil
+    let scan = bytes.withUnsafeReadableBytes { self.scan($0) }
+    if scan.frames > 0, let frames = bytes.readSlice(length: scan.bytes) {
+      staged = Batch(chunk: Chunk(sharing: frames), start: 0, end: scan.bytes, count: scan.frames)
+    }
+    guard scan.error == nil else { return life.end(.oversize) }
+    if bytes.readableBytes > 0 { inbox = bytes }
+  }
+
+  /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for; the room is taken.
+  private func scan(_ bytes: UnsafeRawBufferPointer) -> FrameDecoder.Scan {
     let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
     var scan = decoder.scan(bytes)
     if let worker, scan.frames > 0 {
@@ -84,18 +88,7 @@ extension Connection {
       }
     }
     nextFrame = scan.nextFrame
-    if scan.frames > 0 { staged = Batch(frames: context.take(scan.bytes, from: &bytes), count: scan.frames) }
-    guard scan.error != nil else { return }
-    bytes.clear()
-    life.end(.oversize)
-  }
-
-  /// Makes the next batch of what waits in the inbox.
-  func stageInbox() {
-    guard staged == nil, !isWaitingForWorker, !life.runsUserCode, var bytes = inbox else { return }
-    inbox = nil
-    stage(&bytes)
-    if bytes.readableBytes > 0 { inbox = bytes }
+    return scan
   }
 
   /// The worker has room again. Any thread.
@@ -116,8 +109,8 @@ extension Connection {
 
   /// Reads and drops what a peer sends that does not know yet that we have ended.
   private func discard() {
-    context.prepareToReceive()
-    let count = receive(upTo: .max)
+    context.received.prepare()
+    let count = context.received.receive(descriptor, upTo: .max)
     if count == 0 { life.peerClosed(insideFrame: false) }
     if count < 0, errno != EAGAIN { life.broke() }
     if count <= 0 { advance() }
@@ -145,14 +138,5 @@ extension Connection {
   private var isQueueFull: Bool {
     queuedMessages.load(ordering: .relaxed) >= server.settings.maxMsgChanLen.load(ordering: .relaxed)
       && outbox.withLock { $0.blockedSince != nil }
-  }
-}
-
-extension ByteBuffer {
-  /// The readable bytes in memory of their own, no more than they need.
-  fileprivate func copied() -> ByteBuffer {
-    var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
-    copy.writeImmutableBuffer(self)
-    return copy
   }
 }

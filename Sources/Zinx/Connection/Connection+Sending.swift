@@ -25,7 +25,7 @@ extension Connection {
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
   @inline(__always)
   nonisolated(nonsending) public func sendBuffMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
-    if gather(id, data) { return }
+    if data.withUnsafeReadableBytes({ gather(id, $0) }) { return }
     try await send(frame: pack.encoded(Message(id: id, data: data)))
   }
 
@@ -33,7 +33,7 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages are queued, ``ZinxError/connectionClosed``.
   public func trySendBuffMsg(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
-    if gather(id, data) { return }
+    if data.withUnsafeReadableBytes({ gather(id, $0) }) { return }
     try trySend(frame: pack.encoded(Message(id: id, data: data)))
   }
 
@@ -41,7 +41,19 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/connectionClosed``.
   public func sendImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
-    if gather(id, data) { return true }
+    if data.withUnsafeReadableBytes({ gather(id, $0) }) { return true }
+    return try queueImmediately(id, data)
+  }
+
+  /// Queues a message with the data of a request, as ``sendImmediately(_:_:)`` does, but without a slice: what an echo and a relay want.
+  ///
+  /// Throws: ``ZinxError/connectionClosed``.
+  public func sendImmediately(_ id: UInt32, dataOf request: Request) throws(ZinxError) -> Bool {
+    if gather(id, request.bytes) { return true }
+    return try queueImmediately(id, request.data)
+  }
+
+  private func queueImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
     do { try trySend(frame: pack.encoded(Message(id: id, data: data))) } catch {
       guard error == .sendBufferFull else { throw error }
       return false
@@ -110,7 +122,7 @@ extension Connection {
     if Task.isCancelled {
       // The room that this sender leaves unused is the next one's.
       let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
-      for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) { resume(true) }
+      for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) ?? [] { resume(true) }
       throw CancellationError()
     }
     if !goesOn { throw ZinxError.connectionClosed }
@@ -122,11 +134,11 @@ extension Connection {
 
   /// Whether the calling thread gathers for this connection.
   @inline(__always)
-  var isCorkedHere: Bool { corkThread.load(ordering: .relaxed) == pthread_self() }
+  var isCorkedHere: Bool { corkThread.load(ordering: .relaxed) == clinux_thread() }
 
   /// Puts a message into the cork. Returns false when it has to go through the outbox: another thread, a full queue, the end.
   @inline(__always)
-  private func gather(_ id: UInt32, _ data: ByteBuffer) -> Bool {
+  private func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer) -> Bool {
     guard isCorkedHere, let cork, !isClosed else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
       if !cork.hasRoom {
@@ -143,7 +155,7 @@ extension Connection {
   func wasCorked(by cork: Cork) {
     self.cork = Unmanaged.passUnretained(cork)
     makeRoom(in: cork)
-    corkThread.store(UInt(pthread_self()), ordering: .relaxed)
+    corkThread.store(clinux_thread(), ordering: .relaxed)
   }
 
   private func makeRoom(in cork: Cork) {
@@ -153,10 +165,10 @@ extension Connection {
   /// Writes what the cork holds, then what was sent behind it. The cork's thread.
   func flush(_ cork: Cork, uncorking: Bool) {
     let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
-    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]) in
+    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
       isCorkFilled.store(false, ordering: .relaxed)
       if uncorking { corkThread.store(0, ordering: .relaxed) }
-      guard !outbox.isClosed else { return (.done, []) }
+      guard !outbox.isClosed else { return (.done, nil) }
       var written = 0
       var result = WriteResult.done
       let bytes = cork.bytes
@@ -169,7 +181,7 @@ extension Connection {
     server.counters.messagesSent.count(cork.count)
     cork.clear()
     makeRoom(in: cork)
-    for resume in resumable { resume(true) }
+    if let resumable { for resume in resumable { resume(true) } }
     report(result)
   }
 
@@ -192,13 +204,13 @@ extension Connection {
   /// Writes what the outbox holds. Any thread.
   func flushOutbox() {
     isFlushScheduled.store(false, ordering: .releasing)
-    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]) in
-      guard !outbox.isClosed else { return (.done, []) }
+    let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
+      guard !outbox.isClosed else { return (.done, nil) }
       let result = writeQueue(&outbox)
       queuedMessages.store(outbox.messages, ordering: .relaxed)
       return (result, outbox.takeResumable(limit: server.settings.maxMsgChanLen.load(ordering: .relaxed)))
     }
-    for resume in resumable { resume(true) }
+    if let resumable { for resume in resumable { resume(true) } }
     report(result)
   }
 
@@ -216,8 +228,8 @@ extension Connection {
   /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.
   private func write(_ bytes: UnsafeRawBufferPointer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
     while written < bytes.count {
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-      let count = retryingOnInterrupt { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+      let rest = bytes.baseAddress.map { $0 + written }
+      let count = retryingOnInterrupt { Glibc.send(descriptor, rest, bytes.count - written, Int32(MSG_NOSIGNAL)) }
       guard count >= 0 else {
         guard errno == EAGAIN else { return .failed }
         return .blocked(isNew: outbox.block(at: .now, progress: written > 0))

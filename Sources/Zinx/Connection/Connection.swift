@@ -117,8 +117,33 @@ enum Activity: UInt8, AtomicRepresentable {
 
 /// Requests that run one after the other and whose replies leave together: whole frames, one after the other.
 struct Batch: Sendable {
-  var frames: ByteBuffer
-  var count: Int
+  /// Batches up to this size leave their chunk when they have to wait: they would keep too much that is not theirs.
+  private static let ownedSize = 16 << 10
+
+  private(set) var chunk: Chunk
+  /// Where the frames lie in the chunk; they begin with the next one to handle.
+  private(set) var start: Int
+  private(set) var end: Int
+  /// Frames at the beginning.
+  let count: Int
+
+  init(chunk: Chunk, start: Int, end: Int, count: Int) {
+    (self.chunk, self.start, self.end, self.count) = (chunk, start, end, count)
+  }
+
+  /// The frames that are left. Valid as long as the batch.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: chunk.memory[start..<end]) }
+
+  /// Leaves out the first `count` bytes, whole frames that are done.
+  mutating func advance(by count: Int) { start += count }
+
+  /// Moves a small batch to memory of its own.
+  mutating func prepareToWait() {
+    guard end - start <= Self.ownedSize, start < end else { return }
+    let copy = Chunk(capacity: end - start)
+    copy.memory.copyMemory(from: bytes)
+    (chunk, start, end) = (copy, 0, end - start)
+  }
 }
 
 /// A piece of user code of one connection.

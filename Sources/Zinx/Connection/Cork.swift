@@ -1,4 +1,3 @@
-import NIOCore
 import ZinxWire
 
 /// Where the replies of the batch that a thread runs gather, to leave in one write at its end. One for each event loop and worker,
@@ -12,18 +11,20 @@ final class Cork: @unchecked Sendable {
   private static let initialCapacity = 16 << 10
 
   // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.
-  @exclusivity(unchecked) private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: initialCapacity, alignment: 16)
+  @exclusivity(unchecked) private var memory = UnsafeMutableRawPointer.allocate(byteCount: initialCapacity, alignment: 16)
+  @exclusivity(unchecked) private var capacity = initialCapacity
   @exclusivity(unchecked) private var used = 0
   /// Frames gathered.
   @exclusivity(unchecked) private(set) var count = 0
   /// Frames that fit into the peer's queue.
   @exclusivity(unchecked) var room = 0
-  @exclusivity(unchecked) private var connection: Connection?
+  // Not counted: whoever runs user code holds its connection until it lets go of the cork.
+  @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
 
   deinit { memory.deallocate() }
 
   /// The gathered frames. Valid until the cork is used again.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<used]) }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: used) }
 
   /// Whether another frame can be gathered before a write.
   @inline(__always)
@@ -32,7 +33,7 @@ final class Cork: @unchecked Sendable {
   /// Gathers for `connection` from here on, and lets go of the one before.
   func take(_ connection: Connection) {
     letGo()
-    self.connection = connection
+    self.connection = Unmanaged.passUnretained(connection)
     connection.wasCorked(by: self)
   }
 
@@ -40,38 +41,39 @@ final class Cork: @unchecked Sendable {
   func letGo() {
     guard let connection else { return }
     self.connection = nil
-    connection.flush(self, uncorking: true)
+    connection._withUnsafeGuaranteedRef { $0.flush(self, uncorking: true) }
   }
 
   /// Gathers one message. `data` holds at most `UInt32.max` bytes, as a `ByteBuffer` does.
   @inline(__always)
-  func append(_ id: UInt32, _ data: ByteBuffer, _ pack: DataPack) {
-    data.withUnsafeReadableBytes { data in
-      let length = DataPack.headerLength + data.count
-      if memory.count - used < length { grow(by: length) }
-      let target = UnsafeMutableRawBufferPointer(rebasing: memory[used...])
-      target.storeBytes(of: FrameHeader(id: id, length: UInt32(data.count)).rawHeader(pack), as: UInt64.self)
-      UnsafeMutableRawBufferPointer(rebasing: target[DataPack.headerLength...]).copyMemory(from: data)
-      used += length
+  func append(_ id: UInt32, _ data: UnsafeRawBufferPointer, _ pack: DataPack) {
+    let length = DataPack.headerLength + data.count
+    if capacity - used < length { grow(by: length) }
+    let target = memory + used
+    target.storeBytes(of: FrameHeader(id: id, length: UInt32(truncatingIfNeeded: data.count)).rawHeader(pack), as: UInt64.self)
+    if let data = data.baseAddress {
+      (target + DataPack.headerLength).copyMemory(from: data, byteCount: length - DataPack.headerLength)
     }
+    used += length
     count += 1
   }
 
   @inline(never)
   private func grow(by length: Int) {
-    replaceMemory(capacity: max(2 * memory.count, used + length))
+    replaceMemory(capacity: max(2 * capacity, used + length))
   }
 
   private func replaceMemory(capacity: Int) {
-    let new = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
-    new.copyMemory(from: bytes)
+    let new = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+    new.copyMemory(from: memory, byteCount: used)
     memory.deallocate()
     memory = new
+    self.capacity = capacity
   }
 
   /// Forgets what was gathered, and memory that one big batch took.
   func clear() {
     (used, count) = (0, 0)
-    if memory.count > 2 * Self.flushThreshold { replaceMemory(capacity: Self.initialCapacity) }
+    if capacity > 2 * Self.flushThreshold { replaceMemory(capacity: Self.initialCapacity) }
   }
 }

@@ -159,9 +159,9 @@ struct Outbox {
     return waiters.remove(at: index).resume
   }
 
-  /// The senders whose wait is over, oldest first. The caller resumes them after it has let go of the lock.
-  mutating func takeResumable(limit: Int) -> [Resume] {
-    guard !waiters.isEmpty else { return [] }
+  /// The senders whose wait is over, oldest first; nil if nobody waits. The caller resumes them after it has let go of the lock.
+  mutating func takeResumable(limit: Int) -> [Resume]? {
+    guard !waiters.isEmpty else { return nil }
     var room = limit - messages
     var resumable: [Resume] = []
     waiters.removeAll { waiter in

@@ -6,17 +6,57 @@ public struct Request: Sendable {
   /// The connection it came on; replies go there.
   public let connection: Connection
   /// The message id.
-  public internal(set) var id: UInt32
-  /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
-  public internal(set) var data: ByteBuffer
+  public private(set) var id: UInt32
+  /// What holds the data, and where it lies there.
+  private let chunk: Chunk
+  private let base: Int
+  private var offset = 0
+  private var length = 0
 
   public init(connection: Connection, id: UInt32, data: ByteBuffer) {
     self.connection = connection
     self.id = id
-    self.data = data
+    chunk = Chunk(sharing: data)
+    base = 0
+    length = data.readableBytes
   }
 
-  @inlinable public var message: Message { Message(id: id, data: data) }
+  /// A request to be filled with the messages of a batch, one after the other.
+  init(connection: Connection, _ batch: Batch) {
+    self.connection = connection
+    id = 0
+    chunk = batch.chunk
+    base = batch.start
+  }
+
+  /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
+  ///
+  /// Made anew at each call; ``Connection/sendImmediately(_:dataOf:)`` sends the data on without.
+  public var data: ByteBuffer { chunk.slice(at: offset, length: length) }
+
+  /// The number of bytes of data.
+  public var dataLength: Int { length }
+
+  public var message: Message { Message(id: id, data: data) }
+
+  /// The data, valid as long as the request.
+  @inline(__always)
+  var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: chunk.memory.baseAddress.map { UnsafeRawPointer($0) + offset }, count: length)
+  }
+
+  /// Takes over the frame at `position` of the batch's `bytes`. Returns where the next one begins, nil if there is no whole frame.
+  @inline(__always)
+  mutating func take(from bytes: UnsafeRawBufferPointer, at position: Int, _ pack: DataPack) -> Int? {
+    // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
+    guard let header = FrameDecoder(pack, maxPacketSize: .max).header(in: bytes, at: position) else { return nil }
+    let begin = position + DataPack.headerLength
+    guard bytes.count - begin >= Int(header.length) else { return nil }
+    id = header.id
+    offset = base + begin
+    length = Int(header.length)
+    return begin + length
+  }
 }
 
 /// What handles the messages of one id.

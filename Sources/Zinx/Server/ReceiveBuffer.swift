@@ -1,0 +1,81 @@
+import Glibc
+
+/// Where an event loop receives: the free end of a chunk. Batches are handed out as they lie there, without a copy, and the next read
+/// goes behind them. The chunk starts over as soon as nobody holds any of it, so a loop whose handlers do not wait uses the same few
+/// kilobytes, warm in the cache, again and again.
+///
+/// Touched on the loop's thread only.
+struct ReceiveBuffer {
+  /// Bytes that one read takes at most.
+  static let readSize = 128 << 10
+  private static let chunkSize = 2 * readSize
+  /// Full chunks that are kept to be used again once they are free.
+  private static let spareChunks = 8
+
+  private var chunk = Chunk(capacity: chunkSize)
+  /// Bytes at the beginning of the chunk that batches hold.
+  private var used = 0
+  private var spare: [Chunk] = []
+  private var turn = 0
+  /// What was received and not handed out, at the beginning of the free end.
+  private var received = 0
+
+  /// Forgets what was not handed out, and sees to it that a whole read finds room.
+  mutating func prepare() {
+    received = 0
+    if isKnownUniquelyReferenced(&chunk) {
+      chunk.startOver()
+      used = 0
+    } else if chunk.memory.count - used < Self.readSize {
+      exchange()
+    }
+  }
+
+  /// Puts bytes in front of what is received next.
+  mutating func put(_ bytes: UnsafeRawBufferPointer) {
+    let room = free
+    guard bytes.count <= room.count else { return assertionFailure("more than a read") }
+    room.copyMemory(from: bytes)
+    received += bytes.count
+  }
+
+  /// Receives behind what is there, at most `limit` bytes. Returns what recv(2) does.
+  mutating func receive(_ descriptor: Int32, upTo limit: Int) -> Int {
+    let room = free
+    let size = min(limit, room.count, Self.readSize)
+    var count = recv(descriptor, room.baseAddress, size, 0)
+    while count < 0, errno == EINTR { count = recv(descriptor, room.baseAddress, size, 0) }
+    if count > 0 { received += count }
+    return count
+  }
+
+  /// What was put and received since ``prepare()``. Valid until the next call.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: received) }
+
+  /// Hands out the first bytes as a batch.
+  mutating func take(_ count: Int, frames: Int) -> Batch {
+    defer {
+      used += count
+      received -= count
+    }
+    return Batch(chunk: chunk, start: used, end: used + count, count: frames)
+  }
+
+  private var start: UnsafeMutableRawPointer? { chunk.memory.baseAddress.map { $0 + used } }
+
+  private var free: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: start.map { $0 + received }, count: chunk.memory.count - used - received)
+  }
+
+  /// Goes on with the spare chunk whose turn it is, or with a new one in its place if batches still hold that.
+  private mutating func exchange() {
+    used = 0
+    guard spare.count == Self.spareChunks else {
+      spare.append(chunk)
+      return chunk = Chunk(capacity: Self.chunkSize)
+    }
+    turn = (turn + 1) % spare.count
+    swap(&chunk, &spare[turn])
+    if isKnownUniquelyReferenced(&chunk) { chunk.startOver() } else { chunk = Chunk(capacity: Self.chunkSize) }
+  }
+}
