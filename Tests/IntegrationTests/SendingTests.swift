@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import Zinx
+import ZinxIO
 import ZinxTestKit
 import ZinxWire
 
@@ -82,6 +83,21 @@ struct SendingTests {
           try await Task.detached { try await connection.sendBuffMsg(7, data) }.value
         } else {
           try await connection.sendBuffMsg(7, data)
+        }
+      }
+    }
+  }
+
+  @Test("what another thread sends, while a handler blocks until it has, stays between what the handler sends", arguments: pools)
+  func blocking(workers: Int) async throws {
+    try await expectOrder(workers) { connection, count in
+      for number in 0..<count {
+        let data = ByteBuffer(string: "\(number)")
+        if number % 3 == 1 {
+          try Thread { try? connection.trySendBuffMsg(7, data) }.join()
+        } else {
+          if number % 3 == 0 { connection.flush() }
+          try connection.trySendBuffMsg(7, data)
         }
       }
     }

@@ -150,6 +150,7 @@ extension Connection {
   private func closeOutbox(_ finally: () -> Void) {
     let waiting = outbox.withLock { outbox in
       isClosedFlag.store(true, ordering: .relaxed)
+      stopsGathering.store(true, ordering: .relaxed)
       queuedMessages.store(0, ordering: .relaxed)
       finally()
       return outbox.close()

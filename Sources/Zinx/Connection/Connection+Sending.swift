@@ -89,6 +89,8 @@ extension Connection {
       guard outbox.messages < limit else { return .sendBufferFull }
       let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
       outbox.append(frame: frame, isCorked: isBehindCork)
+      // What the corked thread sends from here on comes after this one.
+      if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
       queuedMessages.store(outbox.messages, ordering: .relaxed)
       return nil
     }
@@ -139,11 +141,11 @@ extension Connection {
   /// Puts a message into the cork. Returns false when it has to go through the outbox: another thread, a full queue, the end.
   @inline(__always)
   private func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer) -> Bool {
-    guard isCorkedHere, let cork, !isClosed else { return false }
+    guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
-      if !cork.hasRoom {
+      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {
         flush(cork, uncorking: false)
-        guard cork.hasRoom else { return false }
+        guard cork.hasRoom, !isClosed else { return false }
       }
       cork.append(id, data, pack)
       if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
@@ -167,6 +169,7 @@ extension Connection {
     let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
     let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
       isCorkFilled.store(false, ordering: .relaxed)
+      stopsGathering.store(outbox.isClosed, ordering: .relaxed)
       if uncorking { corkThread.store(0, ordering: .relaxed) }
       guard !outbox.isClosed else { return (.done, nil) }
       var written = 0

@@ -47,6 +47,8 @@ public final class Connection: @unchecked Sendable {
   let corkThread = Atomic<UInt>(0)
   /// Something is gathered in that cork.
   let isCorkFilled = Atomic<Bool>(false)
+  /// What is gathered has to be written before anything is added to it: something was sent behind it, or the connection has ended.
+  let stopsGathering = Atomic<Bool>(false)
 
   // The thread named by `corkThread`.
 
