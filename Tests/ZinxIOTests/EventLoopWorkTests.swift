@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import ZinxIO
+import ZinxTestKit
 
 @Suite("EventLoop: work", .timeLimit(.minutes(1)))
 struct EventLoopWorkTests {

@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import ZinxIO
+import ZinxTestKit
 
 @Suite("Monitor", .timeLimit(.minutes(1)))
 struct MonitorTests {

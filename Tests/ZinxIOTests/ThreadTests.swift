@@ -2,6 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 import ZinxIO
+import ZinxTestKit
 
 @Suite("Thread", .timeLimit(.minutes(1)))
 struct ThreadTests {

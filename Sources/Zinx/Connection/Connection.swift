@@ -67,7 +67,7 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var isWaitingForWorker = false
   /// While draining: bytes that had arrived when the drain began and are still to be read.
   @exclusivity(unchecked) var drainRest: Int?
-  @exclusivity(unchecked) var interest: Readiness = []
+  @exclusivity(unchecked) var interest = Readiness.nothing
   @exclusivity(unchecked) var isRegistered = false
   @exclusivity(unchecked) var lastRead: Instant
   @exclusivity(unchecked) var timer: EventLoop.Timer?

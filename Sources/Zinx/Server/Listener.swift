@@ -163,7 +163,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func rest() {
     guard isAccepting, !isClosed else { return }
     isAccepting = false
-    loop.change(descriptor, to: [])
+    loop.change(descriptor, to: .nothing)
   }
 
   private func resume() {

@@ -14,7 +14,7 @@ final class LoopContext: @unchecked Sendable {
   let cork = Cork()
   @exclusivity(unchecked) var received = ReceiveBuffer()
   @exclusivity(unchecked) private var toFlush: [Connection] = []
-  /// Sleeping workers that have got work; one that gets more of it stands here more than once.
+  /// Sleeping workers that have got work.
   @exclusivity(unchecked) private var toWake: [Worker] = []
 
   init(_ loop: EventLoop) {

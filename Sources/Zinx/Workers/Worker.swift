@@ -15,7 +15,8 @@ final class Worker: TaskExecutor, Sendable {
   }
 
   let cork = Cork()
-  private let queue = Monitor(Queue())
+  private let queue = Mutex(Queue())
+  private let parker = Parker()
   /// Requests handed over and not yet handled; at most `MaxWorkerTaskLen`.
   private let queued = Atomic<Int>(0)
   /// Connections that are not read because the queue was full, oldest first.
@@ -67,37 +68,37 @@ final class Worker: TaskExecutor, Sendable {
 
   // MARK: Work
 
-  /// Queues user code without waking the thread. Returns whether it sleeps: then ``wake()`` is due soon. An event loop that brings work
-  /// for many workers wakes each once, at the end; woken at once, each would take the processor from it.
+  /// Queues user code without waking the thread. Returns whether it sleeps and nobody else was told to wake it: then ``wake()`` is due
+  /// soon. An event loop that brings work for many workers wakes each once, at the end; woken at once, each would take the processor
+  /// from it.
   func submit(_ connection: Connection, _ code: UserCode) -> Bool {
-    var sleeps = false
     queue.withLock { queue in
       queue.items.append(.work(connection, code))
-      sleeps = queue.sleeps
-      return false
+      return queue.sleeps && queue.items.count == 1
     }
-    return sleeps
   }
 
   func enqueue(_ job: consuming ExecutorJob) {
     let item = Item.job(UnownedJob(job))
-    queue.withLock { queue in
-      queue.items.append(item)
-      defer { queue.sleeps = false }
-      return queue.sleeps
-    }
+    wake { $0.items.append(item) }
   }
 
-  func wake() {
-    queue.withLock { queue in
+  func wake() { wake { _ in } }
+
+  /// Changes the queue and wakes the thread if it sleeps.
+  private func wake(_ change: (inout Queue) -> Void) {
+    let sleeps = queue.withLock { queue in
+      change(&queue)
       defer { queue.sleeps = false }
       return queue.sleeps
     }
+    if sleeps { parker.unpark() }
   }
 
   /// Runs until ``stop()``; the calling thread is the worker's.
   func run() {
-    while let items = nextItems() {
+    var items: [Item] = []
+    while takeItems(&items) {
       for item in items {
         busySince.store(Instant.now.nanoseconds, ordering: .relaxed)
         switch item {
@@ -107,26 +108,25 @@ final class Worker: TaskExecutor, Sendable {
         cork.letGo()
         busySince.store(0, ordering: .relaxed)
       }
+      // Kept for the next round; but a rush must not keep its memory for ever.
+      items.removeAll(keepingCapacity: items.count <= 1024)
     }
   }
 
-  private func nextItems() -> [Item]? {
-    queue.wait { queue -> [Item]?? in
-      guard queue.items.isEmpty else {
-        defer { queue.items = [] }
-        return queue.items
+  /// Exchanges the empty `items` for what has been queued, which it sleeps for. Returns false at the end.
+  private func takeItems(_ items: inout [Item]) -> Bool {
+    while true {
+      let isStopping = queue.withLock { queue in
+        swap(&queue.items, &items)
+        if items.isEmpty { queue.sleeps = !queue.isStopping }
+        return queue.isStopping
       }
-      if queue.isStopping { return .some(nil) }
-      queue.sleeps = true
-      return nil
+      if !items.isEmpty { return true }
+      if isStopping { return false }
+      parker.park()
     }
   }
 
   /// Lets the thread end once its queue is empty.
-  func stop() {
-    queue.withLock { queue in
-      queue.isStopping = true
-      return true
-    }
-  }
+  func stop() { wake { $0.isStopping = true } }
 }
