@@ -132,6 +132,7 @@ struct ReadRateTests {
       #expect(try await peer.frames(100) == frames)
       let pauses = server.server.counters.readPauses
       server.server.apply(slow)
+      try await server.loopsAnswer()
       try await peer.send(Self.bytes(frames))
       #expect(try await peer.frames(2) == Array(frames[..<2]))
       #expect(server.server.counters.readPauses > pauses)

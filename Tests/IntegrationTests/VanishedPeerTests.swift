@@ -36,9 +36,10 @@ struct VanishedPeerTests {
   @Test("zero watches nobody")
   func off() async throws {
     try await TestServer.run(.test { $0.vanishedTimeout = .zero }) { server in
-      _ = try server.connect()
+      let peer = try server.connect()
       let options = options(of: try await server.connection())
       #expect(options.first == 0 && options.last == 0)
+      _ = peer
     }
   }
 
@@ -48,10 +49,7 @@ struct VanishedPeerTests {
       let first = try server.connect()
       let old = try await server.connection(0)
       server.server.apply(.test { $0.vanishedTimeout = .seconds(30) })
-      // A loop does what it is told in order: when all have answered, the listener has been told.
-      let answered = Recorder<Int>()
-      let loops = server.server.pingLoops { answered.append($0) }
-      try await answered.wait { $0.count == loops }
+      try await server.loopsAnswer()
       let second = try server.connect()
       #expect(options(of: try await server.connection(1)) == [1, 15, 2, 30_000])
       #expect(options(of: old) == [1, 60, 10, 120_000])
