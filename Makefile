@@ -74,13 +74,17 @@ needs: toolchain
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e deb-needs e2e-needs
+.PHONY: deb e2e vanish deb-needs e2e-needs vanish-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@SWIFT="$(SWIFT)" packaging/build-deb
 
 e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all of it (as root)
 	@$(SUDO) Tests/e2e/run .build/deb/zinxd_*.deb
+
+vanish: needs vanish-needs ## cut the line between zinxd and its peers, in network namespaces (as root)
+	$(SWIFT) build --product zinxd
+	@$(SUDO) Tests/e2e/vanish .build/debug/zinxd
 
 # $(call install,command:package ...) installs the packages of those commands that are missing.
 install = @missing=(); \
@@ -93,3 +97,6 @@ deb-needs:
 
 e2e-needs:
 	$(call install,mmdebstrap:mmdebstrap nsenter:util-linux setpriv:util-linux python3:python3 dpkg-deb:dpkg)
+
+vanish-needs:
+	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

@@ -12,6 +12,7 @@ package final class Counters: Sendable {
   package let connectionsRefused = Atomic<UInt64>(0)
   package let unknownMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
+  package let readPauses = Atomic<UInt64>(0)
   private let closed = Mutex<[CloseReason: UInt64]>([:])
 
   package init() {}
@@ -28,6 +29,7 @@ package final class Counters: Sendable {
       connectionsRefused: connectionsRefused.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
+      readPauses: readPauses.load(ordering: .relaxed),
       connectionsClosed: closed.withLock { $0 })
   }
 }
@@ -53,6 +55,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var unknownMessages: UInt64
   /// Requests whose handler threw.
   public var handlerErrors: UInt64
+  /// Times that a connection was not read for a while because of `maxMsgRate` or `maxByteRate`.
+  public var readPauses: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
 }

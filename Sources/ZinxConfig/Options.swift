@@ -42,6 +42,15 @@ extension Option {
       "IdleTimeout", \.server.idleTimeout, .seconds(in: .zero...year), unit: "seconds", reload: true,
       "Time without a byte from the peer after which its connection is closed; 0 means never"),
     Option(
+      "FirstByteTimeout", \.server.firstByteTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
+      "Time for a new connection to send its first byte; 0 means never, since clients that only listen are legitimate"),
+    Option(
+      "FrameTimeout", \.server.frameTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
+      "Time for a message that has begun: for its header, and at MinFrameRate beyond it for its data; 0 means never"),
+    Option(
+      "MinFrameRate", \.server.minFrameRate, .integer(in: 0...1_000_000_000), unit: "bytes per second", reload: true,
+      "Least speed at which a peer sends the data of a message, FrameTimeout aside, and takes what is queued for it; 0 means any"),
+    Option(
       "DrainTimeout", \.server.drainTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
       "Time for connections to finish at shutdown; what is left then is closed"),
     Option(
@@ -50,6 +59,15 @@ extension Option {
     Option(
       "SlowConsumerTimeout", \.server.slowConsumerTimeout, .seconds(in: .milliseconds(1)...day), unit: "seconds", reload: true,
       "Time without progress after which a peer that does not read is closed"),
+    Option(
+      "VanishedTimeout", \.server.vanishedTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
+      "Time without an answer from a peer's machine after which its connection is given up; 0 means never; fixed when accepted"),
+    Option(
+      "MaxMsgRate", \.server.maxMsgRate, .integer(in: 0...1_000_000_000), unit: "messages per second", reload: true,
+      "Messages that are read from one connection, after those of one second at once; beyond it reading rests; 0 means no limit"),
+    Option(
+      "MaxByteRate", \.server.maxByteRate, .integer(in: 0...1_000_000_000), unit: "bytes per second", reload: true,
+      "Bytes that are read from one connection, after those of one second at once; beyond it reading rests; 0 means no limit"),
     Option("LogLevel", \.logLevel, .choice, reload: true, "Least severe level that is logged"),
     Option("Plugins", \.plugins, .plugins, reload: false, "Exactly the plugins that are on, each with its settings"),
   ]

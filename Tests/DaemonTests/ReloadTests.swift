@@ -60,6 +60,23 @@ extension Daemons {
       }
     }
 
+    @Test("of a time-out closes a connection that is late by the new one, and the log says why")
+    func frameTimeout() async throws {
+      try await withDaemon { daemon, folder in
+        let port = try await daemon.port()
+        let peer = try await FakePeer.greeted(by: port)
+        try await peer.write([4, 0, 0])
+        #expect(try await FakePeer.greeted(by: port).ask(0) == "ping...ping...ping")
+        try folder.write("zinx.json", local(#""FrameTimeout": 0.1, "MaxMsgRate": 1000, "VanishedTimeout": 60"#))
+        daemon.signal(SIGHUP)
+        let line = try await daemon.line(containing: "configuration reloaded: ")
+        #expect(line.hasSuffix("FrameTimeout: 30 → 0.1, VanishedTimeout: 120 → 60, MaxMsgRate: 0 → 1000"))
+        #expect(try await peer.readToEnd().isEmpty)
+        peer.close()
+        #expect(try await daemon.line(containing: "connection ended: header-timeout").contains("closeReason=header-timeout"))
+      }
+    }
+
     @Test("of the same file says that nothing changed")
     func nothing() async throws {
       try await withDaemon { daemon, _ in

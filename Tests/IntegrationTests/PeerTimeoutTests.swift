@@ -32,6 +32,31 @@ struct PeerTimeoutTests {
     }
   }
 
+  @Test(
+    "a peer that takes a little now and then is a slow consumer too, unless any speed will do", arguments: pools,
+    [0, 100_000_000])
+  func dribblingReader(workers: Int, rate: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.slowConsumerTimeout = .milliseconds(500)
+      $0.minFrameRate = rate
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in while true { try await request.connection.sendBuffMsg(1, SendingTests.block) } }
+    } use: { server in
+      let peer = try server.connect(receiveBuffer: 32 << 10)
+      try await peer.send(RawFrame(7))
+      let begin = ContinuousClock.now
+      let other = try server.connect()
+      do {
+        while server.ended.isEmpty, begin.duration(to: .now) < .seconds(3) {
+          _ = try await peer.receiveSome(upTo: 8 << 10)
+          #expect(try await other.isQuiet(milliseconds: 5))
+        }
+      } catch RawPeer.Failure.reset {}
+      #expect(server.ended.map(\.1) == (rate == 0 ? [] : [.slowConsumer]))
+    }
+  }
+
   @Test("a peer that does not read its answers is not read any more either", arguments: pools)
   func backPressure(workers: Int) async throws {
     let configuration = ServerConfiguration.test(workers: workers) {

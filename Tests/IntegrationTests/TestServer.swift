@@ -51,6 +51,13 @@ final class TestServer: Sendable {
 
   func connect(receiveBuffer: Int32? = nil) throws -> RawPeer { try RawPeer(port: port, receiveBuffer: receiveBuffer) }
 
+  /// Returns when every event loop has done what it was told before the call.
+  func loopsAnswer() async throws {
+    let answered = Recorder<Int>()
+    let loops = server.pingLoops { answered.append($0) }
+    try await answered.wait { $0.count == loops }
+  }
+
   // MARK: Events
 
   var added: [Connection] {

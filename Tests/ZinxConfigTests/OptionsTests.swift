@@ -62,9 +62,15 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     choice("OverloadPolicy", ["reject", "wait"], reload: true, allowed: #""reject" or "wait""#),
     integer("IOThreads", 0, 0, 256, reload: false),
     seconds("IdleTimeout", 0, from: "0", below: "-0.001", to: 31_536_000),
+    seconds("FirstByteTimeout", 0, from: "0", below: "-0.001", to: 86400),
+    seconds("FrameTimeout", 30, from: "0", below: "-0.001", to: 86400),
+    integer("MinFrameRate", 256, 0, 1_000_000_000, reload: true),
     seconds("DrainTimeout", 25, from: "0", below: "-1", to: 86400),
     seconds("LingerTimeout", 2, from: "0", below: "-0.5", to: 3600),
     seconds("SlowConsumerTimeout", 10, from: "0.001", below: "0", to: 86400),
+    seconds("VanishedTimeout", 120, from: "0", below: "-0.001", to: 86400),
+    integer("MaxMsgRate", 0, 0, 1_000_000_000, reload: true),
+    integer("MaxByteRate", 0, 0, 1_000_000_000, reload: true),
     choice(
       "LogLevel", ["trace", "debug", "info", "notice", "warning", "error", "critical"], reload: true,
       allowed: #"one of "trace", "debug", "info", "notice", "warning", "error" or "critical""#, standard: "info"),
@@ -146,7 +152,8 @@ struct OptionsTests {
     let text = """
       {"Name": "n", "Host": "::1", "TcpPort": 1, "MaxConn": 2, "MaxPacketSize": 3, "WorkerPoolSize": 4, "MaxWorkerTaskLen": 5,
        "MaxMsgChanLen": 6, "DataPack": "tlv-be", "OverloadPolicy": "wait", "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9,
-       "LingerTimeout": 10, "SlowConsumerTimeout": 11, "LogLevel": "debug"}
+       "LingerTimeout": 10, "SlowConsumerTimeout": 11, "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14,
+       "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17, "LogLevel": "debug"}
       """
     var expected = Configuration()
     expected.server.name = "n"
@@ -164,6 +171,12 @@ struct OptionsTests {
     expected.server.drainTimeout = .seconds(9)
     expected.server.lingerTimeout = .seconds(10)
     expected.server.slowConsumerTimeout = .seconds(11)
+    expected.server.firstByteTimeout = .seconds(12)
+    expected.server.frameTimeout = .seconds(13)
+    expected.server.minFrameRate = 14
+    expected.server.vanishedTimeout = .seconds(15)
+    expected.server.maxMsgRate = 16
+    expected.server.maxByteRate = 17
     expected.logLevel = .debug
     #expect(parse(text).configuration == expected)
   }

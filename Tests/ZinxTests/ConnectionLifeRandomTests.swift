@@ -45,7 +45,7 @@ struct ConnectionLifeRandomTests {
     }
 
     mutating func decide() {
-      let requests = [ConnectionLife.Requests.none, .ready, .waitingForWorker].randomElement(using: &generator) ?? .none
+      let requests = [ConnectionLife.Requests.none, .ready, .held].randomElement(using: &generator) ?? .none
       let action = life.next(requests, isFlushed: Bool.random(using: &generator))
       if seen.closes > 0 { #expect(action == .wait, "nothing happens after the close") }
       switch action {

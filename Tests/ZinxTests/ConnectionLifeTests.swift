@@ -52,7 +52,7 @@ struct ConnectionLifeTests {
   func idle() {
     var life = Self.serving()
     #expect(life.next(.none, isFlushed: true) == .wait)
-    #expect(life.next(.waitingForWorker, isFlushed: true) == .wait)
+    #expect(life.next(.held, isFlushed: true) == .wait)
     #expect(life.reads)
     #expect(life.phase == .serving)
   }
@@ -112,7 +112,7 @@ struct ConnectionLifeTests {
   func drainWaitsForWorker() {
     var life = Self.serving()
     life.end(.draining)
-    #expect(life.next(.waitingForWorker, isFlushed: true) == .wait)
+    #expect(life.next(.held, isFlushed: true) == .wait)
     #expect(life.next(.ready, isFlushed: true) == .runRequests)
   }
 
@@ -122,7 +122,7 @@ struct ConnectionLifeTests {
     life.end(.stopped, handlingRest: false)
     let expected: [ConnectionLife.Action] = [.runStopHook(.stopped), .shutdownWrite, .wait]
     #expect(Self.actions(&life, requests: 5) == expected)
-    #expect(life.next(.waitingForWorker, isFlushed: true) == .wait)
+    #expect(life.next(.held, isFlushed: true) == .wait)
   }
 
   @Test("replies are flushed before OnConnStop, and what it sends before the write side is shut")
@@ -176,6 +176,13 @@ struct ConnectionLifeTests {
     life.cut(.slowConsumer)
     life.userCodeEnded()
     #expect(life.next(.none, isFlushed: false) == .close(.drainTimeout))
+  }
+
+  @Test("a socket that breaks ends the connection with what broke it", arguments: [CloseReason.reset, .vanished])
+  func brokenBy(reason: CloseReason) {
+    var life = Self.serving()
+    life.broke(reason)
+    #expect(Self.actions(&life).last == .close(reason))
   }
 
   @Test("a socket that breaks has received requests handled, and nothing flushed")

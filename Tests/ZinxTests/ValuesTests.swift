@@ -10,8 +10,18 @@ struct CloseReasonTests {
     #expect(
       CloseReason.allCases.map(\.description) == [
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "idle",
-        "hook-failed",
+        "no-first-byte", "header-timeout", "body-timeout", "vanished", "hook-failed",
       ])
+  }
+
+  @Test(
+    "a socket that the kernel gave up has vanished; any other failure is a reset",
+    arguments: [
+      (ETIMEDOUT, CloseReason.vanished), (EHOSTUNREACH, .vanished), (ENETUNREACH, .vanished), (EHOSTDOWN, .vanished),
+      (ENETDOWN, .vanished), (ECONNRESET, .reset), (EPIPE, .reset), (ENOMEM, .reset), (0, .reset),
+    ])
+  func socketError(error: Int32, reason: CloseReason) {
+    #expect(CloseReason(socketError: error) == reason)
   }
 }
 

@@ -41,6 +41,7 @@ extension Connection {
 
   private func rest() {
     updateInterest()
+    if inbox != nil || receiving.isInsideFrame { watchFrame() }
     armTimer()
   }
 
@@ -55,7 +56,7 @@ extension Connection {
   }
 
   private var requests: ConnectionLife.Requests {
-    staged != nil ? .ready : isWaitingForWorker ? .waitingForWorker : .none
+    staged != nil ? .ready : isWaitingForWorker || pace?.messagesRestUntil != nil ? .held : .none
   }
 
   /// Whether what was sent until the last user code ended is written; what others send later does not put the end off. Matters at the
@@ -80,9 +81,19 @@ extension Connection {
   /// Ends with reason `draining`, but not before what the kernel has received by now is read: it acknowledged those bytes.
   func beginDrain() {
     guard life.reads, drainRest == nil else { return }
-    var unread: Int32 = 0
-    guard ioctl(descriptor, UInt(FIONREAD), &unread) == 0, unread > 0 else { return end(.draining, handlingRest: true) }
-    drainRest = Int(unread)
+    // What is there is answered as fast as it goes: a drain that kept to the rate would cut it off.
+    pace = nil
+    let unread = unreadBytes
+    guard unread > 0 else { return end(.draining, handlingRest: true) }
+    drainRest = unread
+    // Reading may have rested; a connection that has not begun yet comes to it by itself.
+    if life.phase > .new { advance() }
+  }
+
+  /// Bytes that the kernel has received and we have not read.
+  var unreadBytes: Int {
+    var bytes: Int32 = 0
+    return ioctl(descriptor, UInt(FIONREAD), &bytes) == 0 ? Int(bytes) : 0
   }
 
   /// The kernel took less than all: wait until it takes more.
@@ -99,10 +110,10 @@ extension Connection {
     if life.reason != nil { advance() } else { rest() }
   }
 
-  /// The connection was reset, or timed out in the network.
-  func socketBroke() {
+  /// The connection was reset, or given up by the kernel; `error` if the caller has met it.
+  func socketBroke(_ error: Int32 = 0) {
     guard life.phase != .closed else { return }
-    life.broke()
+    life.broke(reasonOfFailure(error))
     abandonSocket()
     advance()
   }
@@ -126,6 +137,7 @@ extension Connection {
     inbox = nil
     nextFrame = 0
     isWaitingForWorker = false
+    pace = nil
   }
 
   /// Nothing more is read or written: senders learn it, and epoll, which would report the failure again and again.
@@ -156,67 +168,5 @@ extension Connection {
       return outbox.close()
     }
     for resume in waiting { resume(false) }
-  }
-
-  // MARK: Time-outs
-
-  /// One timer serves all time-outs. It is moved forward when a deadline comes closer; one that went away meanwhile is found out when
-  /// the timer fires, so that a read does not touch the timer.
-  func armTimer() {
-    guard life.phase != .closed else { return }
-    let deadline = min(min(idleDeadline, slowConsumerDeadline), lingerDeadline)
-    guard deadline < timerDeadline else { return }
-    if let timer { context.loop.cancel(timer) }
-    timerDeadline = deadline
-    timer = context.loop.schedule(at: deadline) { [unowned self] in timerFired() }
-  }
-
-  private func timerFired() {
-    timer = nil
-    timerDeadline = .distantFuture
-    let now = context.loop.now
-    if lingerDeadline <= now {
-      life.lingerExpired()
-      return advance()
-    }
-    if slowConsumerDeadline <= now, !peerTookSome(until: now) { return cutOff(.slowConsumer) }
-    if idleDeadline <= now {
-      // User code may have ended unnoticed.
-      advance()
-      guard life.reads else { return }
-      // While a request is handled, or we do not read, the peer waits for us and not we for it.
-      guard life.runsUserCode || isWaitingForWorker || !interest.isReadable else { return end(.idle, handlingRest: true) }
-      lastRead = now
-    }
-    armTimer()
-  }
-
-  /// Whether the peer acknowledged something since the kernel last took something from us. The kernel keeps megabytes for a peer, and
-  /// says that it takes more only when a third of them have left: a slow line would look like a peer that takes nothing.
-  private func peerTookSome(until now: Instant) -> Bool {
-    let left = unacknowledgedBytes
-    guard left < unacknowledged else { return false }
-    unacknowledged = left
-    return outbox.withLock { outbox in
-      guard outbox.blockedSince != nil else { return true }
-      _ = outbox.block(at: now, progress: true)
-      return true
-    }
-  }
-
-  /// Bytes that the kernel keeps for the peer.
-  private var unacknowledgedBytes: Int32 {
-    var bytes: Int32 = 0
-    return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : 0
-  }
-
-  private var idleDeadline: Instant {
-    let timeout = server.settings.idleTimeout.load(ordering: .relaxed)
-    return timeout > 0 && life.reads ? lastRead.advanced(byNanoseconds: timeout) : .distantFuture
-  }
-
-  private var slowConsumerDeadline: Instant {
-    guard interest.isWritable, let since = outbox.withLock({ $0.blockedSince }) else { return .distantFuture }
-    return since.advanced(byNanoseconds: server.settings.slowConsumerTimeout.load(ordering: .relaxed))
   }
 }

@@ -17,26 +17,38 @@ extension Connection {
     do { try context.loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
     isRegistered = true
     interest = .readable
+    setPace()
     advance()
   }
 
   /// The socket has bytes, or the peer's end of stream; `isBroken`: or an error, which a write may have been told before us.
   func readable(isBroken: Bool) {
-    lastRead = context.loop.now
     if life.phase == .lingering { return discard() }
     settle()
     guard life.reads else { return advance() }
+    if let pace { return readPaced(pace, isBroken: isBroken) }
+    read(upTo: .max, isBroken: isBroken)
+  }
+
+  /// Reads once and goes on with what came. Returns how many bytes did.
+  @discardableResult
+  func read(upTo limit: Int, isBroken: Bool) -> Int {
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
-    let count = context.received.receive(descriptor, upTo: drainRest ?? .max)
-    guard count > 0 else { return count == 0 ? (isBroken ? socketBroke() : peerClosed()) : receiveFailed() }
+    let count = context.received.receive(descriptor, upTo: min(drainRest ?? .max, limit))
+    guard count > 0 else {
+      receivedNothing(count, isBroken: isBroken)
+      return 0
+    }
+    receiving.received(at: context.loop.now)
     server.counters.bytesReceived.count(count)
     if isPutBack { inbox = nil }
     keepReceived()
     if let rest = drainRest { drainRest = rest - count }
     if drainRest == 0 { life.end(.draining) }
     advance()
+    return count
   }
 
   /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
@@ -47,7 +59,12 @@ extension Connection {
       && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
   }
 
-  private func receiveFailed() { if errno != EAGAIN { socketBroke() } }
+  /// The end of the stream, or a failure; `isBroken`: or an error that a write was told before us.
+  private func receivedNothing(_ count: Int, isBroken: Bool) {
+    let error = errno
+    if count == 0 { return isBroken ? socketBroke() : peerClosed() }
+    if error != EAGAIN { socketBroke(error) }
+  }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
   private func keepReceived() {
@@ -74,7 +91,7 @@ extension Connection {
     if bytes.readableBytes > 0 { inbox = bytes }
   }
 
-  /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for; the room is taken.
+  /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for and the rate allows; both are taken.
   private func scan(_ bytes: UnsafeRawBufferPointer) -> FrameDecoder.Scan {
     let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
     var scan = decoder.scan(bytes)
@@ -87,7 +104,12 @@ extension Connection {
         worker.notifyWhenRoom(self, limit: limit)
       }
     }
+    if let pace, scan.frames > 0 {
+      let granted = paceFrames(scan.frames, pace)
+      if granted < scan.frames { scan = decoder.scan(bytes, limit: granted) }
+    }
     nextFrame = scan.nextFrame
+    if scan.frames > 0 { receiving.frameEnded() }
     return scan
   }
 
@@ -131,7 +153,8 @@ extension Connection {
   }
 
   private var hasRoom: Bool {
-    !isWaitingForWorker && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame) && !isQueueFull
+    !isWaitingForWorker && pace?.isResting != true && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame)
+      && !isQueueFull
   }
 
   /// Whether the kernel leaves the queue full. One that nobody has tried to write yet does not count: no event would follow when it is.

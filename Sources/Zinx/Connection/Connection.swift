@@ -9,6 +9,7 @@ import ZinxWire
 /// - `Connection+Reading.swift`: bytes to batches of requests, on the event loop
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
+/// - `Connection+Timeouts.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
 /// Unchecked: stored variables are of three kinds, each touched in one way only, as marked below.
@@ -69,7 +70,9 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var interest = Readiness.nothing
   @exclusivity(unchecked) var isRegistered = false
-  @exclusivity(unchecked) var lastRead: Instant
+  @exclusivity(unchecked) var receiving: ReceiveDeadline
+  /// Nil while no rate is limited.
+  @exclusivity(unchecked) var pace: Pace?
   @exclusivity(unchecked) var timer: EventLoop.Timer?
   @exclusivity(unchecked) var timerDeadline = Instant.distantFuture
   @exclusivity(unchecked) var lingerDeadline = Instant.distantFuture
@@ -88,7 +91,7 @@ public final class Connection: @unchecked Sendable {
     pack = server.pack
     worker = server.workers.worker(for: id)
     outbox = Mutex(Outbox(server.pack))
-    lastRead = .now
+    receiving = ReceiveDeadline(at: .now)
   }
 
   /// Whether the connection can no longer send.

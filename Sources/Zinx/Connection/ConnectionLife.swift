@@ -14,7 +14,11 @@ struct ConnectionLife: Equatable {
   }
 
   /// Requests that were received and not yet started.
-  enum Requests { case none, ready, waitingForWorker }
+  enum Requests {
+    case none, ready
+    /// Not to be started yet: the worker is full, or the rate is limited.
+    case held
+  }
 
   enum Action: Equatable {
     /// Nothing until the next event.
@@ -57,10 +61,10 @@ struct ConnectionLife: Equatable {
   }
 
   /// The socket failed under us. What was received is still handled.
-  mutating func broke() {
+  mutating func broke(_ reason: CloseReason = .reset) {
     isBroken = true
     peerIsDone = true
-    end(.reset)
+    end(reason)
   }
 
   /// We give the peer up: nothing more is handled or flushed. Unlike other reasons this one replaces an earlier one, as long as
@@ -94,7 +98,7 @@ struct ConnectionLife: Equatable {
     case .starting, .serving, .finishing:
       phase = reason == nil ? .serving : .finishing
       if requests == .ready, handlesRest { return runUserCode(in: phase, .runRequests) }
-      if requests == .waitingForWorker, handlesRest { return .wait }
+      if requests == .held, handlesRest { return .wait }
       guard reason != nil else { return .wait }
       phase = .flushing
       return next(requests, isFlushed: isFlushed)

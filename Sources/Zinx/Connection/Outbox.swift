@@ -32,6 +32,8 @@ struct Outbox {
   private(set) var bytesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
   private(set) var isClosed = false
+  /// `errno` of the write that failed; 0 without one.
+  private(set) var error: Int32 = 0
   /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
   private(set) var blockedSince: Instant?
   private var waiters: [Waiter] = []
@@ -109,6 +111,9 @@ struct Outbox {
     if isNew || progress { blockedSince = now }
     return isNew
   }
+
+  /// A write failed.
+  mutating func failed(_ error: Int32) { self.error = error }
 
   /// The kernel takes more again.
   mutating func unblock() { blockedSince = nil }

@@ -65,6 +65,14 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// A place in `MaxConn` has become free, or the limit was raised.
   func placeFree() { loop.execute { self.resume() } }
 
+  /// Connections accepted from here on are watched so.
+  func setKeepAlive(_ keepAlive: KeepAlive) {
+    loop.execute {
+      // One that is not TCP has none of this.
+      if !self.isClosed { try? ListeningSocket.set(keepAlive, of: self.descriptor) }
+    }
+  }
+
   // MARK: On the loop
 
   private func open() throws {

@@ -11,6 +11,12 @@ final class LiveSettings: Sendable {
   let idleTimeout = Atomic<Int64>(0)
   let lingerTimeout = Atomic<Int64>(0)
   let slowConsumerTimeout = Atomic<Int64>(0)
+  private let firstByteTimeout = Atomic<Int64>(0)
+  private let frameTimeout = Atomic<Int64>(0)
+  /// Bytes or messages a second; 0 means no limit.
+  private let minFrameRate = Atomic<Int64>(0)
+  private let maxMsgRate = Atomic<Int64>(0)
+  private let maxByteRate = Atomic<Int64>(0)
 
   init(_ configuration: ServerConfiguration) { apply(configuration) }
 
@@ -22,5 +28,29 @@ final class LiveSettings: Sendable {
     idleTimeout.store(configuration.idleTimeout.inNanoseconds, ordering: .relaxed)
     lingerTimeout.store(configuration.lingerTimeout.inNanoseconds, ordering: .relaxed)
     slowConsumerTimeout.store(configuration.slowConsumerTimeout.inNanoseconds, ordering: .relaxed)
+    firstByteTimeout.store(configuration.firstByteTimeout.inNanoseconds, ordering: .relaxed)
+    frameTimeout.store(configuration.frameTimeout.inNanoseconds, ordering: .relaxed)
+    minFrameRate.store(Int64(configuration.minFrameRate), ordering: .relaxed)
+    maxMsgRate.store(Int64(configuration.maxMsgRate), ordering: .relaxed)
+    maxByteRate.store(Int64(configuration.maxByteRate), ordering: .relaxed)
+  }
+
+  /// By when a peer has to send something.
+  var receiveLimits: ReceiveDeadline.Limits {
+    ReceiveDeadline.Limits(
+      firstByte: firstByteTimeout.load(ordering: .relaxed), idle: idleTimeout.load(ordering: .relaxed),
+      frame: frameTimeout.load(ordering: .relaxed), frameRate: minFrameRate.load(ordering: .relaxed))
+  }
+
+  /// How fast a connection is read.
+  var rates: Pace.Rates {
+    Pace.Rates(messages: maxMsgRate.load(ordering: .relaxed), bytes: maxByteRate.load(ordering: .relaxed))
+  }
+
+  /// Bytes that a peer which does not keep up has to take within `SlowConsumerTimeout`.
+  var leastTaken: Int {
+    let milliseconds = slowConsumerTimeout.load(ordering: .relaxed) / 1_000_000
+    let (product, overflow) = minFrameRate.load(ordering: .relaxed).multipliedReportingOverflow(by: milliseconds)
+    return overflow ? .max : max(1, Int(product / 1000))
   }
 }

@@ -77,9 +77,9 @@ public final class Server: Sendable {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
     // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-    var sockets = inherited.isEmpty ? [try ListeningSocket.open(host: configuration.host, port: configuration.port)] : inherited
+    var sockets = inherited.isEmpty ? [try open(configuration)] : inherited
     do {
-      for socket in inherited { try ListeningSocket.adopt(socket) }
+      for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       try await startPlugins()
       let contexts = try startThreads(configuration)
       for index in sockets.indices {
@@ -94,6 +94,10 @@ public final class Server: Sendable {
       guard let error = error as? SystemError else { throw error }
       throw ZinxError.systemCallFailed(call: error.call, code: error.code)
     }
+  }
+
+  private func open(_ configuration: ServerConfiguration) throws(ZinxError) -> Int32 {
+    try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
   }
 
   private func startPlugins() async throws {
@@ -181,14 +185,17 @@ public final class Server: Sendable {
   // MARK: While it runs
 
   /// Puts those settings into force that can change while the server runs: `maxConn`, `maxPacketSize`, `maxWorkerTaskLen`,
-  /// `maxMsgChanLen`, `overloadPolicy`, and the time-outs. No connection is touched; with a lower `maxConn` nobody is admitted until
-  /// the number of connections has fallen below it.
+  /// `maxMsgChanLen`, `overloadPolicy`, the rates, and the time-outs. No connection is closed; with a lower `maxConn` nobody is admitted
+  /// until the number of connections has fallen below it. `vanishedTimeout` is that of connections accepted from here on.
   public func apply(_ new: ServerConfiguration) {
     configuration.withLock { $0 = new }
     context.settings.apply(new)
     limitConnections(new)
-    for listener in running.withLock({ $0?.listeners ?? [] }) { listener.placeFree() }
-    connManager.forEach { connection in connection.context.loop.execute { connection.armTimer() } }
+    for listener in running.withLock({ $0?.listeners ?? [] }) {
+      listener.setKeepAlive(KeepAlive(new.vanishedTimeout))
+      listener.placeFree()
+    }
+    connManager.forEach { connection in connection.context.loop.execute { connection.settingsChanged() } }
   }
 
   /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.

@@ -38,8 +38,24 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var drainTimeout = Duration.seconds(25)
   /// Time that a peer is given to close after we have shut down our side.
   public var lingerTimeout = Duration.seconds(2)
+  /// Time from the beginning of a connection to the first byte from its peer; zero means never. For servers whose clients speak first:
+  /// one that only listens is closed too.
+  public var firstByteTimeout = Duration.zero
+  /// Time for a message that has begun to arrive: its header must be whole within it, its data at `minFrameRate` beyond it; zero means
+  /// never. Only time in which the server waits for the peer counts.
+  public var frameTimeout = Duration.seconds(30)
+  /// Bytes a second: what a peer must send at least of a message that has begun, once `frameTimeout` is over, and take of what is queued
+  /// for it; 0 allows no more than `frameTimeout` for a whole message, and any progress to a peer that reads slowly.
+  public var minFrameRate = 256
   /// Time without progress after which a peer that does not read is closed.
   public var slowConsumerTimeout = Duration.seconds(10)
+  /// Time without an answer from a peer's machine after which the kernel gives it up; zero means never. Counts for connections that are
+  /// accepted after it was set.
+  public var vanishedTimeout = Duration.seconds(120)
+  /// Messages a second that are read from one connection, after those of one second at once; 0 means no limit.
+  public var maxMsgRate = 0
+  /// Bytes a second that are read from one connection, after those of one second at once; 0 means no limit.
+  public var maxByteRate = 0
 
   public init() {}
 }

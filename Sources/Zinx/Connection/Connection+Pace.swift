@@ -1,0 +1,33 @@
+import Synchronization
+import ZinxIO
+
+/// Reading no faster than `MaxMsgRate` and `MaxByteRate`: TCP slows the peer down, nothing is dropped and order is kept. Event loop only.
+extension Connection {
+  /// Begins or ends to limit the rate, as the settings say. A connection that ends is not slowed down any more.
+  func setPace() {
+    let rates = server.settings.rates
+    guard rates.isOn, life.reads, drainRest == nil else { return pace = nil }
+    if pace?.rates != rates { pace = Pace(rates, at: context.loop.now) }
+  }
+
+  /// The socket has bytes, and a rate is limited.
+  func readPaced(_ pace: Pace, isBroken: Bool) {
+    let isNew = !pace.isResting
+    let allowed = pace.bytesAllowed(at: context.loop.now)
+    if allowed > 0 {
+      pace.read(read(upTo: allowed, isBroken: isBroken))
+    } else {
+      if isNew { server.counters.readPauses.count() }
+      advance()
+    }
+  }
+
+  /// How many of `frames` whole frames may be handled now.
+  func paceFrames(_ frames: Int, _ pace: Pace) -> Int {
+    let isNew = !pace.isResting
+    let granted = pace.takeMessages(frames, at: context.loop.now)
+    if granted == 0, isNew { server.counters.readPauses.count() }
+    if granted < frames { worker?.release(frames - granted) }
+    return granted
+  }
+}

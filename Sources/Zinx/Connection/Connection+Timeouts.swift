@@ -1,0 +1,136 @@
+import CLinux
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+
+/// Peers that do nothing, or too little. Event loop only.
+extension Connection {
+  /// What is left of a time-out when bytes wait to be read: the next wake-up of the loop reads them.
+  private static let glance: Int64 = 1_000_000
+
+  /// Tells the time of an unfinished frame how much is there, and whether it runs. It does while nothing but the peer is in the way: not
+  /// while earlier requests are handled, nor while we do not read.
+  func watchFrame() {
+    let isAwaited = life.reads && interest.isReadable && !life.runsUserCode && staged == nil && !isWaitingForWorker
+    receiving.hold(inbox?.readableBytes ?? 0, isAwaited: isAwaited, at: context.loop.now)
+  }
+
+  /// The settings were reloaded.
+  func settingsChanged() {
+    guard life.phase > .new else { return }
+    setPace()
+    advance()
+  }
+
+  // MARK: The timer
+
+  /// One timer serves all time-outs. It is moved forward when a deadline comes closer; one that went away meanwhile is found out when
+  /// the timer fires, so that a read does not touch the timer.
+  func armTimer(notBefore earliest: Instant = Instant(nanoseconds: .min)) {
+    guard life.phase != .closed else { return }
+    let deadline = max(earliest, min(receiveDeadline, slowConsumerDeadline, lingerDeadline, pace?.restUntil ?? .distantFuture))
+    guard deadline < timerDeadline else { return }
+    if let timer { context.loop.cancel(timer) }
+    timerDeadline = deadline
+    timer = context.loop.schedule(at: deadline) { [unowned self] in timerFired() }
+  }
+
+  private func timerFired() {
+    timer = nil
+    // Whatever comes of it sets no timer: that is done once, below.
+    timerDeadline = Instant(nanoseconds: .min)
+    let now = context.loop.now
+    let earliest = act(at: now)
+    timerDeadline = .distantFuture
+    armTimer(notBefore: earliest)
+  }
+
+  /// Does what is due. Returns before when not to look again.
+  private func act(at now: Instant) -> Instant {
+    if lingerDeadline <= now {
+      lingerDeadline = .distantFuture
+      life.lingerExpired()
+      advance()
+    }
+    if slowConsumerDeadline <= now, !peerTookEnough(until: now) {
+      cutOff(.slowConsumer)
+      return now
+    }
+    if pace?.wake(at: now) == true { advance() }
+    return receiveDeadline <= now ? receiveIsDue(at: now) : now
+  }
+
+  /// Nothing, or too little, has come in time.
+  private func receiveIsDue(at now: Instant) -> Instant {
+    // User code may have ended unnoticed.
+    advance()
+    let due = receiving.next(server.settings.receiveLimits)
+    guard life.reads, due.deadline <= now else { return now }
+    // While a request is handled, or we do not read, the peer waits for us and not we for it.
+    guard !life.runsUserCode, !isWaitingForWorker, interest.isReadable else {
+      receiving.forgive(at: now)
+      return now
+    }
+    // It came in time, and we have not come to read it: the loop was busy, or the process was stopped.
+    guard unreadBytes == 0 else { return now.advanced(byNanoseconds: Self.glance) }
+    end(due.reason, handlingRest: true)
+    return now
+  }
+
+  private var receiveDeadline: Instant {
+    life.reads ? receiving.next(server.settings.receiveLimits).deadline : .distantFuture
+  }
+
+  // MARK: Peers that do not read
+
+  private var slowConsumerDeadline: Instant {
+    guard interest.isWritable, let since = outbox.withLock({ $0.blockedSince }) else { return .distantFuture }
+    return since.advanced(byNanoseconds: server.settings.slowConsumerTimeout.load(ordering: .relaxed))
+  }
+
+  /// Whether the peer acknowledged enough since the kernel last took something from us: `MinFrameRate` on average, or at least one byte.
+  /// The kernel keeps megabytes for a peer, and says that it takes more only when a third of them have left: a slow line would look
+  /// like a peer that takes nothing.
+  private func peerTookEnough(until now: Instant) -> Bool {
+    let left = unacknowledgedBytes
+    guard Int(unacknowledged) - Int(left) >= server.settings.leastTaken else { return false }
+    unacknowledged = left
+    return outbox.withLock { outbox in
+      guard outbox.blockedSince != nil else { return true }
+      _ = outbox.block(at: now, progress: true)
+      return true
+    }
+  }
+
+  /// Bytes that the kernel keeps for the peer.
+  var unacknowledgedBytes: Int32 {
+    var bytes: Int32 = 0
+    return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : 0
+  }
+
+  // MARK: Peers that are gone
+
+  /// Why the socket failed. The kernel tells an error once: to us, to a thread that wrote, or to nobody yet.
+  func reasonOfFailure(_ error: Int32) -> CloseReason {
+    var error = error != 0 ? error : outbox.withLock { $0.error }
+    if error == 0 { error = socketOption(SOL_SOCKET, SO_ERROR) ?? 0 }
+    let reason = CloseReason(socketError: error)
+    return reason == .vanished && answeredLately ? .slowConsumer : reason
+  }
+
+  /// The kernel gives up a peer too that answers all the time that it takes nothing: then its last answer is not as old as the time-out.
+  private var answeredLately: Bool {
+    guard let limit: UInt32 = socketOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT), limit > 0 else { return false }
+    var info = tcp_info()
+    var length = socklen_t(MemoryLayout.size(ofValue: info))
+    guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return false }
+    return info.tcpi_last_ack_recv < limit / 4 * 3
+  }
+
+  private func socketOption<Value: FixedWidthInteger>(_ level: Int32, _ name: Int32) -> Value? {
+    var value: Value = 0
+    var length = socklen_t(MemoryLayout.size(ofValue: value))
+    return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : nil
+  }
+}

@@ -1,0 +1,94 @@
+import ZinxIO
+import ZinxWire
+
+/// By when a peer has to send something, and what it is closed for otherwise. A value: no socket, no clock.
+///
+/// Two times run. The *quiet time* since the last byte: `FirstByteTimeout` limits it until the first one, `IdleTimeout` always. The *time of
+/// a frame* that has begun and is not whole: at every moment it is at most `FrameTimeout` + bytes of its body / `MinFrameRate`, so that
+/// a peer which sends a byte now and then does not keep its connection for ever. It runs only while the peer is waited for.
+struct ReceiveDeadline: Equatable {
+  /// Nanoseconds, 0 for never; the rate in bytes a second, 0 when only the time counts.
+  struct Limits {
+    var firstByte: Int64 = 0
+    var idle: Int64 = 0
+    var frame: Int64 = 0
+    var frameRate: Int64 = 0
+  }
+
+  struct Due: Equatable {
+    var deadline: Instant
+    var reason: CloseReason
+  }
+
+  private enum FrameTime: Equatable {
+    case none
+    /// When it began, had the peer been waited for all the time since.
+    case running(since: Instant)
+    case resting(spent: Int64)
+  }
+
+  private var quietSince: Instant
+  private var frame = FrameTime.none
+  private var hasReceived = false
+  /// Bytes of the unfinished frame.
+  private var frameBytes: Int32 = 0
+
+  init(at now: Instant) { quietSince = now }
+
+  // MARK: Events
+
+  /// Bytes came.
+  @inline(__always)
+  mutating func received(at now: Instant) {
+    quietSince = now
+    hasReceived = true
+  }
+
+  /// The peer was kept waiting: its quiet time begins anew.
+  mutating func forgive(at now: Instant) { quietSince = now }
+
+  /// Frames became whole: what stands behind them is another one.
+  @inline(__always)
+  mutating func frameEnded() { frame = .none }
+
+  /// Whether a frame has begun, as far as was told.
+  @inline(__always)
+  var isInsideFrame: Bool { frame != .none }
+
+  /// There are `bytes` of a frame that is not whole; `isAwaited`: nothing but the peer is in the way of the rest.
+  mutating func hold(_ bytes: Int, isAwaited: Bool, at now: Instant) {
+    frameBytes = Int32(clamping: bytes)
+    guard bytes > 0 else { return frame = .none }
+    switch frame {
+    case .none: frame = isAwaited ? .running(since: now) : .resting(spent: 0)
+    case .running(let since) where !isAwaited: frame = .resting(spent: now.nanoseconds &- since.nanoseconds)
+    case .resting(let spent) where isAwaited: frame = .running(since: now.advanced(byNanoseconds: -spent))
+    case .running, .resting: break
+    }
+  }
+
+  // MARK: Decision
+
+  /// The deadline that comes first; ``Instant/distantFuture`` when there is none.
+  func next(_ limits: Limits) -> Due {
+    var due = Due(deadline: .distantFuture, reason: .idle)
+    if limits.idle > 0 { due.deadline = quietSince.advanced(byNanoseconds: limits.idle) }
+    if !hasReceived, limits.firstByte > 0 {
+      let deadline = quietSince.advanced(byNanoseconds: limits.firstByte)
+      if deadline <= due.deadline { due = Due(deadline: deadline, reason: .noFirstByte) }
+    }
+    if case .running(let since) = frame, limits.frame > 0 {
+      let deadline = since.advanced(byNanoseconds: limits.frame).advanced(byNanoseconds: timeForBody(limits.frameRate))
+      if deadline < due.deadline { due = Due(deadline: deadline, reason: isInsideHeader ? .headerTimeout : .bodyTimeout) }
+    }
+    return due
+  }
+
+  private var isInsideHeader: Bool { frameBytes < DataPack.headerLength }
+
+  /// What the bytes that came have earned. At most 2^31 bytes, so the product fits.
+  private func timeForBody(_ rate: Int64) -> Int64 {
+    guard rate > 0, !isInsideHeader else { return 0 }
+    return (Int64(frameBytes) - Int64(DataPack.headerLength)) * 1_000_000_000 / rate
+  }
+}
