@@ -59,7 +59,10 @@ extension Connection {
 
   private func keepInInbox(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0 else { return }
-    if inbox == nil { inbox = ByteBuffer(bytes: bytes) } else { inbox?.writeBytes(bytes) }
+    guard inbox != nil else { return inbox = ByteBuffer(bytes: bytes) }
+    // A batch has left what it took in front. It would stay there for as long as the inbox is never empty, and grow.
+    inbox?.discardReadBytes()
+    inbox?.writeBytes(bytes)
   }
 
   /// Makes the next batch of what waits in the inbox.
