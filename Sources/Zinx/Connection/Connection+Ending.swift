@@ -32,6 +32,7 @@ extension Connection {
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
         shutdown(descriptor, Int32(SHUT_WR))
+        drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
       case .close(let reason): return close(reason)

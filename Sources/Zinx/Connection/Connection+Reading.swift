@@ -9,6 +9,9 @@ import ZinxWire
 extension Connection {
   /// Bytes kept while requests are being handled; a frame that is larger is kept as a whole.
   private static let inboxLimit = 64 << 10
+  /// Bytes that are read and dropped after the end: what a peer may have on the way that does not know of it yet, a receive window or
+  /// two, and no more of what one sends that does not care.
+  static let discardLimit = 16 << 20
 
   /// The beginning: from here on the event loop reports what the socket is ready for.
   func begin() {
@@ -110,13 +113,16 @@ extension Connection {
     advance()
   }
 
-  /// Reads and drops what a peer sends that does not know yet that we have ended.
+  /// Reads and drops what a peer sends that does not know yet that we have ended. The rest is left to the kernel, which stops the peer:
+  /// closing would reset the connection, and the answers on their way have the whole linger time to arrive.
   private func discard() {
     context.received.prepare()
-    let count = context.received.receive(descriptor, upTo: .max)
+    let rest = drainRest ?? 0
+    let count = context.received.receive(descriptor, upTo: rest)
     if count == 0 { life.peerClosed(insideFrame: false) }
     if count < 0, errno != EAGAIN { life.broke() }
-    if count <= 0 { advance() }
+    drainRest = rest - max(0, count)
+    if count <= 0 || drainRest == 0 { advance() }
   }
 
   // MARK: When to read
@@ -124,7 +130,7 @@ extension Connection {
   /// Asks epoll for what matters now. Not reading is how a peer is slowed down: its own sends block in the end.
   func updateInterest() {
     guard isRegistered else { return }
-    let reads = life.phase == .lingering || (life.reads && hasRoom)
+    let reads = life.phase == .lingering ? drainRest != 0 : life.reads && hasRoom
     // Only a queue that is not empty can be blocked; so most connections never look under the lock.
     let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }

@@ -65,7 +65,8 @@ public final class Connection: @unchecked Sendable {
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
   @exclusivity(unchecked) var isWaitingForWorker = false
-  /// While draining: bytes that had arrived when the drain began and are still to be read.
+  /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
+  /// dropped.
   @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var interest: Readiness = []
   @exclusivity(unchecked) var isRegistered = false
