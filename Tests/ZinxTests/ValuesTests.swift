@@ -9,8 +9,8 @@ struct CloseReasonTests {
   func names() {
     #expect(
       CloseReason.allCases.map(\.description) == [
-        "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "idle",
-        "hook-failed",
+        "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed",
+        "idle", "hook-failed",
       ])
   }
 }

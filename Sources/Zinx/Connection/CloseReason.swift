@@ -16,6 +16,8 @@ public enum CloseReason: String, Sendable, CaseIterable, CustomStringConvertible
   case truncated
   /// The peer took nothing of what is queued for `SlowConsumerTimeout`.
   case slowConsumer = "slow-consumer"
+  /// More waited for all peers than `MaxQueueBytes`, and for this one the most.
+  case shed
   /// Nothing came from the peer for `IdleTimeout`.
   case idle
   /// `OnConnStart` threw.

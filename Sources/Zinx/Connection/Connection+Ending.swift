@@ -40,6 +40,12 @@ extension Connection {
     }
   }
 
+  /// A reload has changed time-outs or limits.
+  func settingsChanged() {
+    resumeSenders()
+    rest()
+  }
+
   private func rest() {
     updateInterest()
     armTimer()
@@ -150,11 +156,8 @@ extension Connection {
 
   private func closeOutbox(_ finally: () -> Void) {
     let waiting = outbox.withLock { outbox in
-      isClosedFlag.store(true, ordering: .relaxed)
-      stopsGathering.store(true, ordering: .relaxed)
-      queuedMessages.store(0, ordering: .relaxed)
       finally()
-      return outbox.close()
+      return close(&outbox)
     }
     for resume in waiting { resume(false) }
   }

@@ -145,7 +145,8 @@ extension Connection {
 
   /// Whether the kernel leaves the queue full. One that nobody has tried to write yet does not count: no event would follow when it is.
   private var isQueueFull: Bool {
-    queuedMessages.load(ordering: .relaxed) >= server.settings.maxMsgChanLen.load(ordering: .relaxed)
-      && outbox.withLock { $0.blockedSince != nil }
+    guard queuedMessages.load(ordering: .relaxed) > 0 else { return false }
+    let limit = server.settings.queueLimit
+    return outbox.withLock { $0.blockedSince != nil && !$0.hasRoom(limit) }
   }
 }

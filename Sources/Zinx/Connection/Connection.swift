@@ -9,6 +9,7 @@ import ZinxWire
 /// - `Connection+Reading.swift`: bytes to batches of requests, on the event loop
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
+/// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
 /// Unchecked: stored variables are of three kinds, each touched in one way only, as marked below.
@@ -31,6 +32,8 @@ public final class Connection: @unchecked Sendable {
   let isClosedFlag = Atomic<Bool>(false)
   /// Frames in the outbox, as last seen under its lock.
   let queuedMessages = Atomic<Int>(0)
+  /// What the outbox counts in the memory of all queues, as last seen under its lock.
+  let queueMemory = Atomic<Int>(0)
   let isFlushScheduled = Atomic<Bool>(false)
   /// What the user code of this connection does.
   let activity = Atomic<Activity>(.idle)
