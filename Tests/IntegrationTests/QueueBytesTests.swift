@@ -72,6 +72,20 @@ struct QueueBytesTests {
     }
   }
 
+  @Test("replies of one batch fill the queue up to the limit, and then their handler waits", arguments: pools)
+  func handlerWaits(workers: Int) async throws {
+    try await TestServer.run(Self.configuration(workers)) { routes in
+      routes.route(7) { request in while true { try await request.connection.sendBuffMsg(1, SendingTests.block) } }
+    } use: { server in
+      let peer = try server.connect(receiveBuffer: 64 << 10)
+      let connection = try await server.connection()
+      try await peer.send(RawFrame(7))
+      while connection.outbox.withLock({ !$0.hasWaiters }) { await Task.yield() }
+      #expect(connection.outbox.withLock { $0.bytes } < Self.limit + Self.frame)
+      #expect(connection.outbox.withLock { $0.bytes } > Self.limit / 2)
+    }
+  }
+
   @Test("a reload with a higher limit lets a sender go on that waits, though the peer reads nothing", arguments: pools, limits)
   func higherLimit(workers: Int, of limit: String) async throws {
     var configuration = Self.configuration(workers)
