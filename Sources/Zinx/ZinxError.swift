@@ -2,7 +2,7 @@
 public enum ZinxError: Error, Hashable, Sendable {
   /// The connection has ended, or its output was cut off.
   case connectionClosed
-  /// `MaxMsgChanLen` messages are queued for the peer already. Thrown by the form of send that does not wait.
+  /// `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued for the peer already. Thrown by the form of send that does not wait.
   case sendBufferFull
   /// No live connection has this id.
   case connectionNotFound(UInt64)

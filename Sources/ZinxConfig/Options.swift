@@ -31,6 +31,12 @@ extension Option {
     Option(
       "MaxMsgChanLen", \.server.maxMsgChanLen, .integer(in: 1...1_000_000), unit: "messages", reload: true,
       "Messages queued for one peer; beyond it senders wait"),
+    Option(
+      "MaxConnQueueBytes", \.server.maxConnQueueBytes, .integer(in: 1...1_073_741_824), unit: "bytes", reload: true,
+      "Data queued for one peer; beyond it senders wait. A message that is larger passes when nothing else is queued"),
+    Option(
+      "MaxQueueBytes", \.server.maxQueueBytes, .integer(in: 0...1_099_511_627_776), unit: "bytes", reload: true,
+      "Memory for what is queued for all peers; beyond it the connections with the most are closed. 0 means no limit"),
     Option("DataPack", \.server.dataPack, .choice, reload: false, "Order of the message header on the wire"),
     Option(
       "OverloadPolicy", \.server.overloadPolicy, .choice, reload: true,

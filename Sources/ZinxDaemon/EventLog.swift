@@ -6,12 +6,13 @@ import Zinx
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: CaseIterable {
-    case connections, refusals, unknownMessages, handlers
+    case connections, refusals, shedding, unknownMessages, handlers
 
     var name: String {
       switch self {
       case .connections: "starts and ends of connections"
       case .refusals: "refused connections"
+      case .shedding: "shed connections"
       case .unknownMessages: "messages without a route"
       case .handlers: "failures of handlers"
       }
@@ -21,6 +22,7 @@ final class EventLog: Sendable {
       switch self {
       case .connections: RateLimit(burst: 1000, perSecond: 50)
       case .refusals: RateLimit(burst: 10, perSecond: 1)
+      case .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
       }
@@ -61,6 +63,11 @@ final class EventLog: Sendable {
       log.warning(
         "connection refused: \(limit) connections are open, which is the limit (MaxConn)",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.connectionRefused.rawValue)", "peer": "\(peer)", "limit": "\(limit)"])
+    case .connectionsShed(let count, let bytes, let limit):
+      guard may(.shedding) else { return }
+      log.warning(
+        "shed \(count) connections with \(bytes) bytes queued: more than \(limit) were queued for all peers (MaxQueueBytes)",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.connectionsShed.rawValue)", "count": "\(count)", "limit": "\(limit)"])
     case .unknownMessage(let connection, let id):
       guard may(.unknownMessages) else { return }
       log.warning("no route for message id \(id), dropped", metadata: fields(.unknownMessage, connection, ["msgID": "\(id)"]))

@@ -87,7 +87,8 @@ struct LifecycleMessageTests {
     case .drainCut: .connectionAdded
     case .connectionAdded: .connectionEnded
     case .connectionEnded: .connectionRefused
-    case .connectionRefused: .handlerFailed
+    case .connectionRefused: .connectionsShed
+    case .connectionsShed: .handlerFailed
     case .handlerFailed: .unknownMessage
     case .unknownMessage: .acceptPaused
     case .acceptPaused: .maxConnLowered
@@ -107,6 +108,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 15)
+    #expect(ids.count == 16)
   }
 }

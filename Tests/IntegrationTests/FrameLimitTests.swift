@@ -49,6 +49,45 @@ struct FrameLimitTests {
     }
   }
 
+  @Test("a flood behind an oversize header is read for a while only; the answers reach the peer all the same", arguments: pools)
+  func oversizeFlood(workers: Int) async throws {
+    var configuration = Self.configuration(.ltvLittleEndian, workers)
+    configuration.lingerTimeout = .seconds(60)
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      let good = RawFrame(7, "good").bytes()
+      try await peer.send(good + RawFrame.header(7, length: 101))
+      let flood = [UInt8](repeating: 0, count: 16 << 20)
+      var sent = 0
+      while sent < 256 << 20 {
+        let taken = try await peer.sendUntilBlocked(flood)
+        sent += taken
+        if taken < flood.count { break }
+      }
+      // What is not read waits in the kernel, which takes some megabytes on either side.
+      #expect(sent >= 16 << 20)
+      #expect(sent < 128 << 20)
+      #expect(try await peer.receiveAll() == good)
+      #expect(server.connManager.count == 1)
+      peer.reset()
+      #expect(try await server.reason() == .oversize)
+    }
+  }
+
+  @Test("a flood after a drain has begun does not keep it longer than the linger time-out", arguments: pools)
+  func drainFlood(workers: Int) async throws {
+    var configuration = Self.configuration(.ltvLittleEndian, workers)
+    configuration.lingerTimeout = .milliseconds(300)
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(RawFrame(7, "good"))
+      #expect(try await peer.frame().text == "good")
+      server.connManager.clearConn()
+      _ = try? await peer.sendUntilBlocked([UInt8](repeating: 0, count: 64 << 20))
+      #expect(try await server.reason() == .draining)
+    }
+  }
+
   @Test("an oversize header behind requests that are being handled is found too", arguments: pools)
   func oversizeInInbox(workers: Int) async throws {
     let gate = Gate()

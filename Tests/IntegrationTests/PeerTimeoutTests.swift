@@ -77,12 +77,32 @@ struct PeerTimeoutTests {
     }
   }
 
-  /// What a connection keeps: messages for the peer, and bytes from it.
-  private func memory(of connection: Connection) async -> (messages: Int, inbox: Int) {
+  @Test("what waits of a peer that always sends more than is handled takes no more memory with time", arguments: pools)
+  func inboxMemory(workers: Int) async throws {
+    let capacities = Recorder<Int>()
+    let configuration = ServerConfiguration.test(workers: workers) { $0.maxPacketSize = 16 << 10 }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in
+        capacities.append(await memory(of: request.connection).capacity)
+        try await echo(request)
+      }
+    } use: { server in
+      let peer = try server.connect()
+      let all = RawFrame(7, [UInt8](repeating: 1, count: 16 << 10)).bytes(times: 1000)
+      async let answers = peer.receive(all.count)
+      try await peer.send(all)
+      #expect(try await answers == all)
+      #expect((1...512 << 10).contains(capacities.all.max() ?? 0))
+    }
+  }
+
+  /// What a connection keeps: messages for the peer, bytes from it, and the memory for these.
+  private func memory(of connection: Connection) async -> (messages: Int, inbox: Int, capacity: Int) {
     await withCheckedContinuation { done in
       connection.context.loop.execute {
         let messages = connection.outbox.withLock { $0.messages }
-        done.resume(returning: (messages, connection.inbox?.readableBytes ?? 0))
+        let inbox = connection.inbox
+        done.resume(returning: (messages, inbox?.readableBytes ?? 0, inbox?.storageCapacity ?? 0))
       }
     }
   }

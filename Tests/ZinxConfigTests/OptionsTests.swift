@@ -58,6 +58,8 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     integer("WorkerPoolSize", 10, 0, 1024, reload: false),
     integer("MaxWorkerTaskLen", 1024, 1, 1_000_000, reload: true),
     integer("MaxMsgChanLen", 1024, 1, 1_000_000, reload: true),
+    integer("MaxConnQueueBytes", 16_777_216, 1, 1_073_741_824, reload: true),
+    integer("MaxQueueBytes", 536_870_912, 0, 1_099_511_627_776, reload: true),
     choice("DataPack", ["ltv-le", "tlv-be", "tlv-le"], reload: false, allowed: #"one of "ltv-le", "tlv-be" or "tlv-le""#),
     choice("OverloadPolicy", ["reject", "wait"], reload: true, allowed: #""reject" or "wait""#),
     integer("IOThreads", 0, 0, 256, reload: false),
@@ -151,9 +153,10 @@ struct OptionsTests {
   func fields() throws {
     let text = """
       {"Name": "n", "Host": "::1", "TcpPort": 1, "MaxConn": 2, "MaxPacketSize": 3, "WorkerPoolSize": 4, "MaxWorkerTaskLen": 5,
-       "MaxMsgChanLen": 6, "DataPack": "tlv-be", "OverloadPolicy": "wait", "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9,
-       "LingerTimeout": 10, "SlowConsumerTimeout": 11, "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14,
-       "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17, "LogLevel": "debug"}
+       "MaxMsgChanLen": 6, "MaxConnQueueBytes": 61, "MaxQueueBytes": 0, "DataPack": "tlv-be", "OverloadPolicy": "wait",
+       "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9, "LingerTimeout": 10, "SlowConsumerTimeout": 11,
+       "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14, "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17,
+       "LogLevel": "debug"}
       """
     var expected = Configuration()
     expected.server.name = "n"
@@ -164,6 +167,8 @@ struct OptionsTests {
     expected.server.workerPoolSize = 4
     expected.server.maxWorkerTaskLen = 5
     expected.server.maxMsgChanLen = 6
+    expected.server.maxConnQueueBytes = 61
+    expected.server.maxQueueBytes = 0
     expected.server.dataPack = .tlvBigEndian
     expected.server.overloadPolicy = .wait
     expected.server.ioThreads = 7

@@ -21,10 +21,11 @@ struct OutboxModelTests {
     var generator: SplitMix64
 
     var messages: Int { ends.filter { $0 > sent.readableBytes }.count + behind.count }
+    var bytes: Int { expected.readableBytes - sent.readableBytes + behind.reduce(0) { $0 + $1.readableBytes } }
 
     mutating func frame() -> ByteBuffer {
       let id = UInt32.random(in: 0...99, using: &generator)
-      let longest = Bool.random(using: &generator) ? 3 : 200
+      let longest = [3, 200, 200_000].randomElement(using: &generator) ?? 3
       let length = Int.random(in: 0...longest, using: &generator)
       return OutboxTests.frame(id, length: length)
     }
@@ -36,7 +37,7 @@ struct OutboxModelTests {
 
     mutating func append() {
       let frame = frame()
-      outbox.append(frame: frame, isCorked: !cork.isEmpty)
+      outbox.append(frame: frame, isCorked: !cork.isEmpty, isShared: Bool.random(using: &generator))
       if cork.isEmpty { expect(frame) } else { behind.append(frame) }
     }
 
@@ -57,7 +58,7 @@ struct OutboxModelTests {
     }
   }
 
-  @Test("what leaves is byte for byte what was sent, and the count of messages is right", arguments: 0..<40)
+  @Test("what leaves is byte for byte what was sent; messages, bytes and memory are counted right", arguments: 0..<40)
   func model(seed: UInt64) {
     var model = Model(outbox: Outbox(OutboxTests.pack), generator: SplitMix64(seed: seed))
     for _ in 0..<400 {
@@ -65,13 +66,19 @@ struct OutboxModelTests {
       case 0, 1: model.append()
       case 2: model.cork.append(model.frame())
       case 3: model.uncork()
-      default: model.write()
+      default: model.write(all: Int.random(in: 0..<4, using: &model.generator) == 0)
       }
       #expect(model.outbox.messages == model.messages)
+      #expect(model.outbox.bytes == model.bytes)
+      let (messages, bytes) = (model.messages, model.bytes)
+      #expect(model.outbox.hasRoom(Outbox.Limit(messages: messages + 1, bytes: bytes + 1)))
+      #expect(!model.outbox.hasRoom(Outbox.Limit(messages: messages, bytes: bytes + 1)))
+      #expect(!model.outbox.hasRoom(Outbox.Limit(messages: messages + 1, bytes: bytes)))
+      #expect(model.outbox.memory <= 64 << 10 + 4 * bytes)
     }
     model.uncork()
     model.write(all: true)
-    #expect(model.outbox.isEmpty)
+    #expect(model.outbox.isEmpty && model.outbox.memory == 0)
     #expect(model.outbox.messages == 0)
     #expect(model.sent == model.expected)
     #expect(model.outbox.bytesWritten == model.outbox.bytesAccepted)

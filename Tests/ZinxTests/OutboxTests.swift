@@ -26,6 +26,10 @@ struct OutboxTests {
     return ids
   }
 
+  static func append(_ frames: ByteBuffer..., to outbox: inout Outbox) {
+    for frame in frames { outbox.append(frame: frame, isCorked: false) }
+  }
+
   /// Collects who was resumed, and how.
   final class Log {
     var lines: [String] = []
@@ -114,14 +118,99 @@ struct OutboxTests {
     var outbox = Outbox(Self.pack)
     let log = Log()
     for id: UInt32 in 1...3 { outbox.append(frame: Self.frame(id), isCorked: false) }
-    for name in ["a", "b", "c"] { _ = outbox.waitForRoom(log.resume(name)) }
-    #expect((outbox.takeResumable(limit: 3) ?? []).isEmpty)
+    for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
+    #expect((outbox.takeResumable(limit: .messages(3)) ?? []).isEmpty)
     outbox.wrote(20)
-    outbox.takeResumable(limit: 3)?.forEach { $0(true) }
+    outbox.takeResumable(limit: .messages(3))?.forEach { $0(true) }
     #expect(log.lines == ["a true", "b true"])
     outbox.wrote(10)
-    outbox.takeResumable(limit: 3)?.forEach { $0(true) }
+    outbox.takeResumable(limit: .messages(3))?.forEach { $0(true) }
     #expect(log.lines.last == "c true")
+  }
+
+  @Test("a queue has room until its bytes have reached the limit, so that a message of any size fits into an empty one")
+  func roomInBytes() {
+    var outbox = Outbox(Self.pack)
+    #expect(outbox.hasRoom(.bytes(1)))
+    Self.append(Self.frame(1, length: 92), to: &outbox)
+    #expect(outbox.bytes == 100)
+    #expect(outbox.hasRoom(.bytes(101)))
+    #expect(!outbox.hasRoom(.bytes(100)))
+    outbox.append(frame: Self.frame(2, length: 12), isCorked: true)
+    #expect(outbox.bytes == 120, "what waits behind the cork counts")
+    outbox.wrote(21)
+    #expect(outbox.hasRoom(.bytes(100)))
+  }
+
+  @Test("as many who wait for room go on as there are bytes for, and the last of them may be as large as it is")
+  func waitersInBytes() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    Self.append(Self.frame(1, length: 92), to: &outbox)
+    for (name, bytes) in [("a", 30), ("b", 500), ("c", 1)] { _ = outbox.waitForRoom(for: bytes, log.resume(name)) }
+    #expect((outbox.takeResumable(limit: .bytes(100)) ?? []).isEmpty)
+    outbox.wrote(31)
+    outbox.takeResumable(limit: .bytes(100))?.forEach { $0(true) }
+    #expect(log.lines == ["a true", "b true"])
+  }
+
+  @Test("a higher limit lets those go on who wait, without a write")
+  func higherLimit() {
+    var outbox = Outbox(Self.pack)
+    let log = Log()
+    Self.append(Self.frame(1), Self.frame(2), to: &outbox)
+    for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
+    #expect((outbox.takeResumable(limit: .messages(2)) ?? []).isEmpty)
+    outbox.takeResumable(limit: .messages(4))?.forEach { $0(true) }
+    #expect(log.lines == ["a true", "b true"])
+  }
+
+  // MARK: Memory
+
+  @Test("a little that the kernel has not refused yet costs no memory; what it has refused does")
+  func uncounted() {
+    var outbox = Outbox(Self.pack)
+    Self.append(Self.frame(1, length: 1000), to: &outbox)
+    #expect(outbox.memory == 0)
+    _ = outbox.block(at: Instant(nanoseconds: 1), progress: false)
+    #expect(outbox.memory == 1024)
+    outbox.unblock()
+    Self.append(Self.frame(2, length: 8000), to: &outbox)
+    #expect(outbox.memory >= 9016)
+    outbox.wrote(9016)
+    #expect(outbox.memory == 0)
+  }
+
+  @Test("a message to many costs no memory of a queue until something is queued behind it")
+  func sharedMemory() {
+    var outbox = Outbox(Self.pack)
+    outbox.append(frame: Self.frame(1, length: 100_000), isCorked: false, isShared: true)
+    #expect(outbox.memory == 0)
+    #expect(outbox.bytes == 100_008, "but the peer has as much to take as of any message")
+    outbox.append(frame: Self.frame(2), isCorked: false, isShared: true)
+    #expect(outbox.memory >= 100_018)
+    outbox.wrote(100_018)
+    outbox.append(frame: Self.frame(1, length: 100_000), isCorked: false)
+    #expect(outbox.memory >= 100_008)
+  }
+
+  @Test("what waits behind the cork costs memory, though it is a message to many")
+  func memoryBehindCork() {
+    var outbox = Outbox(Self.pack)
+    outbox.append(frame: Self.frame(1, length: 100_000), isCorked: true, isShared: true)
+    #expect(outbox.memory >= 100_008)
+  }
+
+  @Test("a peer that takes all but a few bytes of much does not make the queue keep the memory of all")
+  func shrinks() {
+    var outbox = Outbox(Self.pack)
+    for id: UInt32 in 1...100 { Self.append(Self.frame(id, length: 9_992), to: &outbox) }
+    #expect(outbox.memory >= 1_000_000)
+    outbox.wrote(999_999)
+    #expect(outbox.memory == 0)
+    _ = outbox.block(at: Instant(nanoseconds: 1), progress: false)
+    #expect(outbox.memory == 1)
+    #expect(outbox.bytes == 1 && outbox.messages == 1)
   }
 
   @Test("who waits until all is written goes on after its last byte, whatever is queued later")
@@ -132,9 +221,9 @@ struct OutboxTests {
     _ = outbox.waitUntilWritten(log.resume("a"))
     outbox.append(frame: Self.frame(2), isCorked: false)
     outbox.wrote(9)
-    #expect((outbox.takeResumable(limit: 1) ?? []).isEmpty)
+    #expect((outbox.takeResumable(limit: .messages(1)) ?? []).isEmpty)
     outbox.wrote(1)
-    outbox.takeResumable(limit: 1)?.forEach { $0(true) }
+    outbox.takeResumable(limit: .messages(1))?.forEach { $0(true) }
     #expect(log.lines == ["a true"])
   }
 
@@ -145,9 +234,9 @@ struct OutboxTests {
     outbox.append(frame: Self.frame(9), isCorked: true)
     _ = outbox.waitUntilWritten(log.resume("behind"))
     outbox.uncork(Self.frames(1, 2), count: 2, written: 20)
-    #expect((outbox.takeResumable(limit: 10) ?? []).isEmpty)
+    #expect((outbox.takeResumable(limit: .messages(10)) ?? []).isEmpty)
     outbox.wrote(10)
-    outbox.takeResumable(limit: 10)?.forEach { $0(true) }
+    outbox.takeResumable(limit: .messages(10))?.forEach { $0(true) }
     #expect(log.lines == ["behind true"])
   }
 
@@ -160,7 +249,7 @@ struct OutboxTests {
     outbox.append(frame: Self.frame(9), isCorked: true)
     outbox.uncork(Self.frames(2), count: 1, written: 0)
     outbox.wrote(10)
-    outbox.takeResumable(limit: 10)?.forEach { $0(true) }
+    outbox.takeResumable(limit: .messages(10))?.forEach { $0(true) }
     #expect(log.lines == ["before true"])
   }
 
@@ -168,10 +257,10 @@ struct OutboxTests {
   func giveUp() {
     var outbox = Outbox(Self.pack)
     let log = Log()
-    let token = outbox.waitForRoom(log.resume("a"))
+    let token = outbox.waitForRoom(for: 10, log.resume("a"))
     outbox.giveUp(token)?(true)
     #expect(outbox.giveUp(token) == nil)
-    #expect((outbox.takeResumable(limit: 10) ?? []).isEmpty)
+    #expect((outbox.takeResumable(limit: .messages(10)) ?? []).isEmpty)
     #expect(outbox.giveUp(0) == nil)
     #expect(log.lines == ["a true"])
   }
@@ -182,7 +271,7 @@ struct OutboxTests {
     let log = Log()
     outbox.append(frame: Self.frame(1), isCorked: false)
     outbox.append(frame: Self.frame(2), isCorked: true)
-    _ = outbox.waitForRoom(log.resume("a"))
+    _ = outbox.waitForRoom(for: 10, log.resume("a"))
     _ = outbox.waitUntilWritten(log.resume("b"))
     outbox.close().forEach { $0(false) }
     #expect(log.lines == ["a false", "b false"])
@@ -202,4 +291,9 @@ struct OutboxTests {
     #expect(outbox.blockedSince == nil)
     #expect(outbox.block(at: Instant(nanoseconds: 4), progress: false) == true)
   }
+}
+
+extension Outbox.Limit {
+  static func messages(_ count: Int) -> Self { Self(messages: count, bytes: .max) }
+  static func bytes(_ count: Int) -> Self { Self(messages: .max, bytes: count) }
 }

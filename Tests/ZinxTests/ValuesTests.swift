@@ -9,7 +9,7 @@ struct CloseReasonTests {
   func names() {
     #expect(
       CloseReason.allCases.map(\.description) == [
-        "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "idle",
+        "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
         "no-first-byte", "header-timeout", "body-timeout", "vanished", "hook-failed",
       ])
   }

@@ -18,6 +18,8 @@ public enum CloseReason: String, Sendable, CaseIterable, CustomStringConvertible
   case truncated
   /// The peer took nothing of what is queued for `SlowConsumerTimeout`, or less than `MinFrameRate` of it.
   case slowConsumer = "slow-consumer"
+  /// More waited for all peers than `MaxQueueBytes`, and for this one the most.
+  case shed
   /// Nothing came from the peer for `IdleTimeout`.
   case idle
   /// Nothing has ever come from the peer within `FirstByteTimeout`.

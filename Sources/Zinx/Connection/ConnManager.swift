@@ -92,10 +92,11 @@ public final class ConnManager: Sendable {
     let frame = pack.encoded(Message(id: id, data: data))
     var full: [Connection] = []
     for connection in all {
-      do { try connection.trySend(frame: frame) } catch ZinxError.sendBufferFull { full.append(connection) } catch {}
+      do { try connection.trySend(frame: frame, isShared: true) } catch ZinxError.sendBufferFull { full.append(connection) } catch
+      {}
     }
     for connection in full {
-      do { try await connection.send(frame: frame) } catch is ZinxError {}
+      do { try await connection.send(frame: frame, isShared: true) } catch is ZinxError {}
     }
   }
 }

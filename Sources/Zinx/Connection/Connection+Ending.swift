@@ -32,6 +32,7 @@ extension Connection {
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
         shutdown(descriptor, Int32(SHUT_WR))
+        drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
       case .close(let reason): return close(reason)
@@ -161,11 +162,8 @@ extension Connection {
 
   private func closeOutbox(_ finally: () -> Void) {
     let waiting = outbox.withLock { outbox in
-      isClosedFlag.store(true, ordering: .relaxed)
-      stopsGathering.store(true, ordering: .relaxed)
-      queuedMessages.store(0, ordering: .relaxed)
       finally()
-      return outbox.close()
+      return close(&outbox)
     }
     for resume in waiting { resume(false) }
   }

@@ -9,6 +9,9 @@ import ZinxWire
 extension Connection {
   /// Bytes kept while requests are being handled; a frame that is larger is kept as a whole.
   private static let inboxLimit = 64 << 10
+  /// Bytes that are read and dropped after the end: what a peer may have on the way that does not know of it yet, a receive window or
+  /// two, and no more of what one sends that does not care.
+  static let discardLimit = 16 << 20
 
   /// The beginning: from here on the event loop reports what the socket is ready for.
   func begin() {
@@ -76,7 +79,10 @@ extension Connection {
 
   private func keepInInbox(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0 else { return }
-    if inbox == nil { inbox = ByteBuffer(bytes: bytes) } else { inbox?.writeBytes(bytes) }
+    guard inbox != nil else { return inbox = ByteBuffer(bytes: bytes) }
+    // A batch has left what it took in front. It would stay there for as long as the inbox is never empty, and grow.
+    inbox?.discardReadBytes()
+    inbox?.writeBytes(bytes)
   }
 
   /// Makes the next batch of what waits in the inbox.
@@ -129,13 +135,16 @@ extension Connection {
     advance()
   }
 
-  /// Reads and drops what a peer sends that does not know yet that we have ended.
+  /// Reads and drops what a peer sends that does not know yet that we have ended. The rest is left to the kernel, which stops the peer:
+  /// closing would reset the connection, and the answers on their way have the whole linger time to arrive.
   private func discard() {
     context.received.prepare()
-    let count = context.received.receive(descriptor, upTo: .max)
+    let rest = drainRest ?? 0
+    let count = context.received.receive(descriptor, upTo: rest)
     if count == 0 { life.peerClosed(insideFrame: false) }
     if count < 0, errno != EAGAIN { life.broke() }
-    if count <= 0 { advance() }
+    drainRest = rest - max(0, count)
+    if count <= 0 || drainRest == 0 { advance() }
   }
 
   // MARK: When to read
@@ -143,7 +152,7 @@ extension Connection {
   /// Asks epoll for what matters now. Not reading is how a peer is slowed down: its own sends block in the end.
   func updateInterest() {
     guard isRegistered else { return }
-    let reads = life.phase == .lingering || (life.reads && hasRoom)
+    let reads = life.phase == .lingering ? drainRest != 0 : life.reads && hasRoom
     // Only a queue that is not empty can be blocked; so most connections never look under the lock.
     let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
@@ -159,7 +168,8 @@ extension Connection {
 
   /// Whether the kernel leaves the queue full. One that nobody has tried to write yet does not count: no event would follow when it is.
   private var isQueueFull: Bool {
-    queuedMessages.load(ordering: .relaxed) >= server.settings.maxMsgChanLen.load(ordering: .relaxed)
-      && outbox.withLock { $0.blockedSince != nil }
+    guard queuedMessages.load(ordering: .relaxed) > 0 else { return false }
+    let limit = server.settings.queueLimit
+    return outbox.withLock { $0.blockedSince != nil && !$0.hasRoom(limit) }
   }
 }

@@ -20,7 +20,7 @@ extension Connection {
     try await waitUntilWritten()
   }
 
-  /// Sends a message and returns when it is queued; while `MaxMsgChanLen` messages are queued it waits for room.
+  /// Sends a message and returns when it is queued; while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued it waits for room.
   ///
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
   @inline(__always)
@@ -31,13 +31,15 @@ extension Connection {
 
   /// Queues a message without waiting.
   ///
-  /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages are queued, ``ZinxError/connectionClosed``.
+  /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued,
+  /// ``ZinxError/connectionClosed``.
   public func trySendBuffMsg(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
     if data.withUnsafeReadableBytes({ gather(id, $0) }) { return }
     try trySend(frame: pack.encoded(Message(id: id, data: data)))
   }
 
-  /// Queues a message without waiting. Returns false while `MaxMsgChanLen` messages are queued: made for ``ImmediateRouter``.
+  /// Queues a message without waiting. Returns false while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued: made for
+  /// ``ImmediateRouter``.
   ///
   /// Throws: ``ZinxError/connectionClosed``.
   public func sendImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
@@ -68,34 +70,35 @@ extension Connection {
 
   // MARK: Frames
 
-  /// Queues an encoded frame, waiting for room.
-  func send(frame: ByteBuffer) async throws {
+  /// Queues an encoded frame, waiting for room. `isShared`: the same bytes go to others too.
+  func send(frame: ByteBuffer, isShared: Bool = false) async throws {
     while true {
-      do { return try trySend(frame: frame) } catch .sendBufferFull {
+      do { return try trySend(frame: frame, isShared: isShared) } catch .sendBufferFull {
         try await wait { outbox, resume in
-          outbox.messages < self.server.settings.maxMsgChanLen.load(ordering: .relaxed) ? nil : outbox.waitForRoom(resume)
+          outbox.hasRoom(self.server.settings.queueLimit) ? nil : outbox.waitForRoom(for: frame.readableBytes, resume)
         }
       }
     }
   }
 
-  /// Queues an encoded frame.
-  func trySend(frame: ByteBuffer) throws(ZinxError) {
+  /// Queues an encoded frame. `isShared`: the same bytes go to others too.
+  func trySend(frame: ByteBuffer, isShared: Bool = false) throws(ZinxError) {
     // What this thread has gathered was sent before.
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
-    let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
+    let limit = server.settings.queueLimit
     let refusal: ZinxError? = outbox.withLock { outbox in
       guard !outbox.isClosed else { return .connectionClosed }
-      guard outbox.messages < limit else { return .sendBufferFull }
+      guard outbox.hasRoom(limit) else { return .sendBufferFull }
       let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
-      outbox.append(frame: frame, isCorked: isBehindCork)
+      outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared)
       // What the corked thread sends from here on comes after this one.
       if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
-      queuedMessages.store(outbox.messages, ordering: .relaxed)
+      note(outbox)
       return nil
     }
     if let refusal { throw refusal }
     server.counters.messagesSent.count()
+    shedIfNeeded()
     scheduleFlush()
   }
 
@@ -123,8 +126,7 @@ extension Connection {
     }
     if Task.isCancelled {
       // The room that this sender leaves unused is the next one's.
-      let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
-      for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) ?? [] { resume(true) }
+      resumeSenders()
       throw CancellationError()
     }
     if !goesOn { throw ZinxError.connectionClosed }
@@ -161,12 +163,16 @@ extension Connection {
   }
 
   private func makeRoom(in cork: Cork) {
-    cork.room = server.settings.maxMsgChanLen.load(ordering: .relaxed) - queuedMessages.load(ordering: .relaxed)
+    let limit = server.settings.queueLimit
+    let queued = queuedMessages.load(ordering: .relaxed)
+    cork.room = limit.messages - queued
+    // Only a queue that has messages has bytes; so most batches never look under the lock.
+    cork.space = min(Cork.flushThreshold, queued == 0 ? limit.bytes : limit.bytes - outbox.withLock { $0.bytes })
   }
 
   /// Writes what the cork holds, then what was sent behind it. The cork's thread.
   func flush(_ cork: Cork, uncorking: Bool) {
-    let limit = server.settings.maxMsgChanLen.load(ordering: .relaxed)
+    let limit = server.settings.queueLimit
     let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
       isCorkFilled.store(false, ordering: .relaxed)
       stopsGathering.store(outbox.isClosed, ordering: .relaxed)
@@ -178,7 +184,7 @@ extension Connection {
       if outbox.queue.readableBytes == 0 { result = write(bytes, &outbox, &written) }
       outbox.uncork(bytes, count: cork.count, written: written)
       if case .done = result { result = writeQueue(&outbox) }
-      queuedMessages.store(outbox.messages, ordering: .relaxed)
+      note(outbox)
       return (result, outbox.takeResumable(limit: limit))
     }
     server.counters.messagesSent.count(cork.count)
@@ -210,8 +216,8 @@ extension Connection {
     let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
       guard !outbox.isClosed else { return (.done, nil) }
       let result = writeQueue(&outbox)
-      queuedMessages.store(outbox.messages, ordering: .relaxed)
-      return (result, outbox.takeResumable(limit: server.settings.maxMsgChanLen.load(ordering: .relaxed)))
+      note(outbox)
+      return (result, outbox.takeResumable(limit: server.settings.queueLimit))
     }
     if let resumable { for resume in resumable { resume(true) } }
     report(result)
@@ -249,8 +255,10 @@ extension Connection {
   /// Brings the result of a write to the event loop, where it matters.
   private func report(_ result: WriteResult) {
     switch result {
-    case .done, .blocked(isNew: false): return
-    case .blocked(isNew: true): onLoop { $0.writeWasBlocked() }
+    case .done: return
+    case .blocked(let isNew):
+      shedIfNeeded()
+      if isNew { onLoop { $0.writeWasBlocked() } }
     case .failed: onLoop { $0.socketBroke() }
     }
   }

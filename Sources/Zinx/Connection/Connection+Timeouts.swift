@@ -20,6 +20,7 @@ extension Connection {
   func settingsChanged() {
     guard life.phase > .new else { return }
     setPace()
+    resumeSenders()
     advance()
   }
 

@@ -10,6 +10,7 @@ import ZinxWire
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
 /// - `Connection+Timeouts.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
+/// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
 /// Unchecked: stored variables are of three kinds, each touched in one way only, as marked below.
@@ -32,6 +33,8 @@ public final class Connection: @unchecked Sendable {
   let isClosedFlag = Atomic<Bool>(false)
   /// Frames in the outbox, as last seen under its lock.
   let queuedMessages = Atomic<Int>(0)
+  /// What the outbox counts in the memory of all queues, as last seen under its lock.
+  let queueMemory = Atomic<Int>(0)
   let isFlushScheduled = Atomic<Bool>(false)
   /// What the user code of this connection does.
   let activity = Atomic<Activity>(.idle)
@@ -66,7 +69,8 @@ public final class Connection: @unchecked Sendable {
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
   @exclusivity(unchecked) var isWaitingForWorker = false
-  /// While draining: bytes that had arrived when the drain began and are still to be read.
+  /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
+  /// dropped.
   @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var interest = Readiness.nothing
   @exclusivity(unchecked) var isRegistered = false

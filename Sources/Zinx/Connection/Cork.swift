@@ -6,7 +6,7 @@ import ZinxWire
 /// Unchecked: only the thread that owns it touches it; a connection that is corked names that thread (`Connection.corkThread`). For the
 /// same reason the exclusivity checks at run time, which cost more than the rest of a reply, are off.
 final class Cork: @unchecked Sendable {
-  /// Bytes that are gathered before a batch writes in between: the peer can start to read, and memory stays bounded.
+  /// Bytes that are gathered at most before a batch writes in between: the peer can start to read, and memory stays bounded.
   static let flushThreshold = 256 << 10
   private static let initialCapacity = 16 << 10
 
@@ -18,6 +18,9 @@ final class Cork: @unchecked Sendable {
   @exclusivity(unchecked) private(set) var count = 0
   /// Frames that fit into the peer's queue.
   @exclusivity(unchecked) var room = 0
+  /// Bytes that are gathered before a write: what fits into the peer's queue, at most `flushThreshold`. The frame that reaches this
+  /// is gathered as a whole.
+  @exclusivity(unchecked) var space = 0
   // Not counted: whoever runs user code holds its connection until it lets go of the cork.
   @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
 
@@ -28,7 +31,7 @@ final class Cork: @unchecked Sendable {
 
   /// Whether another frame can be gathered before a write.
   @inline(__always)
-  var hasRoom: Bool { count < room && used < Self.flushThreshold }
+  var hasRoom: Bool { count < room && used < space }
 
   /// Gathers for `connection` from here on, and lets go of the one before.
   func take(_ connection: Connection) {

@@ -9,8 +9,15 @@ struct Outbox {
   /// A sender that waits. `resume(true)`: go on; `resume(false)`: the connection is closed.
   typealias Resume = (Bool) -> Void
 
+  /// How much may wait for one peer. What is reached is full, so one message of any size fits into an empty queue.
+  struct Limit {
+    var messages: Int
+    var bytes: Int
+  }
+
   private enum Waiting {
-    case forRoom
+    /// For a frame of so many bytes.
+    case forRoom(Int)
     /// Until this many bytes in all have been written.
     case forWritten(UInt64)
   }
@@ -21,10 +28,17 @@ struct Outbox {
     let resume: Resume
   }
 
+  /// Queues up to this size that the kernel has not refused are not counted as ``memory``: most leave before anybody looks.
+  static let uncountedMemory = 4 << 10
+  /// Memory that a queue may keep however few bytes of it are left.
+  private static let keptMemory = 64 << 10
+
   /// Frames in the order in which they leave; the first may be written in part.
   private(set) var queue = ByteBuffer()
   /// Frames sent from elsewhere while replies are corked: they leave after those.
   private var behind = ByteBuffer()
+  /// `queue` is a message to many, whose bytes other queues hold too.
+  private var isShared = false
   /// Frames in `queue` and `behind`, one that is written in part included.
   private(set) var messages = 0
   /// Bytes of the first frame that are still to be written.
@@ -45,13 +59,25 @@ struct Outbox {
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
+  /// Bytes that wait to be written.
+  var bytes: Int { queue.readableBytes + behind.readableBytes }
+
+  func hasRoom(_ limit: Limit) -> Bool { messages < limit.messages && bytes < limit.bytes }
+
+  /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``. A
+  /// message to many costs nothing as long as it is one copy for all.
+  var memory: Int {
+    let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity
+    return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
+  }
+
   // MARK: Filling
 
-  /// Queues one frame. `isCorked`: replies that are not here yet were sent before it.
-  mutating func append(frame: ByteBuffer, isCorked: Bool) {
+  /// Queues one frame. `isCorked`: replies that are not here yet were sent before it; `isShared`: other queues get the same bytes.
+  mutating func append(frame: ByteBuffer, isCorked: Bool, isShared: Bool = false) {
     bytesAccepted += UInt64(frame.readableBytes)
     messages += 1
-    if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame) }
+    if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame, isShared: isShared) }
   }
 
   /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.
@@ -91,13 +117,20 @@ struct Outbox {
     }
   }
 
-  private mutating func enqueue(_ frames: ByteBuffer) {
+  private mutating func enqueue(_ frames: ByteBuffer, isShared: Bool = false) {
     if queue.readableBytes == 0 {
       // Shares the bytes instead of copying them: of a broadcast there is one copy for all.
       queue = frames
+      self.isShared = isShared
       firstFrameRest = 0
     } else {
-      if queue.readerIndex > queue.readableBytes { queue.discardReadBytes() }
+      if self.isShared {
+        // From here on it is a copy of our own, of what is left.
+        queue = ByteBufferAllocator().buffer(buffer: queue)
+        self.isShared = false
+      } else if queue.readerIndex > queue.readableBytes {
+        queue.discardReadBytes()
+      }
       queue.writeImmutableBuffer(frames)
     }
     if firstFrameRest == 0 { firstFrameRest = frameLength() }
@@ -134,8 +167,13 @@ struct Outbox {
     }
     queue.moveReaderIndex(forwardBy: rest)
     firstFrameRest -= rest
-    // An idle connection holds no buffer.
-    if queue.readableBytes == 0 { queue = ByteBuffer() }
+    if queue.readableBytes == 0 {
+      // An idle connection holds no buffer.
+      queue = ByteBuffer()
+    } else if !isShared, queue.storageCapacity > max(Self.keptMemory, 4 * queue.readableBytes) {
+      // Nor does a peer that leaves the last few bytes of much.
+      queue = ByteBufferAllocator().buffer(buffer: queue)
+    }
   }
 
   /// Bytes of the frame at the head of the queue, 0 without one.
@@ -146,8 +184,10 @@ struct Outbox {
 
   // MARK: Waiting
 
-  /// Registers a sender that waits for room; it tries again when resumed. Returns a token to give up with.
-  mutating func waitForRoom(_ resume: @escaping Resume) -> UInt64 { wait(.forRoom, resume) }
+  var hasWaiters: Bool { !waiters.isEmpty }
+
+  /// Registers a sender that waits for room for `bytes`; it tries again when resumed. Returns a token to give up with.
+  mutating func waitForRoom(for bytes: Int, _ resume: @escaping Resume) -> UInt64 { wait(.forRoom(bytes), resume) }
 
   /// Registers a sender that waits until all that was accepted so far is written.
   mutating func waitUntilWritten(_ resume: @escaping Resume) -> UInt64 { wait(.forWritten(bytesAccepted), resume) }
@@ -165,19 +205,21 @@ struct Outbox {
   }
 
   /// The senders whose wait is over, oldest first; nil if nobody waits. The caller resumes them after it has let go of the lock.
-  mutating func takeResumable(limit: Int) -> [Resume]? {
+  mutating func takeResumable(limit: Limit) -> [Resume]? {
     guard !waiters.isEmpty else { return nil }
-    var room = limit - messages
+    var room = Limit(messages: limit.messages - messages, bytes: limit.bytes - bytes)
     var resumable: [Resume] = []
     waiters.removeAll { waiter in
       let isOver =
         switch waiter.what {
-        case .forRoom where room > 0: true
-        case .forRoom: false
+        case .forRoom: room.messages > 0 && room.bytes > 0
         case .forWritten(let mark): bytesWritten >= mark
         }
       if isOver { resumable.append(waiter.resume) }
-      if isOver, case .forRoom = waiter.what { room -= 1 }
+      if isOver, case .forRoom(let bytes) = waiter.what {
+        room.messages -= 1
+        room.bytes -= bytes
+      }
       return isOver
     }
     return resumable

@@ -6,6 +6,9 @@ final class LiveSettings: Sendable {
   let maxPacketSize = Atomic<UInt32>(0)
   let maxWorkerTaskLen = Atomic<Int>(0)
   let maxMsgChanLen = Atomic<Int>(0)
+  let maxConnQueueBytes = Atomic<Int>(0)
+  /// `Int.max` without a limit.
+  let maxQueueBytes = Atomic<Int>(0)
   let rejectsOverload = Atomic<Bool>(true)
   /// Nanoseconds; 0 means never.
   let idleTimeout = Atomic<Int64>(0)
@@ -20,10 +23,17 @@ final class LiveSettings: Sendable {
 
   init(_ configuration: ServerConfiguration) { apply(configuration) }
 
+  /// What may wait for one peer.
+  var queueLimit: Outbox.Limit {
+    Outbox.Limit(messages: maxMsgChanLen.load(ordering: .relaxed), bytes: maxConnQueueBytes.load(ordering: .relaxed))
+  }
+
   func apply(_ configuration: ServerConfiguration) {
     maxPacketSize.store(configuration.maxPacketSize, ordering: .relaxed)
     maxWorkerTaskLen.store(configuration.maxWorkerTaskLen, ordering: .relaxed)
     maxMsgChanLen.store(configuration.maxMsgChanLen, ordering: .relaxed)
+    maxConnQueueBytes.store(configuration.maxConnQueueBytes, ordering: .relaxed)
+    maxQueueBytes.store(configuration.maxQueueBytes > 0 ? configuration.maxQueueBytes : .max, ordering: .relaxed)
     rejectsOverload.store(configuration.overloadPolicy == .reject, ordering: .relaxed)
     idleTimeout.store(configuration.idleTimeout.inNanoseconds, ordering: .relaxed)
     lingerTimeout.store(configuration.lingerTimeout.inNanoseconds, ordering: .relaxed)

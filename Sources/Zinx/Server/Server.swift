@@ -58,6 +58,9 @@ public final class Server: Sendable {
   /// Numbers since the start.
   public var counters: CounterSnapshot { context.counters.snapshot }
 
+  /// Bytes of memory that messages take which wait for their peers, as they count against `maxQueueBytes`.
+  public var queuedBytes: Int { context.queueMemory.total }
+
   /// Connections that may be live at once: `maxConn`, or fewer when descriptors are short.
   public var maxConn: Int { context.admission.withLock { $0.limit } }
 
@@ -185,8 +188,9 @@ public final class Server: Sendable {
   // MARK: While it runs
 
   /// Puts those settings into force that can change while the server runs: `maxConn`, `maxPacketSize`, `maxWorkerTaskLen`,
-  /// `maxMsgChanLen`, `overloadPolicy`, the rates, and the time-outs. No connection is closed; with a lower `maxConn` nobody is admitted
-  /// until the number of connections has fallen below it. `vanishedTimeout` is that of connections accepted from here on.
+  /// `maxMsgChanLen`, `maxConnQueueBytes`, `maxQueueBytes`, `overloadPolicy`, the rates, and the time-outs. With a lower `maxConn` no
+  /// connection is closed, and nobody is admitted until their number has fallen below it. `vanishedTimeout` is that of connections
+  /// accepted from here on.
   public func apply(_ new: ServerConfiguration) {
     configuration.withLock { $0 = new }
     context.settings.apply(new)
@@ -196,6 +200,7 @@ public final class Server: Sendable {
       listener.placeFree()
     }
     connManager.forEach { connection in connection.context.loop.execute { connection.settingsChanged() } }
+    context.shedIfNeeded()
   }
 
   /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.

@@ -26,6 +26,10 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var maxWorkerTaskLen = 1024
   /// Messages queued for one peer.
   public var maxMsgChanLen = 1024
+  /// Bytes queued for one peer; the message that reaches them is queued as a whole.
+  public var maxConnQueueBytes = 16 << 20
+  /// Bytes of memory for what is queued for all peers; beyond them those with the most are closed. 0 means no limit.
+  public var maxQueueBytes = 512 << 20
   /// The wire order that the listener speaks.
   public var dataPack = DataPack.ltvLittleEndian
   /// What happens to connections beyond `maxConn`.

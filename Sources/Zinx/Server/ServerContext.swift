@@ -10,6 +10,7 @@ final class ServerContext: Sendable {
   let connManager = ConnManager()
   let admission: Mutex<Admission>
   let workers: WorkerPool
+  let queueMemory = QueueMemory()
   let handler: MsgHandler
   let emit: EventSink
   /// Listeners that wait for a place in `MaxConn`.

@@ -6,6 +6,8 @@ public enum ServerEvent: Sendable {
   case connectionEnded(Connection, CloseReason, live: Int)
   /// A connection was closed at once because `limit` were live.
   case connectionRefused(SocketAddress, limit: Int)
+  /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
+  case connectionsShed(count: Int, bytes: Int, limit: Int)
   /// No route for the id; the message was dropped.
   case unknownMessage(Connection, id: UInt32)
   /// A handler threw.
