@@ -15,4 +15,5 @@ enum LifecycleMessage: String, CaseIterable {
   case maxConnLowered = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0d"
   case workerBlocked = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0e"
   case loopLate = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0f"
+  case acceptRateReached = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c20"
 }
