@@ -20,9 +20,9 @@ final class EventLog: Sendable {
     var name: String {
       switch self {
       case .connections: "starts and ends of connections"
-      case .refusals: "connections refused for MaxConn"
-      case .refusalsPerIP: "connections refused for MaxConnPerIP"
-      case .refusalsByList: "connections refused for Allow and Deny"
+      case .refusals: "refused connections"
+      case .refusalsPerIP: "refused connections (MaxConnPerIP)"
+      case .refusalsByList: "refused connections (Allow, Deny)"
       case .unknownMessages: "messages without a route"
       case .handlers: "failures of handlers"
       }

@@ -75,7 +75,7 @@ extension Daemons {
         let port = try await daemon.port()
         try folder.write("zinx.json", "{\"Host\": \"127.0.0.1\",\n \"Deny\": [\"127.0.0.0/8\", \"10.1.2.3/8\"]}")
         daemon.signal(SIGHUP)
-        try await daemon.line(containing: #"./zinx.json:2:27: error: Deny has "10.1.2.3/8", but bits are set beyond its length"#)
+        try await daemon.line(containing: #"./zinx.json:2:26: error: Deny has "10.1.2.3/8", but bits are set beyond its length"#)
         try await daemon.line(containing: "reload refused, the running configuration stays in force")
         #expect(try await FakePeer.greeted(by: port).ask(0) == "ping...ping...ping")
       }

@@ -60,7 +60,7 @@ struct EventLogTests {
     log.take(.connectionRefused(peer, .maxConn, limit: 3))
     #expect(lines.all.last?.contains("refusal=max-conn") == true)
     log.reportLeftOut()
-    #expect(lines.all.last?.hasSuffix("lines out of the log topic=connections refused for Allow and Deny") == true)
+    #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
   }
 
   @Test("tells of a reached AcceptRate with the number")
