@@ -23,7 +23,7 @@ struct NetworkListTests {
         "1:26: Allow has \"10.0.0.0/33\", but \(malformed)",
         "2:3: Allow has 5, but \(malformed)",
         "2:6: Allow has \"localhost\", but \(malformed)",
-        "3:17: Deny has null, but \(malformed)",
+        "3:18: Deny has null, but \(malformed)",
       ])
   }
 
