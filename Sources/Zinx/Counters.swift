@@ -9,15 +9,21 @@ package final class Counters: Sendable {
   package let bytesReceived = Atomic<UInt64>(0)
   package let bytesSent = Atomic<UInt64>(0)
   package let connectionsAccepted = Atomic<UInt64>(0)
-  package let connectionsRefused = Atomic<UInt64>(0)
+  /// Times that accepting rested because it failed, as without descriptors or memory.
+  package let acceptPauses = Atomic<UInt64>(0)
+  /// Times that accepting rested because of `AcceptRate`.
+  package let acceptRatePauses = Atomic<UInt64>(0)
   package let unknownMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
   package let readPauses = Atomic<UInt64>(0)
   private let closed = Mutex<[CloseReason: UInt64]>([:])
+  private let refused = Mutex<[RefusalReason: UInt64]>([:])
 
   package init() {}
 
   package func countClose(_ reason: CloseReason) { closed.withLock { $0[reason, default: 0] += 1 } }
+
+  package func countRefusal(_ reason: RefusalReason) { refused.withLock { $0[reason, default: 0] += 1 } }
 
   package var snapshot: CounterSnapshot {
     CounterSnapshot(
@@ -26,7 +32,9 @@ package final class Counters: Sendable {
       bytesReceived: bytesReceived.load(ordering: .relaxed),
       bytesSent: bytesSent.load(ordering: .relaxed),
       connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
-      connectionsRefused: connectionsRefused.load(ordering: .relaxed),
+      refusals: refused.withLock { $0 },
+      acceptPauses: acceptPauses.load(ordering: .relaxed),
+      acceptRatePauses: acceptRatePauses.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
       readPauses: readPauses.load(ordering: .relaxed),
@@ -49,8 +57,12 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var bytesReceived: UInt64
   public var bytesSent: UInt64
   public var connectionsAccepted: UInt64
-  /// Connections closed at once because `MaxConn` were live.
-  public var connectionsRefused: UInt64
+  /// Connections closed as soon as they were accepted, by reason.
+  public var refusals: [RefusalReason: UInt64]
+  /// Times that accepting rested because it failed, as without descriptors or memory.
+  public var acceptPauses: UInt64
+  /// Times that accepting rested because of `AcceptRate`.
+  public var acceptRatePauses: UInt64
   /// Requests whose id has no route.
   public var unknownMessages: UInt64
   /// Requests whose handler threw.
@@ -59,4 +71,7 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var readPauses: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
+
+  /// Connections closed as soon as they were accepted, for whatever reason.
+  public var connectionsRefused: UInt64 { refusals.values.reduce(0, +) }
 }

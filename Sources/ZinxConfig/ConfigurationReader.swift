@@ -38,7 +38,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
 
   private mutating func read(_ member: ConfigurationMember) {
     if let option = Option.named(member.key) {
-      if let problem = option.apply(member.value, to: &draft) { problems.append(problem) }
+      problems += option.apply(member.value, to: &draft)
     } else if let foreign = ForeignKey.named(member.key) {
       warnings.append(ConfigurationProblem(at: member.position, foreign.warning))
     } else {

@@ -4,7 +4,7 @@ import Zinx
 public struct Option: Sendable {
   /// The key in Zinx's spelling; files may write it in any case.
   public let name: String
-  /// `whole number`, `seconds`, `string` or `object`.
+  /// `whole number`, `seconds`, `string`, `list of networks` or `object`.
   public let type: String
   /// What is allowed; completes the sentence "must be …".
   public let allowed: String
@@ -16,6 +16,7 @@ public struct Option: Sendable {
   public let help: String
 
   private let store: @Sendable (ConfigurationValue, inout Configuration) -> Bool
+  private let faults: @Sendable (ConfigurationValue) -> [SettingFault]
   private let fetch: @Sendable (Configuration) -> ConfigurationValue?
   private let differ: @Sendable (Configuration, Configuration) -> Bool
   private let transfer: @Sendable (Configuration, inout Configuration) -> Void
@@ -35,6 +36,7 @@ public struct Option: Sendable {
       configuration[keyPath: path] = setting
       return true
     }
+    faults = rule.faults
     fetch = { rule.write($0[keyPath: path]) }
     differ = { $0[keyPath: path] != $1[keyPath: path] }
     transfer = { $1[keyPath: path] = $0[keyPath: path] }
@@ -47,9 +49,13 @@ public struct Option: Sendable {
   public var defaultText: String? { value(in: Configuration())?.jsonText }
 
   /// Sets the option in `configuration`, or leaves it as it is and says what is wrong with the value.
-  func apply(_ value: ConfigurationValue, to configuration: inout Configuration) -> ConfigurationProblem? {
-    if store(value, &configuration) { return nil }
-    return ConfigurationProblem(at: value.position, "\(name) is \(value.found), but must be \(allowed)")
+  func apply(_ value: ConfigurationValue, to configuration: inout Configuration) -> [ConfigurationProblem] {
+    if store(value, &configuration) { return [] }
+    let faults = faults(value)
+    guard faults.isEmpty else {
+      return faults.map { ConfigurationProblem(at: $0.value.position, "\(name) has \($0.value.found), but \($0.reason)") }
+    }
+    return [ConfigurationProblem(at: value.position, "\(name) is \(value.found), but must be \(allowed)")]
   }
 
   func isEqual(in one: Configuration, and other: Configuration) -> Bool { !differ(one, other) }

@@ -42,6 +42,21 @@ extension Option {
       "OverloadPolicy", \.server.overloadPolicy, .choice, reload: true,
       "What happens to a connection beyond MaxConn: it is closed at once, or waits in the kernel's backlog"),
     Option(
+      "MaxConnPerIP", \.server.maxConnPerIP, .integer(in: 0...1_000_000), unit: "connections", reload: true,
+      "Connections at once from one IPv4 address or one /64 of IPv6, closed at once beyond it; 0 means no limit"),
+    Option(
+      "AcceptRate", \.server.acceptRate, .integer(in: 0...1_000_000), unit: "connections per second", reload: true,
+      "Connections let in per second; those beyond it wait in the kernel's backlog; 0 means no limit"),
+    Option(
+      "ReservedDescriptors", \.server.reservedDescriptors, .integer(in: 0...1_000_000), unit: "descriptors", reload: true,
+      "Open files kept for everything that is not a client's connection; where they are short MaxConn is lowered"),
+    Option(
+      "Allow", \.server.allow, .networks, reload: true,
+      "Networks that may connect, others are closed at once; an empty list means everybody"),
+    Option(
+      "Deny", \.server.deny, .networks, reload: true,
+      "Networks whose connections are closed at once, also those in Allow"),
+    Option(
       "IOThreads", \.server.ioThreads, .integer(in: 0...256), unit: "threads", reload: false,
       "Event loops; 0 means one for each CPU that the process may run on"),
     Option(

@@ -31,6 +31,15 @@ public struct Reload: Sendable, Equatable {
   }
 
   private static func text(_ option: Option, in configuration: Configuration) -> String {
-    option.value(in: configuration)?.jsonText ?? "default"
+    option.value(in: configuration).map(brief) ?? "default"
   }
+
+  /// Lists may be long, and the file has them all.
+  private static func brief(_ value: ConfigurationValue) -> String {
+    guard case .array(let elements) = value.content, elements.count > listedElements else { return value.jsonText }
+    let shown = elements.prefix(listedElements).map(\.jsonText) + ["… \(elements.count - listedElements) more"]
+    return "[" + shown.joined(separator: ", ") + "]"
+  }
+
+  private static let listedElements = 8
 }

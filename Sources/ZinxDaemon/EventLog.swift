@@ -6,13 +6,24 @@ import Zinx
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: CaseIterable {
-    case connections, refusals, shedding, unknownMessages, handlers
+    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, handlers
+
+    /// Each kind has a budget of its own, so that a flood of one does not hide the others.
+    init(_ reason: RefusalReason) {
+      switch reason {
+      case .maxConn: self = .refusals
+      case .maxConnPerIP: self = .refusalsPerIP
+      case .denied, .notAllowed: self = .refusalsByList
+      }
+    }
 
     var name: String {
       switch self {
       case .connections: "starts and ends of connections"
       case .refusals: "refused connections"
       case .shedding: "shed connections"
+      case .refusalsPerIP: "refused connections (MaxConnPerIP)"
+      case .refusalsByList: "refused connections (Allow, Deny)"
       case .unknownMessages: "messages without a route"
       case .handlers: "failures of handlers"
       }
@@ -21,8 +32,7 @@ final class EventLog: Sendable {
     func limit() -> RateLimit<ContinuousClock.Instant> {
       switch self {
       case .connections: RateLimit(burst: 1000, perSecond: 50)
-      case .refusals: RateLimit(burst: 10, perSecond: 1)
-      case .shedding: RateLimit(burst: 10, perSecond: 1)
+      case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
       }
@@ -58,11 +68,9 @@ final class EventLog: Sendable {
       log.info(
         "connection ended: \(reason), conn num = \(live)",
         metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"]))
-    case .connectionRefused(let peer, let limit):
-      guard may(.refusals) else { return }
-      log.warning(
-        "connection refused: \(limit) connections are open, which is the limit (MaxConn)",
-        metadata: ["MESSAGE_ID": "\(LifecycleMessage.connectionRefused.rawValue)", "peer": "\(peer)", "limit": "\(limit)"])
+    case .connectionRefused(let peer, let reason, let limit):
+      guard may(Topic(reason)) else { return }
+      refused(peer, reason, limit: limit)
     case .connectionsShed(let count, let bytes, let limit):
       guard may(.shedding) else { return }
       log.warning(
@@ -82,11 +90,32 @@ final class EventLog: Sendable {
         "accepting rests: \(reason)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptPaused.rawValue)"])
     case .acceptResumed:
       log.notice("accepting again")
+    case .acceptRateReached(let rate):
+      log.warning(
+        "more connections come than \(rate) a second (AcceptRate): they wait in the backlog",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptRateReached.rawValue)", "limit": "\(rate)"])
     case .maxConnLowered(let configured, let effective):
       log.warning(
-        "MaxConn is \(configured), but the limit of open files leaves room for \(effective): raise LimitNOFILE= or lower MaxConn",
+        "MaxConn is \(configured), but the limit of open files leaves room for \(effective): raise LimitNOFILE=, or lower MaxConn or ReservedDescriptors",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.maxConnLowered.rawValue)"])
     }
+  }
+
+  /// The peer's address becomes text here, after the rate limit: most refusals of a flood never get so far.
+  private func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) {
+    let count = limit.map { "\($0)" } ?? ""
+    let cause =
+      switch reason {
+      case .maxConn: "\(count) connections are open, which is the limit (MaxConn)"
+      case .maxConnPerIP: "\(count) connections are open from its address, which is the limit (MaxConnPerIP)"
+      case .denied: "its address is in Deny"
+      case .notAllowed: "its address is not in Allow"
+      }
+    var metadata: Logger.Metadata = [
+      "MESSAGE_ID": "\(LifecycleMessage.connectionRefused.rawValue)", "peer": "\(peer)", "refusal": "\(reason)",
+    ]
+    if limit != nil { metadata["limit"] = "\(count)" }
+    log.warning("connection refused: \(cause)", metadata: metadata)
   }
 
   private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata = [:]) -> Logger.Metadata {

@@ -9,11 +9,12 @@ enum LifecycleMessage: String, CaseIterable {
   case connectionAdded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c07"
   case connectionEnded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c08"
   case connectionRefused = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c09"
-  case connectionsShed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c20"
+  case connectionsShed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c21"
   case handlerFailed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0a"
   case unknownMessage = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0b"
   case acceptPaused = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0c"
   case maxConnLowered = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0d"
   case workerBlocked = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0e"
   case loopLate = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0f"
+  case acceptRateReached = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c20"
 }

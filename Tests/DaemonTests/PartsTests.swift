@@ -94,7 +94,8 @@ struct LifecycleMessageTests {
     case .acceptPaused: .maxConnLowered
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
-    case .loopLate: nil
+    case .loopLate: .acceptRateReached
+    case .acceptRateReached: nil
     }
   }
 
@@ -108,6 +109,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 16)
+    #expect(ids.count == 17)
   }
 }

@@ -85,6 +85,20 @@ struct ExhaustionTests {
           Issue.record("\(server.events.all)")
           return
         }
+        server.server.apply(
+          .test {
+            $0.maxConn = 1000
+            $0.reservedDescriptors = 30
+          })
+        #expect(server.server.maxConn == 120 - 30)
+        server.server.apply(
+          .test {
+            $0.maxConn = 80
+            $0.reservedDescriptors = 40
+          })
+        #expect(server.server.maxConn == 80)
+        let told = server.events.all.compactMap { if case .maxConnLowered(_, let effective) = $0 { effective } else { nil } }
+        #expect(told == [56, 90])
       }
     }
   }

@@ -14,19 +14,21 @@ final class TestServer: Sendable {
   var connManager: ConnManager { server.connManager }
 
   init(
-    _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in }
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], accept: FaultyAccept? = nil,
+    register: (inout RouteRegistrar) -> Void = { _ in }
   ) throws {
     let events = Recorder<ServerEvent>()
     self.events = events
-    server = try Server(configuration, plugins: plugins, onEvent: { events.append($0) }, register: register)
+    server = try Server(
+      configuration, plugins: plugins, accept: accept?.call ?? systemAccept, onEvent: { events.append($0) }, register: register)
   }
 
   /// Starts a server, lets `body` use it, ends it, and checks that every connection that was added has ended exactly once.
   static func run(
-    _ configuration: ServerConfiguration = .test(), plugins: [any RoutePlugin] = [],
+    _ configuration: ServerConfiguration = .test(), plugins: [any RoutePlugin] = [], accept: FaultyAccept? = nil,
     register: (inout RouteRegistrar) -> Void = { _ in }, use body: (TestServer) async throws -> Void
   ) async throws {
-    let test = try TestServer(configuration, plugins: plugins, register: register)
+    let test = try TestServer(configuration, plugins: plugins, accept: accept, register: register)
     try await test.start()
     do { try await body(test) } catch {
       await test.end()
@@ -57,6 +59,24 @@ final class TestServer: Sendable {
     let loops = server.pingLoops { answered.append($0) }
     try await answered.wait { $0.count == loops }
   }
+
+  /// Connects from an address of this machine: `127.0.0.2`, `::1`.
+  func connect(from source: String) throws -> RawPeer {
+    try RawPeer(port: port, from: source, to: source.contains(":") ? source : "127.0.0.1")
+  }
+
+  /// Whether the server took a peer in: it answers under id 7, or it has closed it.
+  func serves(_ peer: RawPeer) async throws -> Bool {
+    do { return try await peer.exchange(RawFrame(7, "?")).text == "?" } catch RawPeer.Failure.ended, RawPeer.Failure.reset {
+      return false
+    }
+  }
+
+  /// The same of a peer that comes from an address of this machine, and goes again.
+  func servesPeer(from source: String = "127.0.0.1") async throws -> Bool { try await serves(connect(from: source)) }
+
+  /// How many connections were refused, by reason.
+  var refusals: [RefusalReason: UInt64] { server.counters.refusals }
 
   // MARK: Events
 

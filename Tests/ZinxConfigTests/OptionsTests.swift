@@ -39,6 +39,14 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       bad: words.map { "\"\($0.uppercased())\"" } + noString, allowed: allowed)
   }
 
+  static func networks(_ key: String) -> OptionCase {
+    OptionCase(
+      key: key, standard: "[]", reload: true,
+      good: ["[]", #"["10.0.0.0/8"]"#, #"["192.0.2.1", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"]"#],
+      bad: ["null", "true", "1", "{}", #""10.0.0.0/8""#, #""""#],
+      allowed: #"a list of networks such as "10.0.0.0/8" or "2001:db8::/32" and of single addresses"#)
+  }
+
   static let all = [
     OptionCase(
       key: "Name", standard: "\"zinxd\"", reload: false,
@@ -62,6 +70,11 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     integer("MaxQueueBytes", 536_870_912, 0, 1_099_511_627_776, reload: true),
     choice("DataPack", ["ltv-le", "tlv-be", "tlv-le"], reload: false, allowed: #"one of "ltv-le", "tlv-be" or "tlv-le""#),
     choice("OverloadPolicy", ["reject", "wait"], reload: true, allowed: #""reject" or "wait""#),
+    integer("MaxConnPerIP", 0, 0, 1_000_000, reload: true),
+    integer("AcceptRate", 0, 0, 1_000_000, reload: true),
+    integer("ReservedDescriptors", 64, 0, 1_000_000, reload: true),
+    networks("Allow"),
+    networks("Deny"),
     integer("IOThreads", 0, 0, 256, reload: false),
     seconds("IdleTimeout", 0, from: "0", below: "-0.001", to: 31_536_000),
     seconds("FirstByteTimeout", 0, from: "0", below: "-0.001", to: 86400),
@@ -154,6 +167,7 @@ struct OptionsTests {
     let text = """
       {"Name": "n", "Host": "::1", "TcpPort": 1, "MaxConn": 2, "MaxPacketSize": 3, "WorkerPoolSize": 4, "MaxWorkerTaskLen": 5,
        "MaxMsgChanLen": 6, "MaxConnQueueBytes": 61, "MaxQueueBytes": 0, "DataPack": "tlv-be", "OverloadPolicy": "wait",
+       "MaxConnPerIP": 18, "AcceptRate": 19, "ReservedDescriptors": 20, "Allow": ["10.0.0.0/8", "::1"], "Deny": ["10.1.0.0/16"],
        "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9, "LingerTimeout": 10, "SlowConsumerTimeout": 11,
        "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14, "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17,
        "LogLevel": "debug"}
@@ -171,6 +185,11 @@ struct OptionsTests {
     expected.server.maxQueueBytes = 0
     expected.server.dataPack = .tlvBigEndian
     expected.server.overloadPolicy = .wait
+    expected.server.maxConnPerIP = 18
+    expected.server.acceptRate = 19
+    expected.server.reservedDescriptors = 20
+    expected.server.allow = [try Network("10.0.0.0/8"), try Network("::1")]
+    expected.server.deny = [try Network("10.1.0.0/16")]
     expected.server.ioThreads = 7
     expected.server.idleTimeout = .milliseconds(8500)
     expected.server.drainTimeout = .seconds(9)

@@ -28,9 +28,16 @@ public final class RawPeer: Sendable {
     try connect(port: port)
   }
 
+  /// Connects to an address from one of this machine: `127.0.0.2`, `::1`.
+  public convenience init(port: UInt16, from source: String, to target: String) throws {
+    try self.init(isV6: source.contains(":"))
+    try Self.with(source, port: 0) { try check("bind", Glibc.bind(descriptor.number, $0, $1)) }
+    try Self.with(target, port: port) { try check("connect", Glibc.connect(descriptor.number, $0, $1)) }
+  }
+
   /// Opens a socket for ``connect(port:)``.
-  public init(receiveBuffer: Int32? = nil) throws {
-    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+  public init(receiveBuffer: Int32? = nil, isV6: Bool = false) throws {
+    let number = socket(isV6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard number >= 0 else { throw Failure.system(call: "socket", code: errno) }
     descriptor = Descriptor(owning: number)
     if let receiveBuffer { set(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
@@ -39,14 +46,26 @@ public final class RawPeer: Sendable {
   }
 
   public func connect(port: UInt16) throws {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let status = withUnsafeBytes(of: address) {
-      Glibc.connect(descriptor.number, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count))
+    try Self.with("127.0.0.1", port: port) { try check("connect", Glibc.connect(descriptor.number, $0, $1)) }
+  }
+
+  /// Calls `body` with an address as the system calls take it.
+  private static func with(_ text: String, port: UInt16, _ body: (UnsafePointer<sockaddr>?, socklen_t) throws -> Void) rethrows {
+    var six = sockaddr_in6()
+    six.sin6_family = sa_family_t(AF_INET6)
+    six.sin6_port = port.bigEndian
+    if inet_pton(AF_INET6, text, &six.sin6_addr) == 1 {
+      return try withUnsafeBytes(of: six) { try body($0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count)) }
     }
-    guard status == 0 else { throw Failure.system(call: "connect", code: errno) }
+    var four = sockaddr_in()
+    four.sin_family = sa_family_t(AF_INET)
+    four.sin_port = port.bigEndian
+    inet_pton(AF_INET, text, &four.sin_addr)
+    try withUnsafeBytes(of: four) { try body($0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count)) }
+  }
+
+  private func check(_ call: String, _ status: Int32) throws {
+    guard status == 0 else { throw Failure.system(call: call, code: errno) }
   }
 
   // MARK: Sending

@@ -30,16 +30,18 @@ struct DescriptorLimitTests {
   @Test(
     "connections get what is left beside the reserve, but never more than wanted and never less than one",
     arguments: [
-      (12000, 1_048_576, 12000), (12000, 12064, 12000), (12000, 12063, 11999), (12000, 1024, 960), (12000, 64, 1), (12000, 0, 1),
-      (1, 20, 1), (3, UInt64.max, 3),
-    ])
-  func connections(wanted: Int, limit: UInt64, expected: Int) {
-    #expect(DescriptorLimit.connections(wanted: wanted, limit: limit) == expected)
+      (12000, 64, 1_048_576, 12000), (12000, 64, 12064, 12000), (12000, 64, 12063, 11999), (12000, 64, 1024, 960),
+      (12000, 64, 64, 1), (12000, 64, 0, 1), (1, 64, 20, 1), (3, 64, UInt64.max, 3), (12000, 0, 1024, 1024),
+      (12000, 100, 1024, 924),
+      (12000, 1_000_000, 1024, 1), (12000, 1_000_000, 1_012_000, 12000),
+    ] as [(Int, Int, UInt64, Int)])
+  func connections(wanted: Int, reserved: Int, limit: UInt64, expected: Int) {
+    #expect(DescriptorLimit.connections(wanted: wanted, reserved: reserved, limit: limit) == expected)
   }
 
   @Test("making room raises the soft limit to the hard one")
   func raises() {
-    #expect(DescriptorLimit.makeRoom(for: 1) == 1)
+    #expect(DescriptorLimit.makeRoom(for: 1, reserved: 64) == 1)
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     #expect(limit.rlim_cur == limit.rlim_max)
@@ -101,5 +103,13 @@ struct SocketAddressTests {
     #expect(ipv4("10.0.0.1", port: 1) != ipv4("10.0.0.1", port: 2))
     #expect(ipv4("10.0.0.1", port: 1) != ipv4("10.0.0.2", port: 1))
     #expect(ipv6("::1", port: 1) != ipv6("::2", port: 1))
+  }
+
+  @Test("the address alone is the same whether an IPv4 or an IPv6 socket brought it")
+  func alone() {
+    #expect(ipv4("192.0.2.33", port: 1).ip == IPAddress("192.0.2.33"))
+    #expect(ipv6("::ffff:192.0.2.33", port: 2).ip == IPAddress("192.0.2.33"))
+    #expect(ipv6("2001:db8::1", port: 1, scope: 3).ip == IPAddress("2001:db8::1"))
+    #expect(SocketAddress(sockaddr_storage()).ip == nil)
   }
 }

@@ -7,18 +7,25 @@ import ZinxWire
 public final class ConnManager: Sendable {
   private struct State {
     var connections: [UInt64: Connection] = [:]
+    /// The same connections by source, and those that hold a place and are about to be added. Nil until `MaxConnPerIP` is first set:
+    /// who does not use it does not pay for it.
+    var sources: SourceTable?
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
   }
 
   private let state = Mutex(State())
+  private let limitsSources = Atomic<Bool>(false)
 
   init() {}
 
   /// Adds a connection and returns how many are live now.
+  ///
+  /// - Parameter isCounted: its source has a place for it already, from ``takePlace(for:)``.
   @discardableResult
-  func add(_ connection: Connection) -> Int {
+  func add(_ connection: Connection, isCounted: Bool) -> Int {
     state.withLock { state in
       state.connections[connection.id] = connection
+      if state.sources != nil, !isCounted, let source = connection.source { state.sources?.add(source) }
       return state.connections.count
     }
   }
@@ -27,8 +34,33 @@ public final class ConnManager: Sendable {
   @discardableResult
   func remove(_ connection: Connection) -> Int {
     state.withLock { state in
-      state.connections[connection.id] = nil
+      // Once: a place must not be given back for another connection of the source.
+      let removed = state.connections.removeValue(forKey: connection.id)
+      if state.sources != nil, let source = removed?.source { state.sources?.leave(source) }
       return state.connections.count
+    }
+  }
+
+  /// Puts `MaxConnPerIP` into force; 0 means no limit. Those that are live count, and none of them is closed.
+  func limitPerSource(_ limit: Int) {
+    state.withLock { state in
+      if state.sources == nil, limit > 0 {
+        var sources = SourceTable()
+        for source in state.connections.values.compactMap(\.source) { sources.add(source) }
+        state.sources = sources
+      }
+      state.sources?.limit = limit
+    }
+    limitsSources.store(limit > 0, ordering: .releasing)
+  }
+
+  /// Takes a place in `MaxConnPerIP` for a connection that is to be added.
+  @inline(__always)
+  func takePlace(for peer: SocketAddress) -> SourcePlace {
+    guard limitsSources.load(ordering: .acquiring), let source = peer.ip.map(Source.init) else { return .notNeeded }
+    return state.withLock { state in
+      guard state.sources?.enter(source) == false else { return .taken }
+      return .none(limit: state.sources?.limit ?? 0)
     }
   }
 
@@ -99,4 +131,17 @@ public final class ConnManager: Sendable {
       do { try await connection.send(frame: frame, isShared: true) } catch is ZinxError {}
     }
   }
+}
+
+/// What came of asking for a place in `MaxConnPerIP`.
+enum SourcePlace: Equatable {
+  /// There is no limit; should one be set meanwhile, the connection is counted when it is added.
+  case notNeeded
+  case taken
+  case none(limit: Int)
+}
+
+extension Connection {
+  /// As whom `MaxConnPerIP` counts the peer; nil without an address.
+  fileprivate var source: Source? { remoteAddress.ip.map(Source.init) }
 }

@@ -9,16 +9,32 @@ package struct SettingRule<Value: Sendable>: Sendable {
   package let read: @Sendable (ConfigurationValue) -> Value?
   /// Nil for a value that a file expresses by not having the key.
   package let write: @Sendable (Value) -> ConfigurationValue?
+  /// The parts of a value that is not allowed which are to blame; empty where the value as a whole is.
+  package let faults: @Sendable (ConfigurationValue) -> [SettingFault]
 
   package init(
     type: String, allowed: String,
     read: @escaping @Sendable (ConfigurationValue) -> Value?,
-    write: @escaping @Sendable (Value) -> ConfigurationValue?
+    write: @escaping @Sendable (Value) -> ConfigurationValue?,
+    faults: @escaping @Sendable (ConfigurationValue) -> [SettingFault] = { _ in [] }
   ) {
     self.type = type
     self.allowed = allowed
     self.read = read
     self.write = write
+    self.faults = faults
+  }
+}
+
+/// A part of a value that is not allowed.
+package struct SettingFault: Sendable {
+  package var value: ConfigurationValue
+  /// Completes the sentence "KEY has VALUE, but …".
+  package var reason: String
+
+  package init(value: ConfigurationValue, reason: String) {
+    self.value = value
+    self.reason = reason
   }
 }
 

@@ -9,8 +9,12 @@ import ZinxIO
 final class Listener: ReadinessHandler, @unchecked Sendable {
   /// Connections accepted per wake-up, so that a flood of connects leaves time for those who are in.
   private static let burst = 64
-  /// How long accepting rests when descriptors or memory have run out and no connection ends meanwhile.
+  /// How long accepting rests when it fails for all, as without descriptors or memory, and no connection ends meanwhile.
   private static let pause: Int64 = 100_000_000
+  /// Time between two words on `AcceptRate`.
+  private static let rateSilence: Int64 = 10_000_000_000
+  /// Bursts at the end: more than any backlog holds, so that a flood of connects does not put the end off for ever.
+  private static let lastBursts = 1024
 
   let address: SocketAddress
   /// Closed at the end, never shut down: one that systemd passed lives on there.
@@ -21,6 +25,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private var nextID: UInt64
   private var isAccepting = false
   private var isExhausted = false
+  private var failuresInARow = 0
+  /// When it is next worth telling that `AcceptRate` is reached.
+  private var tellsRateAgain = Instant(nanoseconds: 0)
+  private var isClosing = false
   private var isClosed = false
   private var pauseTimer: EventLoop.Timer?
 
@@ -82,7 +90,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   private func close() {
     guard !isClosed else { return }
-    while !isClosed, acceptBurst() == Self.burst {}
+    isClosing = true
+    for _ in 0..<Self.lastBursts where acceptBurst() < Self.burst { break }
     isClosed = true
     server.placeWaiters.withLock { $0.removeAll { $0 === self } }
     // A socket that systemd passed stays open there, and epoll would go on to report it.
@@ -90,7 +99,11 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     _ = Glibc.close(descriptor)
   }
 
-  func ready(_ readiness: Readiness) { _ = acceptBurst() }
+  func ready(_ readiness: Readiness) {
+    // Somebody waits, so there is somebody whom the rate keeps waiting.
+    if let opening = server.gate.opening(at: loop.now) { return waitForRate(until: opening) }
+    _ = acceptBurst()
+  }
 
   /// Returns how many connections were taken from the backlog.
   private func acceptBurst() -> Int {
@@ -98,42 +111,50 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     return Self.burst
   }
 
-  /// Returns false when there is nothing to accept, or no place.
+  /// Returns false when there is nothing to accept, or no place, or it is too early.
   private func acceptOne() -> Bool {
+    // Whether anybody is left to wait shows at the next wake-up. At the end there is no later.
+    if server.gate.opening(at: loop.now) != nil, !isClosing { return false }
     let hasPlace = server.admission.withLock { $0.enter() }
     if !hasPlace, !server.settings.rejectsOverload.load(ordering: .relaxed) { return waitForPlace() }
     var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout.size(ofValue: storage))
-    let accepted = withUnsafeMutableBytes(of: &storage) { storage in
-      retryingOnInterrupt {
-        accept4(
-          descriptor, storage.assumingMemoryBound(to: sockaddr.self).baseAddress, &length,
-          Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
-      }
-    }
+    let accepted = server.accept(descriptor, &storage)
     guard accepted >= 0 else {
-      let code = errno
       if hasPlace { _ = server.admission.withLock { $0.leave() } }
-      return acceptFailed(code)
+      return acceptFailed(-accepted)
     }
+    failuresInARow = 0
     if isExhausted { endExhaustion() }
-    if hasPlace { admit(accepted, SocketAddress(storage)) } else { refuse(accepted, SocketAddress(storage)) }
+    let isIn = admit(accepted, SocketAddress(storage), hasPlace: hasPlace)
+    if hasPlace, !isIn { _ = server.admission.withLock { $0.leave() } }
     return true
   }
 
-  private func admit(_ accepted: Int32, _ peer: SocketAddress) {
+  /// Returns whether the connection is in; otherwise it is closed.
+  private func admit(_ accepted: Int32, _ peer: SocketAddress, hasPlace: Bool) -> Bool {
+    if let reason = server.gate.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
+    guard hasPlace else { return refuse(accepted, peer, .maxConn, limit: server.admission.withLock { $0.limit }) }
+    let sourcePlace = server.connManager.takePlace(for: peer)
+    if case .none(let limit) = sourcePlace { return refuse(accepted, peer, .maxConnPerIP, limit: limit) }
+    server.gate.passed(at: loop.now)
+    begin(accepted, peer, isCounted: sourcePlace == .taken)
+    return true
+  }
+
+  /// Closes without a word: a flood of these must cost less than serving, so no socket is set up and no text is made here.
+  private func refuse(_ accepted: Int32, _ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) -> Bool {
+    _ = Glibc.close(accepted)
+    server.refused(peer, reason, limit: limit)
+    return false
+  }
+
+  private func begin(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool) {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
     let connection = Connection(id: nextID, descriptor: accepted, remoteAddress: peer, server: server, context: context)
     nextID += 1
-    server.added(connection)
+    server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
-  }
-
-  private func refuse(_ accepted: Int32, _ peer: SocketAddress) {
-    _ = Glibc.close(accepted)
-    server.counters.connectionsRefused.count()
-    server.emit(.connectionRefused(peer, limit: server.admission.withLock { $0.limit }))
   }
 
   // MARK: Resting
@@ -146,26 +167,51 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     return false
   }
 
+  /// Returns whether to try the next.
   private func acceptFailed(_ code: Int32) -> Bool {
-    switch code {
-    case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-      if !isExhausted { server.emit(.acceptPaused(reason: SystemError("accept4", code: code).reason)) }
-      isExhausted = true
-      rest()
-      server.waitForPlace(self)
-      // One timer, though a connection that ends has us try again before it fires.
-      if let pauseTimer { loop.cancel(pauseTimer) }
-      pauseTimer = loop.schedule(at: loop.now.advanced(byNanoseconds: Self.pause)) { [weak self] in self?.resume() }
+    switch AcceptOutcome(errno: code) {
+    case .empty:
+      failuresInARow = 0
       return false
-    // These connections failed before they were accepted (accept(2) names them); the next may be fine.
-    case ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH: return true
-    default: return false
+    case .next where failuresInARow + 1 < Self.burst:
+      failuresInARow += 1
+      return true
+    // So many in a row are not what they seem: a security module, for one, refuses the call and leaves the connection where it is.
+    case .next, .rest:
+      pause(because: code)
+      return false
     }
+  }
+
+  private func pause(because code: Int32) {
+    failuresInARow = 0
+    server.counters.acceptPauses.count()
+    if !isExhausted { server.emit(.acceptPaused(reason: SystemError("accept4", code: code).reason)) }
+    isExhausted = true
+    server.waitForPlace(self)
+    rest(until: loop.now.advanced(byNanoseconds: Self.pause))
+  }
+
+  private func waitForRate(until opening: Instant) {
+    server.counters.acceptRatePauses.count()
+    if loop.now >= tellsRateAgain {
+      tellsRateAgain = loop.now.advanced(byNanoseconds: Self.rateSilence)
+      server.emit(.acceptRateReached(perSecond: server.gate.rate))
+    }
+    rest(until: opening)
   }
 
   private func endExhaustion() {
     isExhausted = false
     server.emit(.acceptResumed)
+  }
+
+  /// Rests until then, or until a place becomes free.
+  private func rest(until deadline: Instant) {
+    rest()
+    // One timer, though a connection that ends has us try again before it fires.
+    if let pauseTimer { loop.cancel(pauseTimer) }
+    pauseTimer = loop.schedule(at: deadline) { [weak self] in self?.resume() }
   }
 
   private func rest() {

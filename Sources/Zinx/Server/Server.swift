@@ -36,9 +36,17 @@ public final class Server: Sendable {
   /// - Parameter onEvent: told what happens, from any thread; must not block.
   ///
   /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
-  public init(
+  public convenience init(
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], onEvent: @escaping EventSink = { _ in },
     register: (inout RouteRegistrar) -> Void = { _ in }
+  ) throws(ZinxError) {
+    try self.init(configuration, plugins: plugins, accept: systemAccept, onEvent: onEvent, register: register)
+  }
+
+  /// - Parameter accept: what accepts, ``systemAccept`` outside tests.
+  package init(
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, onEvent: @escaping EventSink,
+    register: (inout RouteRegistrar) -> Void
   ) throws(ZinxError) {
     var registrar = RouteRegistrar()
     for plugin in plugins {
@@ -49,7 +57,7 @@ public final class Server: Sendable {
     register(&registrar)
     self.plugins = plugins
     self.configuration = Mutex(configuration)
-    context = try ServerContext(configuration, registrar, emit: onEvent)
+    context = try ServerContext(configuration, registrar, accept: accept, emit: onEvent)
   }
 
   /// The live connections.
@@ -111,7 +119,7 @@ public final class Server: Sendable {
   }
 
   private func limitConnections(_ configuration: ServerConfiguration) {
-    let effective = DescriptorLimit.makeRoom(for: configuration.maxConn)
+    let effective = DescriptorLimit.makeRoom(for: configuration.maxConn, reserved: configuration.reservedDescriptors)
     context.admission.withLock { $0.limit = effective }
     if effective < configuration.maxConn {
       context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective))
@@ -188,12 +196,15 @@ public final class Server: Sendable {
   // MARK: While it runs
 
   /// Puts those settings into force that can change while the server runs: `maxConn`, `maxPacketSize`, `maxWorkerTaskLen`,
-  /// `maxMsgChanLen`, `maxConnQueueBytes`, `maxQueueBytes`, `overloadPolicy`, the rates, and the time-outs. With a lower `maxConn` no
-  /// connection is closed, and nobody is admitted until their number has fallen below it. `vanishedTimeout` is that of connections
-  /// accepted from here on.
+  /// `maxMsgChanLen`, `maxConnQueueBytes`, `maxQueueBytes`, `overloadPolicy`, `maxConnPerIP`, `acceptRate`, `reservedDescriptors`,
+  /// `allow`, `deny`, the rates, and the time-outs. No connection is closed, also one that would not be let in now, but for those that a
+  /// lower `maxQueueBytes` sheds; with a lower `maxConn` or `maxConnPerIP` nobody is admitted until the number of connections has
+  /// fallen below it. `vanishedTimeout` is that of connections accepted from here on.
   public func apply(_ new: ServerConfiguration) {
     configuration.withLock { $0 = new }
     context.settings.apply(new)
+    context.gate.apply(new)
+    connManager.limitPerSource(new.maxConnPerIP)
     limitConnections(new)
     for listener in running.withLock({ $0?.listeners ?? [] }) {
       listener.setKeepAlive(KeepAlive(new.vanishedTimeout))

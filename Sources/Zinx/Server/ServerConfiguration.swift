@@ -34,6 +34,16 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var dataPack = DataPack.ltvLittleEndian
   /// What happens to connections beyond `maxConn`.
   public var overloadPolicy = OverloadPolicy.reject
+  /// Connections at once from one IPv4 address, or from one /64 of IPv6; 0 means no limit.
+  public var maxConnPerIP = 0
+  /// Connections let in per second; those beyond it wait in the kernel's backlog. 0 means no limit.
+  public var acceptRate = 0
+  /// Descriptors kept for everything that is not a client's connection; `maxConn` gives way to them.
+  public var reservedDescriptors = 64
+  /// Networks that may connect; empty means everybody.
+  public var allow: [Network] = []
+  /// Networks that may not connect, also when they are in `allow`.
+  public var deny: [Network] = []
   /// Event loops; 0 means one for each CPU the process may run on.
   public var ioThreads = 0
   /// Time without a byte from the peer after which its connection is closed; zero means never.

@@ -9,6 +9,8 @@ final class ServerContext: Sendable {
   let counters: Counters
   let connManager = ConnManager()
   let admission: Mutex<Admission>
+  let gate: Gate
+  let accept: AcceptCall
   let workers: WorkerPool
   let queueMemory = QueueMemory()
   let handler: MsgHandler
@@ -16,20 +18,31 @@ final class ServerContext: Sendable {
   /// Listeners that wait for a place in `MaxConn`.
   let placeWaiters = Mutex<[Listener]>([])
 
-  init(_ configuration: ServerConfiguration, _ registrar: RouteRegistrar, emit: @escaping EventSink) throws(ZinxError) {
+  init(
+    _ configuration: ServerConfiguration, _ registrar: RouteRegistrar, accept: @escaping AcceptCall, emit: @escaping EventSink
+  ) throws(ZinxError) {
     pack = configuration.dataPack
     settings = LiveSettings(configuration)
     counters = Counters()
     admission = Mutex(Admission(limit: configuration.maxConn))
+    gate = Gate(configuration)
+    self.accept = accept
+    connManager.limitPerSource(configuration.maxConnPerIP)
     workers = WorkerPool(size: configuration.workerPoolSize)
     self.emit = emit
     handler = try MsgHandler(registrar, counters: counters, emit: emit)
   }
 
   /// A connection has begun. Event loop of the listener.
-  func added(_ connection: Connection) {
+  func added(_ connection: Connection, isCounted: Bool) {
     counters.connectionsAccepted.count()
-    emit(.connectionAdded(connection, live: connManager.add(connection)))
+    emit(.connectionAdded(connection, live: connManager.add(connection, isCounted: isCounted)))
+  }
+
+  /// A connection was closed instead of being let in. Event loop of the listener.
+  func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) {
+    counters.countRefusal(reason)
+    emit(.connectionRefused(peer, reason, limit: limit))
   }
 
   func waitForPlace(_ listener: Listener) {

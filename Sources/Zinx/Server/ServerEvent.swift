@@ -4,8 +4,8 @@ public enum ServerEvent: Sendable {
   case connectionAdded(Connection, live: Int)
   /// A connection has ended and its place is free; `live` no longer counts it.
   case connectionEnded(Connection, CloseReason, live: Int)
-  /// A connection was closed at once because `limit` were live.
-  case connectionRefused(SocketAddress, limit: Int)
+  /// A connection was closed as soon as it was accepted. `limit` is the number that was reached, nil where it is not one of how many.
+  case connectionRefused(SocketAddress, RefusalReason, limit: Int?)
   /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
   case connectionsShed(count: Int, bytes: Int, limit: Int)
   /// No route for the id; the message was dropped.
@@ -14,9 +14,11 @@ public enum ServerEvent: Sendable {
   case handlerFailed(Connection, id: UInt32, any Error)
   /// `OnConnStart` threw; the connection is closed.
   case startHookFailed(Connection, any Error)
-  /// No descriptor or memory for another connection: accepting rests. `reason` is the kernel's.
+  /// Accepting fails for all, as without descriptors or memory, and rests. `reason` is the kernel's. Told once until it works again.
   case acceptPaused(reason: String)
   case acceptResumed
+  /// More connections come than `AcceptRate` lets in: they wait in the backlog. Told once in ten seconds at most.
+  case acceptRateReached(perSecond: Int)
   /// The process may open fewer descriptors than `MaxConn` needs.
   case maxConnLowered(configured: Int, effective: Int)
 }

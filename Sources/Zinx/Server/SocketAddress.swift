@@ -39,14 +39,14 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  private func text(_ family: Int32) -> String {
-    withUnsafeBytes(of: (high, low)) { address in
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
-        guard let source = address.baseAddress, let target = text.baseAddress,
-          let name = inet_ntop(family, source, target, socklen_t(text.count))
-        else { return "?" }
-        return String(cString: name)
-      }
+  private func text(_ family: Int32) -> String { withUnsafeBytes(of: (high, low)) { IPAddress.text(family, $0) } }
+
+  /// The address alone; nil for what has none, such as a local socket.
+  var ip: IPAddress? {
+    switch Int32(family) {
+    case AF_INET: IPAddress(v4: UInt32(bigEndian: UInt32(truncatingIfNeeded: high)))
+    case AF_INET6: IPAddress(number: UInt128(UInt64(bigEndian: high)) << 64 | UInt128(UInt64(bigEndian: low)))
+    default: nil
     }
   }
 }

@@ -1,0 +1,81 @@
+import Glibc
+import Logging
+import Testing
+import ZinxTestKit
+
+@testable import Zinx
+@testable import ZinxDaemon
+
+/// Keeps what is logged.
+private struct Lines: LogHandler {
+  let lines: Recorder<String>
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.info
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let fields = (event.metadata ?? [:]).filter { $0.key != "MESSAGE_ID" }.sorted { $0.key < $1.key }.map {
+      " \($0.key)=\($0.value)"
+    }
+    lines.append("\(event.level) \(event.message)\(fields.joined())")
+  }
+}
+
+@Suite("The log of refused connections")
+struct EventLogTests {
+  private let lines = Recorder<String>()
+  private let log: EventLog
+  private let peer = SocketAddress(sockaddr_storage())
+
+  init() {
+    let lines = lines
+    log = EventLog(Logger(label: "test") { _ in Lines(lines: lines) })
+  }
+
+  @Test("names the reason, and the limit if it is one")
+  func reasons() {
+    log.take(.connectionRefused(peer, .maxConn, limit: 3))
+    log.take(.connectionRefused(peer, .maxConnPerIP, limit: 2))
+    log.take(.connectionRefused(peer, .denied, limit: nil))
+    log.take(.connectionRefused(peer, .notAllowed, limit: nil))
+    #expect(
+      lines.all == [
+        "warning connection refused: 3 connections are open, which is the limit (MaxConn) limit=3 peer=unknown refusal=max-conn",
+        "warning connection refused: 2 connections are open from its address, which is the limit (MaxConnPerIP) limit=2 peer=unknown "
+          + "refusal=max-conn-per-ip",
+        "warning connection refused: its address is in Deny peer=unknown refusal=denied",
+        "warning connection refused: its address is not in Allow peer=unknown refusal=not-allowed",
+      ])
+  }
+
+  @Test("is rate-limited for each kind alone, and says what was left out")
+  func flood() {
+    for _ in 0..<100_000 { log.take(.connectionRefused(peer, .denied, limit: nil)) }
+    // A burst of ten and one a second: this takes no minute.
+    #expect(lines.count >= 10 && lines.count < 70)
+    log.take(.connectionRefused(peer, .maxConn, limit: 3))
+    #expect(lines.all.last?.contains("refusal=max-conn") == true)
+    log.reportLeftOut()
+    #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
+  }
+
+  @Test("tells of a reached AcceptRate with the number")
+  func rate() {
+    log.take(.acceptRateReached(perSecond: 5))
+    #expect(lines.all == ["warning more connections come than 5 a second (AcceptRate): they wait in the backlog limit=5"])
+  }
+
+  @Test("of a lowered MaxConn names both numbers and what to do")
+  func lowered() {
+    log.take(.maxConnLowered(configured: 12000, effective: 960))
+    #expect(
+      lines.all == [
+        "warning MaxConn is 12000, but the limit of open files leaves room for 960: raise LimitNOFILE=, or lower MaxConn or "
+          + "ReservedDescriptors"
+      ])
+  }
+}
