@@ -1,7 +1,8 @@
 // Preloaded into zinxd (LD_PRELOAD): lets system calls fail as a test asks, and counts how often they did.
 //
-// The test and the daemon share a page, the file that $ZINX_FAULTS names: one rule for each kind of call, which the test sets and clears
-// while the daemon runs. faults.py is the other side, and has the same lists in the same order. Without the file nothing fails.
+// The test and the daemon share a page, the file that $ZINX_FAULTS names: one rule for each kind of call, which the test sets and
+// clears while the daemon runs. faults.py is the other side, and has the same lists in the same order. Without the file nothing
+// fails.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -35,8 +35,9 @@ class Faults:
         self.environment = {"LD_PRELOAD": LIBRARY, "ZINX_FAULTS": path}
 
     def inject(self, kind, error=0, times=FOREVER, every=1, skip=0, limit=0):
-        """From now on: each `every`th call after the first `skip`, `times` in all, fails with `error`, or, without one, moves `limit`
-        bytes at most, or with 0 a number of bytes that looks random and is the same in each run."""
+        """From now on: each `every`th call after the first `skip`, `times` in all, fails with `error`.
+
+        Without one it moves `limit` bytes at most; with 0, a number of bytes that looks random and is the same in each run."""
         self.clear(kind)
         for field, value in {"every": every, "skip": skip, "error": error, "limit": limit, "seen": 0}.items():
             self.words[self.index(kind, field)] = value

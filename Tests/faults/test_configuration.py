@@ -11,7 +11,7 @@ class Reload(Checks):
     """A reload of zinx.json"""
 
     def refused(self, daemon, *reasons):
-        """Reloads: the file is refused for one of these reasons, and what was in force stays so. A good file is taken afterwards."""
+        """Reloads: the file is refused for one of these reasons, and what was in force stays so."""
         count = len(daemon.log.with_text("reload refused"))
         daemon.reload()
         daemon.log.wait("reload refused, the running configuration stays in force", count + 1)
