@@ -47,7 +47,7 @@ extension Connection {
       && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
   }
 
-  private func receiveFailed() { if errno != EAGAIN { socketBroke() } }
+  private func receiveFailed() { if !isTemporary(errno) { socketBroke() } }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
   private func keepReceived() {
@@ -112,7 +112,7 @@ extension Connection {
     context.received.prepare()
     let count = context.received.receive(descriptor, upTo: .max)
     if count == 0 { life.peerClosed(insideFrame: false) }
-    if count < 0, errno != EAGAIN { life.broke() }
+    if count < 0, !isTemporary(errno) { life.broke() }
     if count <= 0 { advance() }
   }
 

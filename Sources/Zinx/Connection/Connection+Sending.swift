@@ -234,7 +234,7 @@ extension Connection {
       let rest = bytes.baseAddress.map { $0 + written }
       let count = retryingOnInterrupt { Glibc.send(descriptor, rest, bytes.count - written, Int32(MSG_NOSIGNAL)) }
       guard count >= 0 else {
-        guard errno == EAGAIN else { return .failed }
+        guard isTemporary(errno) else { return .failed }
         return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
       }
       written += count
