@@ -185,10 +185,19 @@ extension Connection {
       advance()
       guard life.reads else { return }
       // While a request is handled, or we do not read, the peer waits for us and not we for it.
-      guard life.runsUserCode || isWaitingForWorker || !interest.isReadable else { return end(.idle, handlingRest: true) }
+      guard life.runsUserCode || isWaitingForWorker || !interest.isReadable || hasUnread else {
+        return end(.idle, handlingRest: true)
+      }
       lastRead = now
     }
     armTimer()
+  }
+
+  /// Whether the kernel has something from the peer that the loop has not been told of yet: after the process was stopped for a while,
+  /// timers are due before anything is read.
+  private var hasUnread: Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) > 0
   }
 
   /// Whether the peer acknowledged something since the kernel last took something from us. The kernel keeps megabytes for a peer, and
