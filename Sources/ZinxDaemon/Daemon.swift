@@ -91,6 +91,7 @@ public enum Daemon {
     let sockets = try ListenSockets.claim(environment)
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
+    try server.checkThreads()
     try await server.start(listeningOn: sockets.map(\.descriptor))
 
     // 6. Who looks after it.
