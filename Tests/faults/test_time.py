@@ -1,6 +1,7 @@
 """The time of day that jumps, and a daemon that is stopped for a while."""
 
 import signal
+import threading
 import time
 
 from daemon import PONG, Checks, Daemon, exchange, reset, until
@@ -135,6 +136,29 @@ class Stopped(Checks):
             daemon.go_on()
             self.assertEqual(peer.rest(), [])
             daemon.ended("idle")
+
+    def test_readers(self):
+        """sees that a peer has taken what the kernel had for it before it calls it a slow consumer"""
+        with Daemon(SlowConsumerTimeout=self.IDLE, MaxPacketSize=1 << 20) as daemon, daemon.peer() as peer:
+            messages = [(3, bytes([number]) * 1_000_000) for number in range(40)]
+            received = []
+            sender = threading.Thread(target=peer.send, args=messages)
+            reader = threading.Thread(target=lambda: received.extend(peer.receive() for _ in messages))
+            sender.start()
+            until("the kernel is full", lambda: self.sends_nothing(daemon))
+            daemon.stop()
+            reader.start()
+            self.stay_stopped()
+            daemon.go_on()
+            reader.join()
+            sender.join()
+            self.assertEqual(received, messages)
+
+    def sends_nothing(self, daemon):
+        """For a fifth of the time-out, though it has sent before."""
+        sent = daemon.faults.calls("send")
+        time.sleep(self.IDLE / 5)
+        return 1 < sent == daemon.faults.calls("send")
 
     def stay_stopped(self):
         """The time that passes is what is tested; there is no event to wait for."""
