@@ -72,6 +72,17 @@ needs: toolchain
 	$(SUDO) apt-get update -qq; \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"
 
+# --- Faults ---
+
+.PHONY: faults faults-needs
+
+faults: needs faults-needs ## let system calls fail under the built zinxd, and check that it serves on
+	$(SWIFT) build --product zinxd
+	ZINXD="$$($(SWIFT) build --product zinxd --show-bin-path)/zinxd" Tests/faults/run
+
+faults-needs:
+	$(call install,cc:gcc python3:python3)
+
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish deb-needs e2e-needs vanish-needs

@@ -26,6 +26,10 @@ public enum Daemon {
   public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async
     -> Never
   {
+    // Standard error may be a pipe whose reader is gone: that is an error of a write, and must not end a daemon, which systemd would
+    // take for a clean end.
+    signal(SIGPIPE, SIG_IGN)
+
     // 1. The command line. Questions are answered without touching anything else.
     let arguments = parse(name: name)
     let registry = PluginRegistry(plugins)
@@ -87,6 +91,7 @@ public enum Daemon {
     let sockets = try ListenSockets.claim(environment)
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
+    try server.checkThreads()
     try await server.start(listeningOn: sockets.map(\.descriptor))
 
     // 6. Who looks after it.

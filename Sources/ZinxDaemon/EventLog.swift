@@ -6,7 +6,7 @@ import Zinx
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: CaseIterable {
-    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, handlers
+    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, handlers, rests
 
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
     init(_ reason: RefusalReason) {
@@ -26,6 +26,7 @@ final class EventLog: Sendable {
       case .refusalsByList: "refused connections (Allow, Deny)"
       case .unknownMessages: "messages without a route"
       case .handlers: "failures of handlers"
+      case .rests: "rests of accepting"
       }
     }
 
@@ -35,11 +36,13 @@ final class EventLog: Sendable {
       case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
+      case .rests: RateLimit(burst: 10, perSecond: 1)
       }
     }
   }
 
   private let log: Logger
+  private let toldOfRest = Atomic<Bool>(false)
   private let limits: Mutex<[Topic: RateLimit<ContinuousClock.Instant>]>
 
   init(_ log: Logger) {
@@ -86,10 +89,13 @@ final class EventLog: Sendable {
       guard may(.handlers) else { return }
       log.error("OnConnStart failed: \(error)", metadata: fields(.handlerFailed, connection))
     case .acceptPaused(let reason):
+      guard may(.rests) else { return }
+      toldOfRest.store(true, ordering: .relaxed)
       log.warning(
         "accepting rests: \(reason)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptPaused.rawValue)"])
     case .acceptResumed:
-      log.notice("accepting again")
+      // The last word about it must not be that accepting rests.
+      if toldOfRest.exchange(false, ordering: .relaxed) { log.notice("accepting again") }
     case .acceptRateReached(let rate):
       log.warning(
         "more connections come than \(rate) a second (AcceptRate): they wait in the backlog",

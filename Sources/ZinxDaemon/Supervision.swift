@@ -50,7 +50,15 @@ final class Supervision: Service {
   private func announce(_ notification: Notification, _ reporter: inout StatusReporter<Clock.Instant>) {
     let text = status.text
     reporter.sentElsewhere(text, at: .now)
-    _ = manager.notify(notification.with(.status(text)))
+    notify(notification.with(.status(text)), &reporter)
+  }
+
+  /// Sends what has a status in it. One that does not arrive is due again at the next look.
+  private func notify(_ notification: Notification, _ reporter: inout StatusReporter<Clock.Instant>) {
+    switch manager.notify(notification) {
+    case .sent, .delayed, .notUnderSystemd: break
+    case .dropped, .failed: _ = reporter.notDelivered(at: .now)
+    }
   }
 
   func run() async throws {
@@ -75,7 +83,7 @@ final class Supervision: Service {
 
   private func reportStatus(_ reporter: inout StatusReporter<Clock.Instant>) {
     guard case .send(let text) = reporter.changed(to: status.text, at: .now) else { return }
-    if case .dropped = manager.notify(.status(text)) { _ = reporter.notDelivered(at: .now) }
+    notify(.status(text), &reporter)
   }
 
   private func checkLoops() {

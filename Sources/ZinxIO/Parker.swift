@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What one thread sleeps on until another wakes it: sem_overview(7). A wake-up that comes first is kept, so that nothing is missed
+/// What threads sleep on until another wakes them: sem_overview(7). A wake-up that comes first is kept, so that nothing is missed
 /// between the decision to sleep and the sleep. Sleeping and waking are one system call each, where a condition variable takes a
 /// mutex as well and its sleepers run into each other there.
 ///
@@ -16,11 +16,11 @@ package final class Parker: @unchecked Sendable {
     semaphore.deallocate()
   }
 
-  /// Sleeps until there is a wake-up, and uses it up. One thread at a time.
+  /// Sleeps until there is a wake-up, and uses it up.
   package func park() {
     while sem_wait(semaphore) == -1, errno == EINTR {}
   }
 
-  /// Wakes the sleeper, or keeps the next one awake. Any thread.
+  /// Wakes one sleeper, or keeps the next one awake. Any thread.
   package func unpark() { sem_post(semaphore) }
 }

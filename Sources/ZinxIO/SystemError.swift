@@ -16,6 +16,9 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
   package var description: String { "\(call): \(reason)" }
 }
 
+/// Whether a call on a socket failed for the moment only: nothing to take or no room, or the kernel was short of memory.
+package func isTemporary(_ code: Int32) -> Bool { code == EAGAIN || code == ENOBUFS || code == ENOMEM }
+
 /// Repeats a system call while a signal interrupts it. The result is the call's own: -1 means an error, left in `errno`.
 @inlinable
 package func retryingOnInterrupt<Result: SignedInteger>(_ call: () -> Result) -> Result {

@@ -25,7 +25,7 @@ private struct Lines: LogHandler {
   }
 }
 
-@Suite("The log of refused connections")
+@Suite("The log of a server's events")
 struct EventLogTests {
   private let lines = Recorder<String>()
   private let log: EventLog
@@ -77,5 +77,19 @@ struct EventLogTests {
         "warning MaxConn is 12000, but the limit of open files leaves room for 960: raise LimitNOFILE=, or lower MaxConn or "
           + "ReservedDescriptors"
       ])
+  }
+
+  @Test("is not filled by a shortage that comes and goes, and its last word is how it stands")
+  func rests() {
+    for _ in 0..<1000 {
+      log.take(.acceptPaused(reason: "Too many open files"))
+      log.take(.acceptResumed)
+    }
+    #expect(lines.all.prefix(2) == ["warning accepting rests: Too many open files", "notice accepting again"])
+    // Ten of each, and one more of each for a second that this may take.
+    #expect((20...40).contains(lines.count))
+    #expect(lines.all.last == "notice accepting again")
+    log.reportLeftOut()
+    #expect(lines.all.last?.contains("lines out of the log") == true)
   }
 }

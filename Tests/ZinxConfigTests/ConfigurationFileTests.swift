@@ -108,6 +108,8 @@ struct ConfigurationFileTests {
       (.missing, "/z: no such file"), (.notPermitted, "/z: permission denied"),
       (.isDirectory, "/z: is a directory, but must be a file"),
       (.tooLarge(limit: 1_048_576), "/z: larger than 1048576 bytes, which no configuration file is"),
+      (.unfinishedPipe(.seconds(3)), "/z: is a pipe into which nobody wrote a whole file within 3.0 seconds"),
+      (.changed, "/z: changed while it was read; replace a file as a whole, with mv"),
       (.system(5), "/z: Input/output error"),
     ] as [(FileProblem, String)])
   func reasons(problem: FileProblem, description: String) {

@@ -64,4 +64,42 @@ struct FileReaderTests {
       #expect(outcome(path) == .failure(.notPermitted))
     }
   }
+
+  @Test("a pipe is read to its end", arguments: [0, 1, 3000])
+  func pipe(size: Int) throws {
+    try withPipe { path, writer in
+      let bytes = [UInt8](repeating: 0x20, count: size)
+      try #require(write(writer, bytes, size) == size)
+      close(writer)
+      #expect(outcome(path) == .success(bytes))
+    }
+  }
+
+  @Test("a pipe whose writer does not finish is refused when patience ends", arguments: [0, 1, 3000])
+  func unfinishedPipe(size: Int) throws {
+    try withPipe { path, writer in
+      try #require(write(writer, [UInt8](repeating: 0x20, count: size), size) == size)
+      let outcome = Result { () throws(FileProblem) in try ConfigurationFile.readFile(path, patience: .zero) }
+      #expect(outcome == .failure(.unfinishedPipe(.zero)))
+      close(writer)
+    }
+  }
+
+  @Test("a pipe without a writer is refused when patience ends")
+  func nobody() throws {
+    try withFile([]) { path in
+      unlink(path)
+      try #require(mkfifo(path, 0o600) == 0)
+      let outcome = Result { () throws(FileProblem) in try ConfigurationFile.readFile(path, patience: .zero) }
+      #expect(outcome == .failure(.unfinishedPipe(.zero)))
+    }
+  }
+
+  /// Runs the body with the path of a pipe's end to read from, and the descriptor of the other, which the body closes.
+  private func withPipe(_ body: (String, Int32) throws -> Void) throws {
+    var ends: [Int32] = [-1, -1]
+    try #require(Glibc.pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    try body("/dev/fd/\(ends[0])", ends[1])
+  }
 }

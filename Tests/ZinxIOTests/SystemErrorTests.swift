@@ -43,6 +43,12 @@ struct SystemErrorTests {
     #expect(calls == 1)
   }
 
+  @Test("nothing there, no room and no memory are temporary; a broken connection is not")
+  func temporary() {
+    #expect([EAGAIN, ENOBUFS, ENOMEM].allSatisfy(isTemporary))
+    #expect(![0, EPIPE, ECONNRESET, ETIMEDOUT, EBADF, ENOTCONN].contains(where: isTemporary))
+  }
+
   @Test("the bits of readiness are those of epoll")
   func readiness() {
     #expect(Readiness.readable.rawValue == EPOLLIN.rawValue)

@@ -13,8 +13,8 @@ ADDRESS = ("127.0.0.1", 7777)
 class Peer:
     """One connection. Raises EOFError when the server has closed in good order, ConnectionError when it has not."""
 
-    def __init__(self, greeted=True, timeout=10):
-        self.socket = socket.create_connection(ADDRESS, timeout)
+    def __init__(self, greeted=True, timeout=10, address=ADDRESS):
+        self.socket = socket.create_connection(address, timeout)
         self.port = self.socket.getsockname()[1]
         self.stream = self.socket.makefile("rb")
         if greeted:

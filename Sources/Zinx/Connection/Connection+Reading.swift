@@ -66,7 +66,7 @@ extension Connection {
   private func receivedNothing(_ count: Int, isBroken: Bool) {
     let error = errno
     if count == 0 { return isBroken ? socketBroke() : peerClosed() }
-    if error != EAGAIN { socketBroke(error) }
+    if !isTemporary(error) { socketBroke(error) }
   }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
@@ -142,7 +142,7 @@ extension Connection {
     let rest = drainRest ?? 0
     let count = context.received.receive(descriptor, upTo: rest)
     if count == 0 { life.peerClosed(insideFrame: false) }
-    if count < 0, errno != EAGAIN { life.broke() }
+    if count < 0, !isTemporary(errno) { life.broke() }
     drainRest = rest - max(0, count)
     if count <= 0 || drainRest == 0 { advance() }
   }

@@ -240,7 +240,7 @@ extension Connection {
       let rest = bytes.baseAddress.map { $0 + written }
       let count = retryingOnInterrupt { Glibc.send(descriptor, rest, bytes.count - written, Int32(MSG_NOSIGNAL)) }
       guard count >= 0 else {
-        guard errno == EAGAIN else {
+        guard isTemporary(errno) else {
           outbox.failed(errno)
           return .failed
         }

@@ -74,9 +74,15 @@ extension Connection {
       return now
     }
     // It came in time, and we have not come to read it: the loop was busy, or the process was stopped.
-    guard unreadBytes == 0 else { return now.advanced(byNanoseconds: Self.glance) }
+    guard !hasUnread else { return now.advanced(byNanoseconds: Self.glance) }
     end(due.reason, handlingRest: true)
     return now
+  }
+
+  /// Whether the kernel has something from the peer, be it bytes or its end, that the loop has not been told of yet.
+  private var hasUnread: Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) > 0
   }
 
   private var receiveDeadline: Instant {

@@ -111,6 +111,17 @@ public final class Server: Sendable {
     try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
   }
 
+  /// Finds out, before ``start(listeningOn:)``, whether there will be threads enough. Blocks for the moment that it takes to make them.
+  ///
+  /// Throws: ``ZinxError/systemCallFailed(call:code:)``.
+  package func checkThreads() throws(ZinxError) {
+    let configuration = configuration.withLock { $0 }
+    let loops = configuration.ioThreads > 0 ? configuration.ioThreads : LoopGroup.usableCPUs
+    do { try ThreadLimit.check(loops + configuration.workerPoolSize + ThreadLimit.reserve) } catch {
+      throw .systemCallFailed(call: error.call, code: error.code)
+    }
+  }
+
   private func startPlugins() async throws {
     for plugin in plugins {
       try await plugin.start()
