@@ -10,14 +10,14 @@ from control import FOREIGN, SPOKEN
 from loop import READ, WRITE
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
-TCP_REPAIR = 19  # tcp(7) has no page for it; a socket closed in this state says nothing to its peer
+TCP_REPAIR = 19  # a socket closed in this state says nothing to its peer
 
 
 class Peer:
-    """What every kind does: a socket, and words to wait with. Times are multiplied by the chaos's pace."""
+    """What every kind does: a socket, and words to wait with."""
 
     def __init__(self, chaos, kind, draw):
-        self.chaos, self.draw, self.pack = chaos, draw, chaos.pack
+        self.chaos, self.kind, self.draw, self.pack = chaos, kind, draw, chaos.pack
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.script = KINDS[kind](self)
@@ -26,7 +26,6 @@ class Peer:
     # Words of a script
 
     def connect(self):
-        self.chaos.connections += 1
         address = f"127.0.{self.draw.randint(1, 4)}.{self.draw.randint(1, 250)}"
         self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         self.socket.bind((address, 0))
@@ -35,6 +34,11 @@ class Peer:
         error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, "connect")
+        self.is_at_work()
+
+    def is_at_work(self, connections=1):
+        self.chaos.faults[self.kind] += 1
+        self.chaos.connections += connections
 
     def send(self, data, patience=2):
         """Sends as much as the daemon takes; gives up when it takes nothing for a while."""
@@ -249,7 +253,7 @@ def storm(peer):
         for one in peers:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", peer.chaos.port))
-            peer.chaos.connections += 1
+        peer.is_at_work(len(peers))
         yield from peer.pause(0, 0.3)
         if peer.draw.random() < 0.5:
             for one in peers:
@@ -304,7 +308,6 @@ class Chaos:
             peer = Peer(self, kind, random.Random(self.draw.getrandbits(64)))
         except OSError:
             return
-        self.faults[kind] += 1
         self.peers.add(peer)
         self.step(peer, None)
 
