@@ -35,6 +35,7 @@ class Habits:
         self.eager = draw.random() < 0.2  # speaks before it was greeted
         self.life = draw.choice([None, None, 50, 500, 5000])  # messages on one connection, then a half-close
         self.broadcasts = number % 40 == 7
+        self.is_brisk = not (self.splits or self.slow or self.broadcasts)
 
 
 class Client:
@@ -130,7 +131,7 @@ class Client:
 
     def write(self):
         while self.outbound and not self.send_failed:
-            limit = self.draw.randint(1, 40) if self.habits.splits else len(self.outbound)
+            limit = self.draw.randint(1, 400) if self.habits.splits else len(self.outbound)
             try:
                 count = self.socket.send(memoryview(self.outbound)[:limit])
             except BlockingIOError:
@@ -198,7 +199,7 @@ class Client:
                 self.breathes = False
                 self.write()
 
-        self.group.loop.after(0.002, go_on)
+        self.group.loop.after(self.group.breath, go_on)
 
     def take(self, id, data, now):
         if id == BROADCAST and self.is_from_others(data):
@@ -215,8 +216,8 @@ class Client:
         self.answered += 1
         self.group.checked += 1
         self.group.bytes += len(data)
-        if not self.habits.slow and not self.habits.broadcasts:
-            # The others wait for themselves, and for those who hold up a broadcast.
+        if self.habits.is_brisk:
+            # The others wait for themselves, or for those who hold up a broadcast.
             self.group.latencies.add(now - first.sent)
 
     def is_from_others(self, data):
@@ -294,8 +295,9 @@ class Client:
 
 
 class Group:
-    def __init__(self, loop, seed, count, largest):
-        self.loop, self.seed, self.largest = loop, seed, largest
+    def __init__(self, loop, seed, count, largest, breath=0.002):
+        """`breath`: seconds for which a slow reader looks away after each read."""
+        self.loop, self.seed, self.largest, self.breath = loop, seed, largest, breath
         self.noise = random.Random(f"{seed} noise").randbytes(1 << 17)
         self.counts = collections.Counter()
         self.latencies = Latencies()

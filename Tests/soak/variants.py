@@ -36,6 +36,17 @@ RELOADS = {
     "LingerTimeout": lambda draw, base: draw.choice([1, 2, 3]),
     "LogLevel": lambda draw, base: draw.choice(["info", "info", "notice", "debug"]),
     "OverloadPolicy": lambda draw, base: draw.choice(["reject", "reject", "wait"]),
+    "FirstByteTimeout": lambda draw, base: draw.choice([0, 3]),
+    "FrameTimeout": lambda draw, base: draw.choice([10, 30]),
+    "MinFrameRate": lambda draw, base: draw.choice([0, 64, 256]),
+    "VanishedTimeout": lambda draw, base: draw.choice([5, 120]),
+    "MaxMsgRate": lambda draw, base: draw.choice([0, 2000]),
+    "MaxByteRate": lambda draw, base: draw.choice([0, 4 << 20]),
+    "MaxConnPerIP": lambda draw, base: draw.choice([0, 500]),
+    "AcceptRate": lambda draw, base: draw.choice([0, 1000]),
+    "Deny": lambda draw, base: draw.choice([[], ["127.0.3.0/24"]]),
+    "MaxConnQueueBytes": lambda draw, base: draw.choice([4 << 20, 16 << 20]),
+    "MaxQueueBytes": lambda draw, base: draw.choice([256 << 20, 512 << 20]),
 }
 
 BROKEN = [
