@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from tally import Violation
@@ -23,6 +24,11 @@ EXPECTED = re.compile(
     r"|reload refused, the running configuration stays in force"
     r"|drain timed out"
 )
+
+
+def end_in_good_order():
+    """Whoever stops us with SIGTERM has our `finally` run, too: no daemon is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 class Daemon:
