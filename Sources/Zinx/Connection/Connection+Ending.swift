@@ -31,9 +31,9 @@ extension Connection {
       case .shutdownWrite:
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
+        unacknowledged = unacknowledgedBytes
         shutdown(descriptor, Int32(SHUT_WR))
-        let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
-        lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
+        lingerDeadline = context.loop.now.advanced(byNanoseconds: server.settings.lingerTimeout.load(ordering: .relaxed))
       case .close(let reason): return close(reason)
       }
     }
@@ -175,10 +175,7 @@ extension Connection {
     timer = nil
     timerDeadline = .distantFuture
     let now = context.loop.now
-    if lingerDeadline <= now {
-      life.lingerExpired()
-      return advance()
-    }
+    if lingerDeadline <= now { return lingerTimeoutPassed(now) }
     if slowConsumerDeadline <= now, !peerTookSome(until: now) { return cutOff(.slowConsumer) }
     if idleDeadline <= now {
       // User code may have ended unnoticed.
@@ -189,6 +186,19 @@ extension Connection {
       lastRead = now
     }
     armTimer()
+  }
+
+  /// A peer that is still reading what the kernel keeps for it is given more time: closed now, it would lose that as soon as it sent
+  /// another byte.
+  private func lingerTimeoutPassed(_ now: Instant) {
+    let left = unacknowledgedBytes
+    if left < unacknowledged {
+      unacknowledged = left
+      lingerDeadline = now.advanced(byNanoseconds: server.settings.lingerTimeout.load(ordering: .relaxed))
+      return armTimer()
+    }
+    life.lingerExpired()
+    advance()
   }
 
   /// Whether the peer acknowledged something since the kernel last took something from us. The kernel keeps megabytes for a peer, and
@@ -204,7 +214,7 @@ extension Connection {
     }
   }
 
-  /// Bytes that the kernel keeps for the peer.
+  /// Bytes that the kernel keeps for the peer; the end of the stream counts as one.
   private var unacknowledgedBytes: Int32 {
     var bytes: Int32 = 0
     return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : 0
