@@ -40,6 +40,14 @@ static double now(void) {
   return time.tv_sec + time.tv_nsec * 1e-9;
 }
 
+// Waits for events until a time and not beyond, asleep: one that spins would take the processor from the others.
+static int wait_until(double time, struct epoll_event *events) {
+  double rest = time - now();
+  if (rest < 0) rest = 0;
+  struct timespec timeout = {.tv_sec = (time_t)rest, .tv_nsec = (long)((rest - (time_t)rest) * 1e9)};
+  return epoll_pwait2(poll_fd, events, 512, &timeout, NULL);
+}
+
 static int open_one(int number) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
   if (fd < 0) return -1;
@@ -115,7 +123,9 @@ static void good(int count, double rate, double seconds) {
       if (peer->fd < 0) errors++; else ask(peer, begin + begun / rate);
       begun++;
     }
-    int ready = epoll_wait(poll_fd, events, 512, begun < all && begin + begun / rate - now() > 0.001 ? 1 : 0);
+    // The next may be due and its peer still be waited for.
+    double next = begin + begun / rate;
+    int ready = wait_until(begun < all && next > now() ? next : now() + 0.01, events);
     time = now();
     for (int index = 0; index < ready; index++) {
       struct peer *peer = &peers[events[index].data.u32];
@@ -143,7 +153,7 @@ static void storm(double rate, double seconds) {
       peers[number].fd = open_one(number);
       if (peers[number].fd < 0) errors++, free_peers[free_count++] = number; else made++;
     }
-    int ready = epoll_wait(poll_fd, events, 512, begin + begun / rate > now() ? 1 : 0);
+    int ready = wait_until(free_count > 0 ? begin + begun / rate : now() + 0.001, events);
     for (int index = 0; index < ready; index++) {
       struct peer *peer = &peers[events[index].data.u32];
       char bytes[512];
@@ -172,7 +182,7 @@ static void loris(int count, double rate, double seconds) {
       uint32_t at = sent[number] % 4000;
       if (send(peers[number].fd, at < header ? &head[at] : "x", 1, MSG_NOSIGNAL) == 1) sent[number]++, bytes++;
     }
-    int ready = epoll_wait(poll_fd, events, 512, 1);
+    int ready = wait_until(begin + begun / rate, events);
     for (int index = 0; index < ready; index++) {
       struct peer *peer = &peers[events[index].data.u32];
       peer->want = limit;
