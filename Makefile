@@ -96,6 +96,25 @@ e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all
 vanish: needs vanish-needs ## cut the line between zinxd and its peers, in network namespaces (as root)
 	$(SWIFT) build --product zinxd
 	@$(SUDO) Tests/e2e/vanish .build/debug/zinxd
+# --- Under attack ---
+
+.PHONY: soak drains hostile soak-needs
+
+# What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
+SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
+
+soak: soak-needs ## attack a zinxd for MINUTES=2 and check that nothing is lost (SEED=, CLIENTS=)
+	Tests/soak/soak $(SOAK) .build/release/zinxd
+
+drains: soak-needs ## end a zinxd under load COUNT=200 times and check that nothing is lost (SEED=)
+	Tests/soak/drains $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) .build/release/zinxd
+
+hostile: soak-needs ## measure good clients beside connect floods and slow-loris peers for SECONDS=60 each
+	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
+
+soak-needs: needs
+	$(call install,python3:python3 taskset:util-linux cc:gcc)
+	$(SWIFT) build -c release --product zinxd
 
 # $(call install,command:package ...) installs the packages of those commands that are missing.
 install = @missing=(); \

@@ -95,6 +95,25 @@ struct HookTests {
     }
   }
 
+  @Test("a peer that leaves before its OnConnStart could send is no failure of the hook", arguments: pools)
+  func startMeetsTheEnd(workers: Int) async throws {
+    let gate = Gate()
+    try await TestServer.run(.test(workers: workers)) { routes in
+      routes.onConnStart { connection in
+        try await gate.pass()
+        try await connection.sendBuffMsg(2, ByteBuffer(string: "welcome"))
+      }
+    } use: { server in
+      let peer = try server.connect()
+      let connection = try await server.connection()
+      peer.reset()
+      try await until { connection.isClosed }
+      gate.open()
+      #expect(try await server.reason() == .reset)
+      #expect(!server.events.all.contains { if case .startHookFailed = $0 { true } else { false } })
+    }
+  }
+
   @Test("OnConnStop runs after the last handler, knows the reason and may still send, when we close first", arguments: pools)
   func stopSends(workers: Int) async throws {
     try await TestServer.run(.test(workers: workers)) { routes in

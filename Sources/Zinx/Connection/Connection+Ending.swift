@@ -31,6 +31,7 @@ extension Connection {
       case .shutdownWrite:
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
+        unacknowledged = unacknowledgedBytes
         shutdown(descriptor, Int32(SHUT_WR))
         drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)

@@ -49,17 +49,27 @@ extension Connection {
 
   /// Does what is due. Returns before when not to look again.
   private func act(at now: Instant) -> Instant {
-    if lingerDeadline <= now {
-      lingerDeadline = .distantFuture
-      life.lingerExpired()
-      advance()
-    }
+    if lingerDeadline <= now { lingerIsDue(at: now) }
     if slowConsumerDeadline <= now, !peerTookEnough(until: now) {
       cutOff(.slowConsumer)
       return now
     }
     if pace?.wake(at: now) == true { advance() }
     return receiveDeadline <= now ? receiveIsDue(at: now) : now
+  }
+
+  /// A peer that is still reading what the kernel keeps for it is given more time: closed now, it would lose that as soon as it sent
+  /// another byte.
+  private func lingerIsDue(at now: Instant) {
+    let left = unacknowledgedBytes
+    if left < unacknowledged {
+      unacknowledged = left
+      lingerDeadline = now.advanced(byNanoseconds: server.settings.lingerTimeout.load(ordering: .relaxed))
+    } else {
+      lingerDeadline = .distantFuture
+      life.lingerExpired()
+      advance()
+    }
   }
 
   /// Nothing, or too little, has come in time.
@@ -110,7 +120,7 @@ extension Connection {
     }
   }
 
-  /// Bytes that the kernel keeps for the peer.
+  /// Bytes that the kernel keeps for the peer; the end of the stream counts as one.
   var unacknowledgedBytes: Int32 {
     var bytes: Int32 = 0
     return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : 0

@@ -40,7 +40,7 @@ final class MsgHandler: Sendable {
       for hook in hooks.start { try await hook(connection) }
       return true
     } catch {
-      emit(.startHookFailed(connection, error))
+      if !isOfTheEnd(error, connection) { emit(.startHookFailed(connection, error)) }
       return false
     }
   }
@@ -57,9 +57,14 @@ final class MsgHandler: Sendable {
 
   @inline(never)
   private func report(_ error: any Error, of request: Request) {
-    // A send that fails because the connection has ended says nothing about the handler.
-    if request.connection.isClosed, error is CancellationError || error as? ZinxError == .connectionClosed { return }
+    guard !isOfTheEnd(error, request.connection) else { return }
     counters.handlerErrors.count()
     emit(.handlerFailed(request.connection, id: request.id, error))
+  }
+
+  /// Whether an error is how user code learns that its connection has ended. It says nothing about that code, and a peer that leaves
+  /// early could fill the log with it.
+  private func isOfTheEnd(_ error: any Error, _ connection: Connection) -> Bool {
+    connection.isClosed && (error is CancellationError || error as? ZinxError == .connectionClosed)
   }
 }

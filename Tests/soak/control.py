@@ -1,0 +1,344 @@
+"""Clients that keep the rules and hold the daemon to them: each message answered exactly once, in order, byte for byte."""
+
+import collections
+import errno
+import fcntl
+import random
+import socket
+import struct
+import termios
+import time
+
+from frames import ANSWERS, BROADCAST, ECHO, GREETED, GREETING, HELLO, PING, UNKNOWN
+from loop import READ, WRITE
+from tally import Latencies, Violation
+
+# An answer that takes longer is lost.
+PATIENCE = 45
+SPOKEN = struct.Struct("<4sIQ")
+OWN, FOREIGN = b"CTRL", b"HOST"
+
+Expected = collections.namedtuple("Expected", "id data sent end")
+
+
+class Habits:
+    """How one client of the group speaks. Drawn once, from its number and the seed."""
+
+    def __init__(self, seed, number, largest):
+        draw = random.Random(f"{seed} habits {number}")
+        self.depth = draw.choice([1, 1, 2, 8, 32, 64])
+        self.largest = draw.choice([0, 16, 64, 1000, largest])
+        self.ids = draw.choice([[PING], [ECHO], [ECHO, PING, HELLO], [HELLO, ECHO, UNKNOWN], [ECHO]])
+        self.splits = draw.random() < 0.2  # its frames leave in pieces
+        self.pause = draw.choice([0, 0, 0, 0.01, 0.2])  # between an answer and the next question
+        self.slow = draw.random() < 0.15  # reads little at a time, into a small window
+        self.eager = draw.random() < 0.2  # speaks before it was greeted
+        self.life = draw.choice([None, None, 50, 500, 5000])  # messages on one connection, then a half-close
+        self.broadcasts = number % 40 == 7
+        self.is_brisk = not (self.splits or self.slow or self.broadcasts)
+
+
+class Client:
+    def __init__(self, group, number):
+        self.group, self.number = group, number
+        self.habits = Habits(group.seed, number, group.largest)
+        self.draw = random.Random(f"{group.seed} client {number}")
+        self.spoken = 0  # broadcasts, over all of its connections
+        self.socket = None
+
+    # The connection
+
+    def connect(self):
+        self.inbound, self.outbound = bytearray(), bytearray()
+        self.expected = collections.deque()
+        self.done = collections.deque(maxlen=8)  # what was answered last, to tell a duplicate from a loss
+        self.heard = {}  # broadcaster -> number of its last message
+        self.sent = self.written = self.asked = self.answered = 0
+        self.greeted = self.connected = self.half_closed = self.send_failed = self.waits = self.breathes = False
+        self.must = None  # answers owed since the drain began
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        if self.habits.slow:
+            # With less, the kernel drops whole segments of loopback, and a peer looks as if it took nothing for seconds.
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+        self.group.connections += 1
+        self.socket.connect_ex(("127.0.0.1", self.group.port))
+        self.interest = WRITE
+        self.group.loop.watch(self.socket, self.ready, WRITE)
+
+    def close(self):
+        if self.socket:
+            self.group.loop.forget(self.socket)
+            self.socket.close()
+            self.socket = None
+
+    def again(self, seconds=0.02):
+        """Connects anew, unless the group has ended."""
+        self.close()
+        self.group.loop.after(seconds, lambda: self.group.connects and not self.socket and self.connect())
+
+    def violation(self, what):
+        raise Violation(
+            f"client {self.number} on port {self.port}, {time.monotonic() - self.since:.3f} s old: {what}\n"
+            f"  asked {self.asked}, answered {self.answered}, open {len(self.expected)}, written {self.written} of {self.sent} bytes, "
+            f"owed since the drain {self.must}, greeted {self.greeted}, half-closed {self.half_closed}, habits {vars(self.habits)}"
+        )
+
+    def ready(self, events):
+        if not self.connected:
+            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self.group.counts["not connected: " + errno.errorcode[code]] += 1
+                return self.again(0.05)
+            self.connected = True
+            self.port, self.since = self.socket.getsockname()[1], time.monotonic()
+            if self.habits.eager and self.group.has_room:
+                self.ask()
+        if events & ~WRITE and not self.breathes:
+            self.read()
+        if self.socket:
+            self.write()
+
+    # Asking
+
+    def ask(self):
+        """Fills the pipe up to the depth of this client."""
+        self.waits = False
+        if self.half_closed or not self.connected or self.group.rests:
+            return
+        while len(self.expected) < self.habits.depth:
+            if self.habits.life and self.asked >= self.habits.life:
+                break
+            self.append(self.draw.choice(self.habits.ids))
+        self.write()
+
+    def append(self, id):
+        if self.habits.broadcasts and self.draw.random() < 0.02:
+            id, data = BROADCAST, SPOKEN.pack(OWN, self.number, self.spoken)
+            self.spoken += 1
+        else:
+            size = self.draw.randint(0, self.habits.largest)
+            start = self.draw.randrange(len(self.group.noise) - size)
+            data = self.group.noise[start : start + size]
+            if size >= SPOKEN.size:
+                data = SPOKEN.pack(OWN, self.number, self.asked) + data[SPOKEN.size :]
+        frame = self.group.pack.frame(id, data)
+        self.outbound += frame
+        self.sent += len(frame)
+        self.asked += 1
+        if id != UNKNOWN:
+            self.expected.append(Expected(id, ANSWERS.get(id, data), time.monotonic(), self.sent))
+
+    def write(self):
+        while self.outbound and not self.send_failed:
+            limit = self.draw.randint(1, 400) if self.habits.splits else len(self.outbound)
+            try:
+                count = self.socket.send(memoryview(self.outbound)[:limit])
+            except BlockingIOError:
+                break
+            except OSError:
+                # What has arrived is still read; the read tells how the stream ended.
+                self.send_failed = True
+                break
+            del self.outbound[:count]
+            self.written += count
+            if self.habits.splits:
+                break
+        self.half_close_when_done()
+        interest = (0 if self.breathes else READ) | (WRITE if self.outbound and not self.send_failed else 0)
+        if interest != self.interest:
+            self.interest = interest
+            self.group.loop.change(self.socket, interest)
+
+    def half_close_when_done(self):
+        if self.half_closed or self.outbound or not self.connected:
+            return
+        has_lived = self.habits.life and self.asked >= self.habits.life
+        if self.group.rests or has_lived:
+            # Nothing is asked any more, but answers may be open: they have to come.
+            self.half_closed = True
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.send_failed = True
+
+    # Being answered
+
+    def read(self):
+        try:
+            data = self.socket.recv(4000 if self.habits.slow else 1 << 16)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            return self.ended(error)
+        if not data:
+            return self.ended(None)
+        if self.habits.slow:
+            self.take_breath()
+        self.inbound += data
+        now = time.monotonic()
+        for id, data in self.group.pack.take(self.inbound):
+            self.take(id, data, now)
+        if self.greeted and not self.waits and len(self.expected) <= self.habits.depth // 2:
+            if self.habits.pause:
+                self.waits = True
+                self.group.loop.after(self.habits.pause, self.ask_after_pause(self.socket))
+            else:
+                self.ask()
+
+    def ask_after_pause(self, socket):
+        return lambda: self.socket is socket and self.ask()
+
+    def take_breath(self):
+        """A slow reader looks away for a moment."""
+        self.breathes, socket = True, self.socket
+        self.write()
+
+        def go_on():
+            if self.socket is socket:
+                self.breathes = False
+                self.write()
+
+        self.group.loop.after(self.group.breath, go_on)
+
+    def take(self, id, data, now):
+        if id == BROADCAST and self.is_from_others(data):
+            return
+        if not self.greeted:
+            if (id, data) != (GREETING, GREETED):
+                self.violation(f"no greeting first, but id {id}: {data[:40]!r}")
+            self.greeted = True
+            return
+        if not self.expected or self.expected[0].id != id or self.expected[0].data != data:
+            self.misanswered(id, data)
+        first = self.expected.popleft()
+        self.done.append(first)
+        self.answered += 1
+        self.group.checked += 1
+        self.group.bytes += len(data)
+        if self.habits.is_brisk:
+            # The others wait for themselves, or for those who hold up a broadcast.
+            self.group.latencies.add(now - first.sent)
+
+    def is_from_others(self, data):
+        mark, number, count = SPOKEN.unpack_from(data) if len(data) >= SPOKEN.size else (b"", 0, 0)
+        if mark == FOREIGN:
+            return True
+        if mark != OWN:
+            self.violation(f"a broadcast that nobody sent: {data[:40]!r}")
+        if number == self.number:
+            return False
+        last = self.heard.get(number)
+        if last is not None and count != last + 1:
+            self.violation(f"broadcast {count} of client {number} after its {last}")
+        self.heard[number] = count
+        self.group.overheard += 1
+        return True
+
+    def misanswered(self, id, data):
+        def equals(expected):
+            return expected.id == id and expected.data == data
+
+        what = "an answer to nothing"
+        if any(map(equals, self.done)):
+            what = "answered twice"
+        for index, expected in enumerate(self.expected):
+            if index and equals(expected):
+                what = f"lost or out of order: {index} answers were due before"
+                break
+        due = self.expected[0] if self.expected else None
+        self.violation(
+            f"{what}\n  got      id {id}, {len(data)} bytes {data[:48]!r}\n"
+            f"  expected {'nothing' if due is None else f'id {due.id}, {len(due.data)} bytes {due.data[:48]!r}'}"
+        )
+
+    def ended(self, error):
+        if error or self.send_failed:
+            return self.broke(error)
+        if self.inbound:
+            self.violation(f"the stream ends inside a frame, after {len(self.inbound)} bytes of it: {bytes(self.inbound[:24])!r}")
+        if self.must is not None:
+            if self.answered < self.must:
+                self.violation("the drain left requests unanswered that the daemon's kernel had acknowledged")
+            self.group.counts["drained"] += 1
+        elif not self.greeted:
+            self.group.counts["refused"] += 1
+        elif not self.half_closed:
+            self.violation("closed by the daemon for no reason")
+        elif self.expected:
+            self.violation("closed by the daemon with answers open, after a half-close")
+        else:
+            self.group.counts["half-closed"] += 1
+        self.again(0.1 if not self.greeted else 0.02)
+
+    def broke(self, error):
+        """A reset. Only one whose connection never began may meet it: it was refused, or the listener closed before it."""
+        if self.greeted or self.must:
+            self.violation(f"reset ({error or 'at a send'})")
+        self.group.counts["refused"] += 1
+        self.again(0.1)
+
+    # What the daemon owes
+
+    def note_acknowledged(self):
+        """Bytes that the daemon's kernel has acknowledged are received: their requests must be answered."""
+        if not self.socket or not self.connected:
+            return
+        unacknowledged = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        received = self.written - unacknowledged
+        self.must = self.answered + sum(1 for expected in self.expected if expected.end <= received)
+        self.group.owed += self.must - self.answered
+
+    def check_patience(self, now):
+        if self.socket and self.expected and now - self.expected[0].sent > PATIENCE:
+            self.violation(f"no answer for {PATIENCE} s to id {self.expected[0].id}, {len(self.expected[0].data)} bytes")
+
+
+class Group:
+    def __init__(self, loop, seed, count, largest, breath=0.002):
+        """`breath`: seconds for which a slow reader looks away after each read."""
+        self.loop, self.seed, self.largest, self.breath = loop, seed, largest, breath
+        self.noise = random.Random(f"{seed} noise").randbytes(1 << 17)
+        self.counts = collections.Counter()
+        self.latencies = Latencies()
+        self.checked = self.bytes = self.connections = self.owed = self.overheard = 0
+        self.connects = self.rests = self.has_room = False
+        self.clients = [Client(self, number) for number in range(count)]
+        self.look()
+
+    def look(self):
+        now = time.monotonic()
+        for client in self.clients:
+            client.check_patience(now)
+        self.loop.after(1, self.look)
+
+    def serve(self, port, pack, has_room):
+        """Everybody connects. `has_room`: nobody fills MaxConn, so that eager clients cannot be refused."""
+        self.port, self.pack, self.has_room, self.connects, self.rests = port, pack, has_room, True, False
+        for client in self.clients:
+            client.connect()
+
+    def drain(self, signal):
+        """Calls `signal` once it is noted what must be answered. Those who are connected go on asking; nobody connects any more."""
+        for client in self.clients:
+            client.note_acknowledged()
+        signal()
+        self.stop_connecting()
+
+    def rest(self):
+        """Everybody finishes what it has asked, half-closes, and reads to the end."""
+        self.rests = True
+        self.stop_connecting()
+        for client in self.clients:
+            if client.socket and client.connected:
+                client.write()
+
+    def stop_connecting(self):
+        self.connects = False
+        for client in self.clients:
+            if client.socket and not client.connected:
+                client.close()
+
+    @property
+    def is_resting(self):
+        return all(client.socket is None for client in self.clients)
