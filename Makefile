@@ -12,7 +12,7 @@ SOURCES := Package.swift Sources Tests
 EXAMPLE := --package-path Tests/Example --scratch-path .build/example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example build format lint clean toolchain needs example-pins
+.PHONY: help run test example build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -44,12 +44,37 @@ format: toolchain ## lay out the sources
 lint: toolchain ## check the layout of the sources
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
+tsan: needs ## run the tests under ThreadSanitizer: data races
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/tsan
+	$(dir $(SWIFT))clang -O1 -Wall -Werror -shared -fPIC -o .build/tsan/mutex.so Tests/Sanitizers/mutex.c -ldl
+	# Worker threads are not waited for, as a handler may block one for ever (WorkerPool), so threads that leak are none.
+	LD_PRELOAD=$(CURDIR)/.build/tsan/mutex.so SWIFT_BACKTRACE=enable=no \
+	  TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/tsan.supp report_thread_leaks=0 atexit_sleep_ms=0" \
+	  $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/tsan --disable-xctest --no-parallel
+
+asan: needs ## run the tests under AddressSanitizer: memory that is misused
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/asan
+	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build --sanitize=address --scratch-path .build/asan --disable-xctest --no-parallel
+
+# Seconds for each target.
+fuzz: SECONDS := 60
+fuzz: toolchain fuzz-build ## look for inputs that break a parser: SECONDS=60 for each, TARGET=decoder for one
+	Tests/Fuzz/run $(SECONDS) $(TARGET)
+
+# libFuzzer without its main: a Swift executable has one of its own. gold, Swift's linker of old, cannot link the sanitizer.
+fuzz-build: needs example-pins
+	resources=$$($(SWIFT)c -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p'); \
+	$(SWIFT) build --package-path Tests/Fuzz --scratch-path .build/fuzz/build -c release --product Fuzz --sanitize=address \
+	  -Xswiftc -sanitize-coverage=edge,indirect-calls,trace-cmp,inline-8bit-counters,pc-table -Xswiftc -enable-testing \
+	  -Xswiftc -use-ld=lld -Xlinker "$$resources/clang/lib/linux/libclang_rt.fuzzer_no_main-$$(uname -m).a" -Xlinker -lstdc++
+
 clean: ## remove what was built
 	rm -rf .build
 
-# The example is built with the versions that this package was resolved to, so that it needs no network of its own.
+# The packages in Tests are built with the versions that this one was resolved to, so that they need no network of their own.
 example-pins:
-	@if [ -e Package.resolved ]; then cp Package.resolved Tests/Example/; fi
+	@if [ -e Package.resolved ]; then cp Package.resolved Tests/Example/; cp Package.resolved Tests/Fuzz/; fi
 
 toolchain:
 	@if ! [ -x "$(SWIFT)" ]; then \

@@ -37,6 +37,32 @@ struct FrameLimitTests {
     }
   }
 
+  @Test("oversize is the reason, too, when the peer leaves before its header was looked at", arguments: pools)
+  func oversizeBeforeTheEnd(workers: Int) async throws {
+    let gate = Gate()
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.maxPacketSize = 100
+      $0.ioThreads = 1
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { _ in try await gate.pass() }
+      routes.route(8, echo)
+    } use: { server in
+      let peer = try server.connect()
+      try await peer.send(RawFrame(7))
+      try await peer.send(RawFrame.header(7, length: 101))
+      peer.shutdownWrite()
+      // The loop has gone round three times: what the first peer sent is read, and its end.
+      let other = try server.connect()
+      for _ in 0..<3 {
+        try await other.send(RawFrame(8))
+        _ = try await other.frame()
+      }
+      gate.open()
+      #expect(try await server.reason() == .oversize)
+    }
+  }
+
   @Test("the answers reach a peer that goes on to send the oversize body", arguments: pools)
   func oversizeBody(workers: Int) async throws {
     try await TestServer.run(Self.configuration(.ltvLittleEndian, workers), register: { $0.route(7, echo) }) { server in

@@ -25,7 +25,7 @@ package final class DaemonProcess: Sendable {
   ///
   /// - Parameters:
   ///   - command: the program's path and its arguments.
-  ///   - environment: all of it; nothing is inherited but `PATH`.
+  ///   - environment: all of it; nothing is inherited but `PATH` and the settings of sanitizers.
   ///   - folder: where it runs.
   ///   - passing: a descriptor that it gets as number 3, as in socket activation.
   package init(_ command: [String], environment: [String: String] = [:], in folder: String, passing: Int32? = nil) throws {
@@ -107,6 +107,9 @@ extension DaemonProcess {
     }
   }
 
+  /// What a child gets besides: where programs are, and how a sanitizer that both are built with is set up.
+  private static let inherited = ["PATH", "TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD", "SWIFT_BACKTRACE"]
+
   /// `descriptors`: which of ours, if not negative, the child gets under which number.
   private static func spawn(
     _ command: [String], _ environment: [String: String], _ descriptors: [Int32: Int32]
@@ -131,7 +134,8 @@ extension DaemonProcess {
     posix_spawnattr_setsigdefault(&attributes, &all)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
     var variables = environment
-    variables["PATH"] = variables["PATH"] ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    for name in Self.inherited { variables[name] = variables[name] ?? getenv(name).map { String(cString: $0) } }
+    variables["PATH"] = variables["PATH"] ?? "/usr/bin:/bin"
     var pid: pid_t = 0
     let code = withStrings(command) { arguments in
       withStrings(variables.map { "\($0)=\($1)" }) { posix_spawnp(&pid, command[0], &actions, &attributes, arguments, $0) }

@@ -129,9 +129,12 @@ extension Connection {
 
   /// The peer's end of stream.
   private func peerClosed() {
-    let decoder = FrameDecoder(pack, maxPacketSize: .max)
-    let isInsideFrame = inbox.map { $0.readableBytes > decoder.scan($0).bytes } ?? false
-    life.peerClosed(insideFrame: isInsideFrame)
+    // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
+    let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
+    let rest = inbox ?? ByteBuffer()
+    let scan = decoder.scan(rest)
+    if scan.error != nil { life.end(.oversize) }
+    life.peerClosed(insideFrame: rest.readableBytes > scan.bytes)
     advance()
   }
 

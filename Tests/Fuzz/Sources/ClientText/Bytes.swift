@@ -1,0 +1,1 @@
+../../../../Sources/zinx-client/Bytes.swift
