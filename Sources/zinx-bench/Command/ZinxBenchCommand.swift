@@ -43,8 +43,8 @@ struct ZinxBenchCommand: ParsableCommand {
     if let serverPID, ServerUsage.of(pid: serverPID) == nil {
       throw Failure.unavailable("there is no process \(serverPID) that may be looked at. See --server-pid.")
     }
-    Signals.block()
     let address = try Target.address(of: server.host, port: server.port, timeout: plan.timeout)
+    Signals.block()
     var run = Run(plan, address, serverPID: serverPID, isQuiet: quiet)
     let summary: Summary
     do throws(SystemError) { summary = try run.perform(endpoint: "\(address)") } catch {
