@@ -132,6 +132,22 @@ struct PlanTests {
   }
 
   @Test(
+    "counts the requests that were due while it measured, also when the reply came later", arguments: [nil, 1000] as [Double?])
+  func window(_ rate: Double?) {
+    let plan = ZinxBenchTests.plan { $0.rate = rate }
+    #expect(plan.counts(10, answeredAt: 15, from: 10, to: 20))
+    #expect(plan.counts(19, answeredAt: 99, from: 10, to: 20))
+    #expect(!plan.counts(20, answeredAt: 25, from: 10, to: 20))
+    #expect(!plan.counts(5, answeredAt: 9, from: 10, to: 20))
+  }
+
+  @Test("at a fixed rate counts what was due before and is answered now, so that a server far behind still shows what it does")
+  func behind() {
+    #expect(!ZinxBenchTests.plan().counts(5, answeredAt: 15, from: 10, to: 20))
+    #expect(ZinxBenchTests.plan { $0.rate = 1000 }.counts(5, answeredAt: 15, from: 10, to: 20))
+  }
+
+  @Test(
     "says in one line what it does",
     arguments: [
       (ZinxBenchTests.plan(), "closed loop: 1 connection, 1 in flight, 64 bytes, id 3, ltv-le"),

@@ -83,6 +83,14 @@ struct RunTests {
     #expect(summary.seconds >= 0.0199)
   }
 
+  @Test("accounts for every request that was due, however far the server is behind", arguments: [1e5, 1e7])
+  func overload(_ rate: Double) async throws {
+    let summary = try await measure { ($0.mode, $0.rate, $0.extent) = (.open, rate, .nanoseconds(1_000_000)) }
+    #expect(summary.tally.messages + summary.tally[.unsent] == Int(rate / 1000))
+    #expect(summary.tally.messages > 0)
+    #expect(summary.tally.errors == summary.tally[.unsent])
+  }
+
   @Test("of churn connects anew for each request", arguments: [nil, 5000] as [Double?])
   func churn(_ rate: Double?) async throws {
     let summary = try await measure {

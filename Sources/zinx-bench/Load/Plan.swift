@@ -53,6 +53,15 @@ struct Plan: Sendable, Equatable {
   /// The part of `total` that falls to one of the threads; the first ones take what is left over.
   func share(of total: Int, thread: Int) -> Int { total / threads + (thread < total % threads ? 1 : 0) }
 
+  /// Whether a request that was due at `due` counts in the window from `start` to `end`.
+  ///
+  /// One that was due in it does, even when its reply comes later: the slowest must not be left out. At a fixed rate one that was due
+  /// before and is answered in it does too: a server that falls behind would otherwise be busy with requests that count for nothing.
+  @inline(__always)
+  func counts(_ due: Int64, answeredAt now: Int64, from start: Int64, to end: Int64) -> Bool {
+    due < end && (rate == nil ? due : now) >= start
+  }
+
   /// The run in one line.
   var title: String {
     var parts = ["\(connections) connection\(connections == 1 ? "" : "s")\(mode == .churn ? " at once" : "")"]

@@ -41,7 +41,7 @@ struct Tally: Sendable {
   /// Longer times count as this one: ten minutes.
   private static let longest: Int64 = 600_000_000_000
 
-  /// Answered requests that were due within the window.
+  /// Answered requests that count: ``Plan/counts(_:answeredAt:from:to:)``.
   private(set) var messages = 0
   /// Replies of the whole run, and their bytes with headers.
   private(set) var replies = 0
