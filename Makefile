@@ -12,7 +12,7 @@ SOURCES := Package.swift Sources Tests
 EXAMPLE := --package-path Tests/Example --scratch-path .build/example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
+.PHONY: help run test example bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -34,6 +34,15 @@ example: needs example-pins ## build, test and start the daemon with a plugin of
 	cat .build/example/plugins.txt
 	grep -q '^score ' .build/example/plugins.txt
 	.build/example/debug/score-daemon --check --config Tests/Example/zinx.json
+
+ROUNDS := 5
+
+bench: needs bench-needs ## measure against plain C and write the table into README.md; make bench ROUNDS=3
+	SWIFT="$(SWIFT)" bench/run --rounds $(ROUNDS)
+
+scale: needs bench-needs ## measure how costs grow with connections, and draw the plots of the README
+	SWIFT="$(SWIFT)" bench/scale
+	bench/plot
 
 build: needs ## build everything, optimised
 	$(SWIFT) build -c release
@@ -110,7 +119,7 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish deb-needs e2e-needs vanish-needs
+.PHONY: deb e2e vanish bench-needs deb-needs e2e-needs vanish-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@SWIFT="$(SWIFT)" packaging/build-deb
@@ -146,6 +155,9 @@ install = @missing=(); \
 	for need in $(1); do command -v "$${need%%:*}" >/dev/null || missing+=("$${need\#*:}"); done; \
 	[ $${\#missing[@]} = 0 ] || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; } >&2
+
+bench-needs:
+	$(call install,cc:gcc python3:python3 taskset:util-linux)
 
 deb-needs:
 	$(call install,dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian man:man-db)

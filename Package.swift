@@ -18,6 +18,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
   name: "zinxd",
@@ -29,12 +30,14 @@ let package = Package(
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .executable(name: "zinxd", targets: ["zinxd"]),
     .executable(name: "zinx-client", targets: ["zinx-client"]),
+    .executable(name: "zinx-bench", targets: ["zinx-bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -55,6 +58,9 @@ let package = Package(
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
     .executableTarget(
       name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
+    .executableTarget(
+      name: "zinx-bench", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", "CLinux", arguments, histogram],
+      swiftSettings: nonsending),
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),
@@ -70,6 +76,10 @@ let package = Package(
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxClientTests", dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer],
+      swiftSettings: nonsending),
+    .testTarget(
+      name: "ZinxBenchTests",
+      dependencies: ["zinx-bench", "Zinx", "ZinxClient", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer, arguments, histogram],
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",

@@ -5,8 +5,8 @@ import ZinxIO
 
 /// Finds a host's addresses. getaddrinfo(3) blocks and cannot be stopped, so it runs on a thread of its own, which is left behind when
 /// the time is over.
-enum Resolver {
-  typealias Found = Result<[SocketAddress], ClientError>
+package enum Resolver {
+  package typealias Found = Result<[SocketAddress], ClientError>
 
   /// Throws: ``ClientError/connectionFailed(endpoint:reason:)``, ``ClientError/timedOut(after:)``, ``ClientError/cancelled``.
   static func addresses(
@@ -31,7 +31,8 @@ enum Resolver {
     return try found.get()
   }
 
-  private static func lookUp(_ host: String, _ port: UInt16, _ flags: Int32) -> Found {
+  /// Looks `host` up on the calling thread, for as long as that takes. `flags` are those of getaddrinfo(3).
+  package static func lookUp(_ host: String, _ port: UInt16, _ flags: Int32 = 0) -> Found {
     var hints = addrinfo()
     hints.ai_family = AF_UNSPEC
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

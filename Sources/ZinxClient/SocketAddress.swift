@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// An address to connect to, as getaddrinfo(3) found it.
-struct SocketAddress: Sendable {
+package struct SocketAddress: Sendable {
   private var storage = sockaddr_storage()
   private let length: socklen_t
 
@@ -28,14 +28,14 @@ struct SocketAddress: Sendable {
   static func local(of descriptor: Int32) -> SocketAddress? { SocketAddress { getsockname(descriptor, $0, $1) } }
   static func peer(of descriptor: Int32) -> SocketAddress? { SocketAddress { getpeername(descriptor, $0, $1) } }
 
-  var family: Int32 { Int32(storage.ss_family) }
+  package var family: Int32 { Int32(storage.ss_family) }
 
-  func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+  package func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     withUnsafePointer(to: storage) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) } }
   }
 
   /// `127.0.0.1:7777`, `[::1]:7777`.
-  var description: String {
+  package var description: String {
     var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
     var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
     let status = withSockaddr { address, length in
@@ -50,11 +50,11 @@ struct SocketAddress: Sendable {
 extension SocketAddress: CustomStringConvertible {}
 
 extension SocketAddress: Equatable {
-  static func == (left: SocketAddress, right: SocketAddress) -> Bool { left.description == right.description }
+  package static func == (left: SocketAddress, right: SocketAddress) -> Bool { left.description == right.description }
 }
 
 /// Host and port in one string; an IPv6 address gets its brackets.
-func endpoint(_ host: String, _ port: some CustomStringConvertible) -> String {
+package func endpoint(_ host: String, _ port: some CustomStringConvertible) -> String {
   host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
 }
 

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -29,3 +30,9 @@ void clinux_name_thread(const char *name);
 
 /// A number that tells the calling thread from all others that live: what pthread_self(3) is made from, without the call.
 static inline unsigned long clinux_thread(void) { return (unsigned long)__builtin_thread_pointer(); }
+
+/// epoll_wait(2) with a time limit in nanoseconds, where the kernel knows it; in milliseconds otherwise, rounded up.
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t nanoseconds);
+
+/// Lets the calling thread's waits end when they are due and not up to 50 microseconds later, as the kernel does to save power.
+void clinux_precise_timers(void);

@@ -1,0 +1,14 @@
+import ArgumentParser
+
+/// How the command ends when it does not end well: an exit status after sysexits(3), and a line on standard error.
+enum Failure {
+  /// The run showed errors.
+  static let incomplete = ExitCode(1)
+  /// The server cannot be reached, or this process lacks something.
+  static let unavailable = ExitCode(69)
+
+  static func unavailable(_ text: String) -> ExitCode {
+    Output.complain(text)
+    return unavailable
+  }
+}

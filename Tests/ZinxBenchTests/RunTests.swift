@@ -1,0 +1,185 @@
+import ArgumentParser
+import Glibc
+import NIOCore
+import Testing
+import Zinx
+import ZinxClient
+import ZinxIO
+import ZinxTestKit
+import ZinxWire
+
+@testable import zinx_bench
+
+/// Whole runs over real sockets. They end after a number of requests, so that no test takes a measured time.
+@Suite("A run", .timeLimit(.minutes(1)))
+struct RunTests {
+  /// Runs the load on a server that greets with id 2, answers id 3 with the same, and id 4 with the same to everybody.
+  private func measure(pack: DataPack = .ltvLittleEndian, _ change: (inout Plan) -> Void) async throws -> Summary {
+    var configuration = ServerConfiguration()
+    (configuration.host, configuration.port, configuration.ioThreads, configuration.workerPoolSize) = ("127.0.0.1", 0, 1, 0)
+    (configuration.dataPack, configuration.maxPacketSize) = (pack, 1 << 20)
+    let server = try Server(
+      configuration,
+      register: { routes in
+        routes.onConnStart { try await $0.sendBuffMsg(2, ByteBuffer(string: "hello")) }
+        routes.route(3) { try await $0.connection.sendBuffMsg($0.id, $0.data) }
+        routes.route(4) { try await $0.connection.connManager.broadcast($0.id, $0.data) }
+      })
+    try await server.start()
+    let port = server.addresses.first?.port ?? 0
+    let plan = plan {
+      $0.pack = pack
+      change(&$0)
+    }
+    let summary = try await Self.run(plan, port: port)
+    server.cutAll()
+    await server.drain(timeout: .seconds(5))
+    return summary
+  }
+
+  static func run(_ plan: Plan, port: UInt16, serverPID: Int32? = nil) async throws -> Summary {
+    let address = try #require(try Resolver.lookUp("127.0.0.1", port).get().first)
+    return try await onThread {
+      var run = Run(plan, address, serverPID: serverPID, isQuiet: true)
+      return try run.perform(endpoint: "test")
+    }
+  }
+
+  @Test("in a closed loop gets a reply to each request", arguments: DataPack.allCases, [1, 3])
+  func closed(_ pack: DataPack, _ threads: Int) async throws {
+    let summary = try await measure(pack: pack) {
+      ($0.connections, $0.speakers, $0.inFlight, $0.threads, $0.extent) = (5, 5, 4, threads, .messages(1001))
+    }
+    #expect(summary.tally.messages == 1001)
+    #expect(summary.tally.replies == 1001)
+    #expect(summary.tally.bytes == 1001 * 72)
+    #expect(Latencies(summary.tally.latency).count == 1001)
+    #expect(summary.tally.connected == 5)
+    #expect(summary.tally.others == 5)
+    #expect(summary.tally.errors == 0)
+    #expect(summary.seconds > 0)
+    #expect(summary.hint == nil)
+  }
+
+  @Test("compares messages of any size that are larger than what a socket takes at once", arguments: [0, 1, 7, 8, 300_000])
+  func verified(_ size: Int) async throws {
+    let summary = try await measure {
+      ($0.connections, $0.speakers, $0.inFlight, $0.size, $0.replySize, $0.verifies) = (2, 2, 8, size, size, true)
+      $0.extent = .messages(50)
+    }
+    #expect(summary.tally.messages == 50)
+    #expect(summary.tally.errors == 0)
+  }
+
+  @Test("at a fixed rate sends each request when it is due, and no more")
+  func open() async throws {
+    let summary = try await measure {
+      ($0.mode, $0.rate, $0.connections, $0.speakers, $0.inFlight, $0.threads) = (.open, 10_000, 3, 3, 2, 2)
+      $0.extent = .messages(200)
+    }
+    #expect(summary.tally.messages == 200)
+    #expect(summary.tally.errors == 0)
+    // The last of 200 is due 199 gaps after the first.
+    #expect(summary.seconds >= 0.0199)
+  }
+
+  @Test("accounts for every request that was due, however far the server is behind", arguments: [1e5, 1e7])
+  func overload(_ rate: Double) async throws {
+    let summary = try await measure { ($0.mode, $0.rate, $0.extent) = (.open, rate, .nanoseconds(1_000_000)) }
+    #expect(summary.tally.messages + summary.tally[.unsent] == Int(rate / 1000))
+    #expect(summary.tally.messages > 0)
+    #expect(summary.tally.errors == summary.tally[.unsent])
+  }
+
+  @Test("of churn connects anew for each request", arguments: [nil, 5000] as [Double?])
+  func churn(_ rate: Double?) async throws {
+    let summary = try await measure {
+      ($0.mode, $0.rate, $0.connections, $0.speakers, $0.sources, $0.extent) = (.churn, rate, 4, 4, 8, .messages(60))
+    }
+    #expect(summary.tally.messages == 60)
+    #expect(summary.tally.connected == 60)
+    #expect(Latencies(summary.tally.connectLatency).count == 60)
+    #expect(summary.tally.errors == 0)
+    #expect(summary.memoryPerConnection == nil)
+  }
+
+  @Test("of idle connections uses each once, or never", arguments: [false, true])
+  func idle(_ isSilent: Bool) async throws {
+    let summary = try await measure {
+      ($0.mode, $0.connections, $0.speakers, $0.isSilent, $0.extent) = (.idle, 20, 20, isSilent, .nanoseconds(1_000_000))
+    }
+    #expect(summary.open == 20)
+    #expect(summary.tally.open == 20)
+    #expect(summary.tally.replies == (isSilent ? 0 : 20))
+    #expect(summary.tally.messages == 0)
+    #expect(summary.tally.errors == 0)
+  }
+
+  @Test("counts what only listening connections receive apart from the replies")
+  func broadcast() async throws {
+    let summary = try await measure {
+      ($0.connections, $0.speakers, $0.id, $0.replyID, $0.extent) = (3, 1, 4, 4, .messages(1))
+    }
+    #expect(summary.tally.messages == 1)
+    #expect(summary.tally.replies == 1)
+    #expect(summary.tally.errors == 0)
+  }
+
+  @Test("counts requests that nobody answers, and ends all the same")
+  func unanswered() async throws {
+    let summary = try await measure {
+      ($0.connections, $0.speakers, $0.inFlight, $0.id, $0.replyID) = (2, 2, 3, 9, 9)
+      ($0.extent, $0.timeout) = (.messages(6), 50_000_000)
+    }
+    #expect(summary.tally[.unanswered] == 6)
+    #expect(summary.tally.errors == 6)
+    #expect(try #require(summary.hint).contains("--reply-id"))
+  }
+
+  @Test("counts connections that the server closes")
+  func closedByServer() async throws {
+    let summary = try await measure {
+      ($0.size, $0.replySize, $0.extent) = (2 << 20, 2 << 20, .messages(1))
+    }
+    #expect(summary.tally[.closed] + summary.tally[.reset] == 1)
+    #expect(summary.tally[.unanswered] == 1)
+    #expect(try #require(summary.hint).contains("closes the connections"))
+  }
+
+  @Test("against a port where nobody listens counts every connect, and says why")
+  func refused() async throws {
+    var server: FakeServer? = try FakeServer()
+    let port = try #require(server?.port)
+    server = nil
+    let summary = try await Self.run(plan { ($0.connections, $0.extent) = (3, .messages(3)) }, port: port)
+    #expect(summary.tally[.connect] == 3)
+    #expect(summary.tally.connected == 0)
+    #expect(try #require(summary.hint).contains("Connection refused"))
+  }
+
+  @Test("looks at the server before, at the start and at the end")
+  func usage() async throws {
+    let server = try FakeServer()
+    let plan = plan { ($0.mode, $0.isSilent, $0.extent) = (.idle, true, .nanoseconds(1_000_000)) }
+    let summary = try await Self.run(plan, port: server.port, serverPID: getpid())
+    let usage = try #require(summary.server)
+    #expect(usage.before.cpu <= usage.start.cpu)
+    #expect(usage.start.cpu <= usage.end.cpu)
+    #expect(usage.end.resident > 0)
+  }
+}
+
+@Suite("The manual page of zinx-bench")
+struct ManualTests {
+  @Test("explains every option")
+  func options() throws {
+    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+    let file = try Descriptor(open(root + "/packaging/man/zinx-bench.1", O_RDONLY), from: "open")
+    var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    let count = read(file.number, &bytes, bytes.count)
+    let page = String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+    let options = ZinxBenchCommand.helpMessage(columns: 400).matches(of: /--[a-z][a-z-]+/).map { String($0.output) }
+    #expect(options.count > 20)
+    for option in Set(options) { #expect(page.contains(option.replacing("-", with: "\\-")), "\(option)") }
+  }
+}
