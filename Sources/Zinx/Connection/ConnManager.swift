@@ -10,7 +10,16 @@ public final class ConnManager: Sendable {
     /// The same connections by source, and those that hold a place and are about to be added. Nil until `MaxConnPerIP` is first set:
     /// who does not use it does not pay for it.
     var sources: SourceTable?
+    /// Connections that are removed and whose end has not been told yet.
+    var leaving = 0
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
+
+    /// Those who wait for the last connection to go, once it has gone.
+    mutating func takeWaiting() -> [CheckedContinuation<Void, Never>] {
+      guard connections.isEmpty, leaving == 0 else { return [] }
+      defer { whenEmpty = [] }
+      return whenEmpty
+    }
   }
 
   private let state = Mutex(State())
@@ -30,13 +39,14 @@ public final class ConnManager: Sendable {
     }
   }
 
-  /// Removes a connection and returns how many are left. Those who wait for the last to go learn it from ``signalIfEmpty()``.
+  /// Removes a connection and returns how many are left. ``told()`` is due when its end has been told to all who are to know.
   @discardableResult
   func remove(_ connection: Connection) -> Int {
     state.withLock { state in
       // Once: a place must not be given back for another connection of the source.
       let removed = state.connections.removeValue(forKey: connection.id)
       if state.sources != nil, let source = removed?.source { state.sources?.leave(source) }
+      state.leaving += 1
       return state.connections.count
     }
   }
@@ -64,11 +74,11 @@ public final class ConnManager: Sendable {
     }
   }
 
-  func signalIfEmpty() {
+  /// The end of a removed connection has been told.
+  func told() {
     let waiting = state.withLock { state in
-      guard state.connections.isEmpty else { return [CheckedContinuation<Void, Never>]() }
-      defer { state.whenEmpty = [] }
-      return state.whenEmpty
+      state.leaving -= 1
+      return state.takeWaiting()
     }
     for continuation in waiting { continuation.resume() }
   }
@@ -103,14 +113,14 @@ public final class ConnManager: Sendable {
     for continuation in waiting { continuation.resume() }
   }
 
-  /// Returns once no connection is live.
+  /// Returns once no connection is live, and the end of each has been told.
   func waitUntilEmpty() async {
     await withCheckedContinuation { continuation in
-      let isEmpty = state.withLock { state in
-        if !state.connections.isEmpty { state.whenEmpty.append(continuation) }
-        return state.connections.isEmpty
+      let waiting = state.withLock { state in
+        state.whenEmpty.append(continuation)
+        return state.takeWaiting()
       }
-      if isEmpty { continuation.resume() }
+      for continuation in waiting { continuation.resume() }
     }
   }
 

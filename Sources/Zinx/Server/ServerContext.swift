@@ -67,7 +67,7 @@ final class ServerContext: Sendable {
     let live = connManager.remove(connection)
     let mayEnter = admission.withLock { $0.leave() }
     emit(.connectionEnded(connection, reason, live: live))
-    if live == 0 { connManager.signalIfEmpty() }
+    connManager.told()
     if mayEnter { notifyPlaceWaiters() }
   }
 }
