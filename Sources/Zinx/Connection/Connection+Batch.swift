@@ -15,11 +15,11 @@ extension Connection {
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
   func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
     guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
-    cork.take(self)
-    if handleImmediately(&batch) {
-      cork.letGo()
-      return userCodeEnded(batch.count)
-    }
+    cork.take(self, lender: batch.chunk)
+    let isDone = handleImmediately(&batch)
+    // Before the batch goes, which lends its data to the cork.
+    withExtendedLifetime(batch) { cork.letGo() }
+    if isDone { return userCodeEnded(batch.count) }
     batch.prepareToWait()
     runTask(.requests(batch), on: executor, cork)
   }

@@ -51,7 +51,7 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/connectionClosed``.
   public func sendImmediately(_ id: UInt32, dataOf request: Request) throws(ZinxError) -> Bool {
-    if gather(id, request.bytes) { return true }
+    if gather(id, request.bytes, of: request.chunk) { return true }
     return try queueImmediately(id, request.data)
   }
 
@@ -142,14 +142,14 @@ extension Connection {
 
   /// Puts a message into the cork. Returns false when it has to go through the outbox: another thread, a full queue, the end.
   @inline(__always)
-  private func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer) -> Bool {
+  private func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
       if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {
         flush(cork, uncorking: false)
         guard cork.hasRoom, !isClosed else { return false }
       }
-      cork.append(id, data, pack)
+      if let chunk, cork.borrow(id, data, of: chunk, pack) {} else { cork.append(id, data, pack) }
       if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
       return true
     }
@@ -180,6 +180,11 @@ extension Connection {
       guard !outbox.isClosed else { return (.done, nil) }
       var written = 0
       var result = WriteResult.done
+      if cork.hasLoans {
+        if outbox.queue.readableBytes == 0 { written = writePieces(of: cork) }
+        if written == cork.length, outbox.passed(written) { return (.done, outbox.takeResumable(limit: limit)) }
+        cork.copyLoans()
+      }
       let bytes = cork.bytes
       if outbox.queue.readableBytes == 0 { result = write(bytes, &outbox, &written) }
       outbox.uncork(bytes, count: cork.count, written: written)
@@ -232,6 +237,20 @@ extension Connection {
     let result = queue.withUnsafeReadableBytes { write($0, &outbox, &written) }
     outbox.wrote(written)
     return result
+  }
+
+  /// Writes what is gathered, and in part only on loan, in one call. Returns how many bytes the kernel took; what it did not take, and
+  /// why, is for ``write(_:_:_:)`` to find out. Under the outbox lock.
+  private func writePieces(of cork: Cork) -> Int {
+    let count = cork.withPieces { pieces in
+      var message = msghdr()
+      message.msg_iov = pieces.baseAddress
+      message.msg_iovlen = pieces.count
+      return retryingOnInterrupt { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+    }
+    guard count > 0 else { return 0 }
+    server.counters.bytesSent.count(count)
+    return count
   }
 
   /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.

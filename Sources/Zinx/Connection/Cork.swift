@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 import ZinxWire
 
 /// Where the replies of the batch that a thread runs gather, to leave in one write at its end. One for each event loop and worker,
@@ -9,11 +11,26 @@ final class Cork: @unchecked Sendable {
   /// Bytes that are gathered at most before a batch writes in between: the peer can start to read, and memory stays bounded.
   static let flushThreshold = 256 << 10
   private static let initialCapacity = 16 << 10
+  /// Data from here on is worth more to be left where it is than the kernel takes for another piece of a write.
+  private static let lendingSize = 4 << 10
+  /// Pieces that are left where they are before a write, well below what sendmsg(2) takes (UIO_MAXIOV, 1024).
+  private static let loansLimit = 32
+
+  /// Data that was not copied: it leaves after the first `position` bytes of the memory.
+  private struct Loan {
+    let position: Int
+    let data: UnsafeRawBufferPointer
+  }
 
   // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.
   @exclusivity(unchecked) private var memory = UnsafeMutableRawPointer.allocate(byteCount: initialCapacity, alignment: 16)
   @exclusivity(unchecked) private var capacity = initialCapacity
   @exclusivity(unchecked) private var used = 0
+  @exclusivity(unchecked) private var loans: [Loan] = []
+  /// The chunk of the batch that runs: its memory stays as it is until the cork is let go.
+  @exclusivity(unchecked) private var lender: ObjectIdentifier?
+  /// Bytes of all gathered frames.
+  @exclusivity(unchecked) private(set) var length = 0
   /// Frames gathered.
   @exclusivity(unchecked) private(set) var count = 0
   /// Frames that fit into the peer's queue.
@@ -26,16 +43,21 @@ final class Cork: @unchecked Sendable {
 
   deinit { memory.deallocate() }
 
-  /// The gathered frames. Valid until the cork is used again.
+  /// The gathered frames, without what is on loan. Valid until the cork is used again.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: used) }
 
   /// Whether another frame can be gathered before a write.
   @inline(__always)
-  var hasRoom: Bool { count < room && used < space }
+  var hasRoom: Bool { count < room && length < space }
+
+  var hasLoans: Bool { !loans.isEmpty }
 
   /// Gathers for `connection` from here on, and lets go of the one before.
-  func take(_ connection: Connection) {
+  ///
+  /// - Parameter lender: the chunk of the batch, if that outlives what is gathered.
+  func take(_ connection: Connection, lender: Chunk? = nil) {
     letGo()
+    self.lender = lender.map { ObjectIdentifier($0) }
     self.connection = Unmanaged.passUnretained(connection)
     connection.wasCorked(by: self)
   }
@@ -44,6 +66,7 @@ final class Cork: @unchecked Sendable {
   func letGo() {
     guard let connection else { return }
     self.connection = nil
+    defer { lender = nil }
     connection._withUnsafeGuaranteedRef { $0.flush(self, uncorking: true) }
   }
 
@@ -58,7 +81,61 @@ final class Cork: @unchecked Sendable {
       (target + DataPack.headerLength).copyMemory(from: data, byteCount: length - DataPack.headerLength)
     }
     used += length
+    self.length += length
     count += 1
+  }
+
+  /// Gathers one message whose data stays where it is. Returns false if it has to be copied.
+  @inline(__always)
+  func borrow(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk, _ pack: DataPack) -> Bool {
+    data.count >= Self.lendingSize && lender == ObjectIdentifier(chunk) && borrow(id, data, pack)
+  }
+
+  private func borrow(_ id: UInt32, _ data: UnsafeRawBufferPointer, _ pack: DataPack) -> Bool {
+    guard loans.count < Self.loansLimit else { return false }
+    if capacity - used < DataPack.headerLength { grow(by: DataPack.headerLength) }
+    let header = FrameHeader(id: id, length: UInt32(truncatingIfNeeded: data.count)).rawHeader(pack)
+    (memory + used).storeBytes(of: header, as: UInt64.self)
+    used += DataPack.headerLength
+    length += DataPack.headerLength + data.count
+    loans.append(Loan(position: used, data: data))
+    count += 1
+    return true
+  }
+
+  /// Calls `body` with the pieces of the gathered frames, in order.
+  func withPieces<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result {
+    withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2 * loans.count + 1) { pieces in
+      var (count, position) = (0, 0)
+      func add(_ base: UnsafeRawPointer?, _ length: Int) {
+        guard length > 0 else { return }
+        pieces.initializeElement(at: count, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: base), iov_len: length))
+        count += 1
+      }
+      for loan in loans {
+        add(memory + position, loan.position - position)
+        add(loan.data.baseAddress, loan.data.count)
+        position = loan.position
+      }
+      add(memory + position, used - position)
+      return body(UnsafeMutableBufferPointer(rebasing: pieces[..<count]))
+    }
+  }
+
+  /// Copies what is on loan to its place: ``bytes`` are all of the gathered frames then.
+  func copyLoans() {
+    guard hasLoans else { return }
+    let new = UnsafeMutableRawPointer.allocate(byteCount: max(capacity, length), alignment: 16)
+    withPieces { pieces in
+      var position = 0
+      for piece in pieces {
+        if let base = piece.iov_base { (new + position).copyMemory(from: base, byteCount: piece.iov_len) }
+        position += piece.iov_len
+      }
+    }
+    memory.deallocate()
+    (memory, capacity, used) = (new, max(capacity, length), length)
+    loans.removeAll(keepingCapacity: true)
   }
 
   @inline(never)
@@ -76,7 +153,8 @@ final class Cork: @unchecked Sendable {
 
   /// Forgets what was gathered, and memory that one big batch took.
   func clear() {
-    (used, count) = (0, 0)
+    (used, length, count) = (0, 0, 0)
+    if hasLoans { loans.removeAll(keepingCapacity: true) }
     if capacity > 2 * Self.flushThreshold { replaceMemory(capacity: Self.initialCapacity) }
   }
 }

@@ -80,6 +80,14 @@ struct Outbox {
     if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame, isShared: isShared) }
   }
 
+  /// The kernel took `count` bytes of whole frames past the empty queue. Returns false, having done nothing, if others wait behind them.
+  mutating func passed(_ count: Int) -> Bool {
+    guard isEmpty else { return false }
+    bytesAccepted += UInt64(count)
+    bytesWritten += UInt64(count)
+    return true
+  }
+
   /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.
   mutating func uncork(_ frames: UnsafeRawBufferPointer, count: Int, written: Int) {
     if written == frames.count, behind.readableBytes == 0 {

@@ -8,7 +8,7 @@ public struct Request: Sendable {
   /// The message id.
   public private(set) var id: UInt32
   /// What holds the data, and where it lies there.
-  private let chunk: Chunk
+  let chunk: Chunk
   private let base: Int
   private var offset = 0
   private var length = 0

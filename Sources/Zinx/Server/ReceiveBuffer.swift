@@ -10,7 +10,7 @@ struct ReceiveBuffer {
   static let readSize = 128 << 10
   private static let chunkSize = 2 * readSize
   /// Full chunks that are kept to be used again once they are free.
-  private static let spareChunks = 8
+  private static let spareChunks = 16
 
   private var chunk = Chunk(capacity: chunkSize)
   /// Bytes at the beginning of the chunk that batches hold.
