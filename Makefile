@@ -122,6 +122,7 @@ faults-needs:
 .PHONY: deb e2e vanish bench-needs deb-needs e2e-needs vanish-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
+	@python3 -B Tests/packaging/test_sbom.py
 	@SWIFT="$(SWIFT)" packaging/build-deb
 
 e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all of it (as root)
@@ -160,7 +161,7 @@ bench-needs:
 	$(call install,cc:gcc python3:python3 taskset:util-linux)
 
 deb-needs:
-	$(call install,dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian man:man-db)
+	$(call install,dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian man:man-db python3:python3)
 
 e2e-needs:
 	$(call install,mmdebstrap:mmdebstrap nsenter:util-linux setpriv:util-linux python3:python3 dpkg-deb:dpkg)

@@ -108,6 +108,37 @@ def sandbox(machine):
     return f"uid {status['Uid'].split()[0]}, no capability; all it sees but /usr/lib and /etc: {' '.join(left)}"
 
 
+# What comes with it
+
+
+@check("the bill of materials names what is linked into the programs, and every shared library that they need")
+def materials(machine):
+    document = json.loads(machine.read("/usr/share/doc/zinxd/sbom.spdx.json"))
+    assert document["spdxVersion"] == "SPDX-2.3", document
+    packages = {package["name"]: package for package in document["packages"]}
+    version = machine.output("dpkg-query", "-Wf${Version}", "zinxd")
+    assert packages["zinxd"]["versionInfo"] == version, packages["zinxd"]
+    for name in ["swift-nio", "swift-log", "swift-argument-parser", "swift-runtime"]:
+        assert re.match(r"[0-9]+\.[0-9]+", packages[name]["versionInfo"]), packages[name]
+        assert packages[name]["licenseDeclared"].startswith("Apache-2.0"), packages[name]
+    assert not any("histogram" in name for name in packages), "what only measures is not in the package"
+    told = {soname for package in packages.values() for soname in re.findall(r"\S+\.so\.[0-9]+", package.get("comment", ""))}
+    for program in ["/usr/sbin/zinxd", "/usr/bin/zinx-client"]:
+        section = subprocess.run(["readelf", "-d", machine.path(program)], check=True, capture_output=True, text=True).stdout
+        missing = set(re.findall(r"\(NEEDED\).*\[(.+)\]", section)) - {name.rstrip(",") for name in told}
+        assert not missing, missing
+    return f"{len(packages)} packages"
+
+
+@check("zinxd accepts the configuration that SECURITY.md has for the internet")
+def internet(machine):
+    with open(os.path.join(SOURCES, "SECURITY.md")) as file:
+        text = re.search(r"<!-- internet -->\n```json\n(.*?)```\n<!-- internet -->", file.read(), re.DOTALL).group(1)
+    machine.write("/root/internet.json", text)
+    assert machine.output("zinxd", "--check", "--config", "/root/internet.json") == "/root/internet.json: OK"
+    machine.run("rm", "/root/internet.json")
+
+
 # The life of a service
 
 
