@@ -69,7 +69,8 @@ let package = Package(
       name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer], resources: [.copy("golden-frames.txt")],
       swiftSettings: nonsending),
     .testTarget(
-      name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer], swiftSettings: settings),
+      name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
+      swiftSettings: settings),
     .testTarget(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", "ZinxTestKit", logging], swiftSettings: nonsending
     ),

@@ -33,7 +33,7 @@ private struct MemoryBound {
     let each = maxConn * queue
     return maxQueueBytes == 0 ? each : min(each, maxQueueBytes + (workers + loops) * cork)
   }
-  var threads: Int { loops * 3 << 20 + (workers + loops) * cork }
+  var threads: Int { loops * 5 << 20 + (workers + loops) * cork }
   var total: Int { connections + queues + threads }
 }
 

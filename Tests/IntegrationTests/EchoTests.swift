@@ -6,7 +6,9 @@ import ZinxWire
 
 /// Sends data on without a slice, as the bundled echo does.
 private struct Echo: ImmediateRouter {
-  func handleImmediately(_ request: Request) throws -> Bool { try request.connection.sendImmediately(request.id, dataOf: request) }
+  func handleImmediately(_ request: Request) throws -> Bool {
+    try request.connection.sendImmediately(request.id, dataOf: request)
+  }
 
   func handle(_ request: Request) async throws { try await request.connection.sendBuffMsg(request.id, request.data) }
 }

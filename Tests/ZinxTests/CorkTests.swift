@@ -12,7 +12,9 @@ struct CorkTests {
   private let chunk = Chunk(capacity: 64 << 10)
 
   /// The gathered frames as a write sends them.
-  private var pieces: [UInt8] { cork.withPieces { $0.flatMap { Array(UnsafeRawBufferPointer(start: $0.iov_base, count: $0.iov_len)) } } }
+  private var pieces: [UInt8] {
+    cork.withPieces { $0.flatMap { Array(UnsafeRawBufferPointer(start: $0.iov_base, count: $0.iov_len)) } }
+  }
 
   private func data(_ byte: UInt8, _ count: Int) -> UnsafeRawBufferPointer {
     chunk.memory[..<count].initializeMemory(as: UInt8.self, repeating: byte)
