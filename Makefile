@@ -131,6 +131,17 @@ e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all
 vanish: needs vanish-needs ## cut the line between zinxd and its peers, in network namespaces (as root)
 	$(SWIFT) build --product zinxd
 	@$(SUDO) Tests/e2e/vanish .build/debug/zinxd
+# --- Counts ---
+
+.PHONY: guards guards-needs
+
+guards: needs guards-needs ## count what a message, a batch and a connection cost, and check it against bench/thresholds.json
+	$(SWIFT) build -c release --product zinxd
+	bench/guards
+
+guards-needs:
+	$(call install,cc:gcc python3:python3 strip:binutils valgrind:valgrind strace:strace)
+
 # --- Under attack ---
 
 .PHONY: soak drains hostile soak-needs
