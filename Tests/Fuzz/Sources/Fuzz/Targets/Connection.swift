@@ -82,7 +82,7 @@ private final class Harness: Sendable {
       _ = server.admission.withLock { $0.enter() }
       let connection = Connection(
         id: 0, descriptor: theirs, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context)
-      server.added(connection)
+      server.added(connection, isCounted: false)
       connection.begin()
     }
     for chunk in stream.chunks where !chunk.isEmpty {
