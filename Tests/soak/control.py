@@ -12,6 +12,7 @@ import time
 from frames import ANSWERS, BROADCAST, ECHO, GREETED, GREETING, HELLO, PING, UNKNOWN
 from loop import READ, WRITE
 from tally import Latencies, Violation
+from variants import SHORTEST_IDLE
 
 # An answer that takes longer is lost.
 PATIENCE = 45
@@ -56,6 +57,7 @@ class Client:
         self.sent = self.written = self.asked = self.answered = 0
         self.greeted = self.connected = self.half_closed = self.send_failed = self.waits = self.breathes = False
         self.must = None  # answers owed since the drain began
+        self.spoke, self.longest_quiet, self.excused_from = time.monotonic(), 0.0, None
         self.socket = socket.socket()
         self.socket.setblocking(False)
         if self.habits.slow:
@@ -81,7 +83,8 @@ class Client:
         raise Violation(
             f"client {self.number} on port {self.port}, {time.monotonic() - self.since:.3f} s old: {what}\n"
             f"  asked {self.asked}, answered {self.answered}, open {len(self.expected)}, written {self.written} of {self.sent} bytes, "
-            f"owed since the drain {self.must}, greeted {self.greeted}, half-closed {self.half_closed}, habits {vars(self.habits)}"
+            f"silent for {self.longest_quiet:.3f} s at most, owed since the drain {self.must}, "
+            f"greeted {self.greeted}, half-closed {self.half_closed}, habits {vars(self.habits)}"
         )
 
     def ready(self, events):
@@ -141,6 +144,7 @@ class Client:
                 self.send_failed = True
                 break
             del self.outbound[:count]
+            self.end_quiet()
             self.written += count
             if self.habits.splits:
                 break
@@ -149,6 +153,20 @@ class Client:
         if interest != self.interest:
             self.interest = interest
             self.group.loop.change(self.socket, interest)
+
+    def end_quiet(self):
+        """Called before each word. A busy machine can keep this process silent until the daemon may call the client idle: then
+        what was said after that needs no answer."""
+        now = time.monotonic()
+        quiet, self.spoke = now - self.spoke, now
+        self.longest_quiet = max(self.longest_quiet, quiet)
+        if quiet >= SHORTEST_IDLE and self.excused_from is None:
+            self.excused_from = self.written
+
+    @property
+    def was_idle(self):
+        self.end_quiet()
+        return self.excused_from is not None and not (self.expected and self.expected[0].end <= self.excused_from)
 
     def half_close_when_done(self):
         if self.half_closed or self.outbound or not self.connected:
@@ -216,6 +234,8 @@ class Client:
         self.answered += 1
         self.group.checked += 1
         self.group.bytes += len(data)
+        if self.excused_from is not None and first.end > self.excused_from:
+            self.excused_from = None  # the daemon heard it in time after all
         if self.habits.is_brisk:
             # The others wait for themselves, or for those who hold up a broadcast.
             self.group.latencies.add(now - first.sent)
@@ -263,16 +283,21 @@ class Client:
             self.group.counts["drained"] += 1
         elif not self.greeted:
             self.group.counts["refused"] += 1
+        elif self.half_closed and not self.expected:
+            self.group.counts["half-closed"] += 1
+        elif self.was_idle:
+            self.group.counts["late, and closed as idle"] += 1
         elif not self.half_closed:
             self.violation("closed by the daemon for no reason")
-        elif self.expected:
-            self.violation("closed by the daemon with answers open, after a half-close")
         else:
-            self.group.counts["half-closed"] += 1
+            self.violation("closed by the daemon with answers open, after a half-close")
         self.again(0.1 if not self.greeted else 0.02)
 
     def broke(self, error):
         """A reset. Only one whose connection never began may meet it: it was refused, or the listener closed before it."""
+        if self.greeted and not self.must and self.was_idle:
+            self.group.counts["late, and closed as idle"] += 1
+            return self.again()
         if self.greeted or self.must:
             self.violation(f"reset ({error or 'at a send'})")
         self.group.counts["refused"] += 1

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 LARGEST = 12000  # bytes of data in a message of the control group: no reload goes below it
+SHORTEST_IDLE = 3  # seconds: the least that a reload makes of IdleTimeout and FirstByteTimeout while the control group is there
 
 # What differs most between two daemons: who runs the handlers, and what these do.
 STATIONS = [
@@ -31,12 +32,12 @@ RELOADS = {
     "MaxPacketSize": lambda draw, base: draw.choice([LARGEST, 16384, 60000]),
     "MaxMsgChanLen": lambda draw, base: draw.choice([1, 4, 64, 1024]),
     "MaxWorkerTaskLen": lambda draw, base: draw.choice([1, 16, 1024]),
-    "IdleTimeout": lambda draw, base: draw.choice([3, 5, 8]),
+    "IdleTimeout": lambda draw, base: draw.choice([SHORTEST_IDLE, 5, 8]),
     "SlowConsumerTimeout": lambda draw, base: draw.choice([2, 3, 4]),
     "LingerTimeout": lambda draw, base: draw.choice([1, 2, 3]),
     "LogLevel": lambda draw, base: draw.choice(["info", "info", "notice", "debug"]),
     "OverloadPolicy": lambda draw, base: draw.choice(["reject", "reject", "wait"]),
-    "FirstByteTimeout": lambda draw, base: draw.choice([0, 3]),
+    "FirstByteTimeout": lambda draw, base: draw.choice([0, SHORTEST_IDLE]),
     "FrameTimeout": lambda draw, base: draw.choice([10, 30]),
     "MinFrameRate": lambda draw, base: draw.choice([0, 64, 256]),
     "VanishedTimeout": lambda draw, base: draw.choice([5, 120]),
