@@ -70,7 +70,7 @@ class Failing(Checks):
     """A send or recv that fails"""
 
     def test_ends_one(self):
-        """ends its connection with reason reset, and no other"""
+        """ends its connection, as reset or vanished, and no other"""
         for kind in ["send", "recv"]:
             for code in [errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH]:
                 for workers in POOLS:
@@ -82,7 +82,7 @@ class Failing(Checks):
             daemon.faults.inject(kind, code, times=1)
             peer.send((0, b""))
             self.assertRaises((EOFError, ConnectionError), peer.receive)
-            daemon.ended("reset")
+            daemon.ended("vanished" if code in (errno.ETIMEDOUT, errno.EHOSTUNREACH) else "reset")
             self.assertEqual(daemon.faults.injected(kind), 1)
             exchange(other, count=20)
             # Its place is free.
