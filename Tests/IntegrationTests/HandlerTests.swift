@@ -87,6 +87,19 @@ struct HandlerTests {
     }
   }
 
+  @Test("of a burst of messages that no route knows four are told and all are counted", arguments: pools)
+  func manyUnknown(workers: Int) async throws {
+    try await TestServer.run(.test(workers: workers), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(RawFrame(8, "?").bytes(times: 1000) + RawFrame(7, "still here").bytes())
+      #expect(try await peer.frame().text == "still here")
+      let told = server.events.all.filter { if case .unknownMessage = $0 { true } else { false } }
+      // One read brings all, or a few do.
+      #expect(told.count >= 4 && told.count < 400)
+      #expect(server.server.counters.unknownMessages == 1000)
+    }
+  }
+
   @Test("interceptors stand around every route, the first outermost", arguments: pools)
   func interceptors(workers: Int) async throws {
     let log = Recorder<String>()

@@ -15,6 +15,7 @@ extension Connection {
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
   func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
     guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
+    unknownTold = 0
     cork.take(self, lender: batch.chunk)
     let isDone = handleImmediately(&batch)
     // Before the batch goes, which lends its data to the cork.
@@ -72,6 +73,12 @@ extension Connection {
       await server.handler.handle(request)
       done = end
     }
+  }
+
+  /// Whether another message of the running batch may be told to have no route. The thread that runs the batch.
+  func mayTellOfUnknown() -> Bool {
+    unknownTold += 1
+    return unknownTold <= 4
   }
 
   /// User code, which handled this many requests, has ended and let go of the cork.

@@ -54,8 +54,10 @@ public final class Connection: @unchecked Sendable {
   /// What is gathered has to be written before anything is added to it: something was sent behind it, or the connection has ended.
   let stopsGathering = Atomic<Bool>(false)
 
-  // The thread named by `corkThread`.
+  // The thread that runs user code, named by `corkThread` while it gathers.
 
+  /// Messages of the running batch that have no route.
+  @exclusivity(unchecked) var unknownTold = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
 

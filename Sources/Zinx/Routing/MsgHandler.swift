@@ -52,6 +52,7 @@ final class MsgHandler: Sendable {
   @inline(never)
   private func reportUnknown(_ request: Request) {
     counters.unknownMessages.count()
+    guard request.connection.mayTellOfUnknown() else { return }
     emit(.unknownMessage(request.connection, id: request.id))
   }
 

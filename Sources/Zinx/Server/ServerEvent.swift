@@ -8,7 +8,8 @@ public enum ServerEvent: Sendable {
   case connectionRefused(SocketAddress, RefusalReason, limit: Int?)
   /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
   case connectionsShed(count: Int, bytes: Int, limit: Int)
-  /// No route for the id; the message was dropped.
+  /// No route for the id; the message was dropped. Of one batch of a connection at most four are told, so that a flood of them costs no
+  /// more than serving would; the counter has them all.
   case unknownMessage(Connection, id: UInt32)
   /// A handler threw.
   case handlerFailed(Connection, id: UInt32, any Error)
