@@ -132,8 +132,7 @@ extension Connection {
   func reasonOfFailure(_ error: Int32) -> CloseReason {
     var error = error != 0 ? error : outbox.withLock { $0.error }
     if error == 0 { error = socketOption(SOL_SOCKET, SO_ERROR) ?? 0 }
-    let reason = CloseReason(socketError: error)
-    return reason == .vanished && answeredLately ? .slowConsumer : reason
+    return error == ETIMEDOUT && answeredLately ? .slowConsumer : CloseReason(socketError: error)
   }
 
   /// The kernel gives up a peer too that answers all the time that it takes nothing: then its last answer is not as old as the time-out.
