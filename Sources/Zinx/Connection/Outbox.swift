@@ -90,13 +90,9 @@ struct Outbox {
 
   /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.
   mutating func uncork(_ frames: UnsafeRawBufferPointer, count: Int, written: Int) {
-    if written == frames.count, behind.readableBytes == 0 {
-      // The usual case: all of it has left already.
-      bytesAccepted += UInt64(written)
-      bytesWritten += UInt64(written)
-    } else {
-      uncork(ByteBuffer(bytes: frames), count: count, written: written)
-    }
+    // The usual case: all of it has left already.
+    if written == frames.count, passed(written) { return }
+    uncork(ByteBuffer(bytes: frames), count: count, written: written)
   }
 
   /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.

@@ -1,4 +1,5 @@
 import Glibc
+import ZinxIO
 
 /// Where an event loop receives: the free end of a chunk. Batches are handed out as they lie there, without a copy, and the next read
 /// goes behind them. The chunk starts over as soon as nobody holds any of it, so a loop whose handlers do not wait uses the same few
@@ -43,8 +44,7 @@ struct ReceiveBuffer {
   mutating func receive(_ descriptor: Int32, upTo limit: Int) -> Int {
     let room = free
     let size = min(limit, room.count, Self.readSize)
-    var count = recv(descriptor, room.baseAddress, size, 0)
-    while count < 0, errno == EINTR { count = recv(descriptor, room.baseAddress, size, 0) }
+    let count = retryingOnInterrupt { recv(descriptor, room.baseAddress, size, 0) }
     if count > 0 { received += count }
     return count
   }
