@@ -1,11 +1,12 @@
 import Logging
 import Synchronization
 import Zinx
+import ZinxIO
 
 /// Tells the operator what a server's events mean. What peers can cause at will is rate-limited, with a count of what was left out, so
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
-  private enum Topic: CaseIterable {
+  private enum Topic: Int, CaseIterable {
     case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, handlers, rests
 
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
@@ -30,7 +31,7 @@ final class EventLog: Sendable {
       }
     }
 
-    func limit() -> RateLimit<ContinuousClock.Instant> {
+    var limit: RateLimit {
       switch self {
       case .connections: RateLimit(burst: 1000, perSecond: 50)
       case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
@@ -43,19 +44,17 @@ final class EventLog: Sendable {
 
   private let log: Logger
   private let toldOfRest = Atomic<Bool>(false)
-  private let limits: Mutex<[Topic: RateLimit<ContinuousClock.Instant>]>
+  /// By topic.
+  private let limits = Mutex(Topic.allCases.map(\.limit))
 
-  init(_ log: Logger) {
-    self.log = log
-    limits = Mutex(Dictionary(uniqueKeysWithValues: Topic.allCases.map { ($0, $0.limit()) }))
-  }
+  init(_ log: Logger) { self.log = log }
 
-  private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic]?.pass(at: .now) ?? true } }
+  private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .now) } }
 
   /// Says how much was left out since the last call. Called about once a second.
   func reportLeftOut() {
     for topic in Topic.allCases {
-      let count = limits.withLock { $0[topic]?.takeLeftOut() ?? 0 }
+      let count = limits.withLock { $0[topic.rawValue].takeLeftOut() }
       if count > 0 { log.info("left \(count) lines out of the log", metadata: ["topic": "\(topic.name)"]) }
     }
   }

@@ -7,7 +7,7 @@ extension Connection {
   func setPace() {
     let rates = server.settings.rates
     guard rates.isOn, life.reads, drainRest == nil else { return pace = nil }
-    if pace?.rates != rates { pace = Pace(rates, at: context.loop.now) }
+    if pace?.rates != rates { pace = Pace(rates) }
   }
 
   /// The socket has bytes, and a rate is limited.

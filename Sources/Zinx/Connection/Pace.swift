@@ -12,18 +12,21 @@ final class Pace {
   }
 
   let rates: Rates
-  private var messages: RateBucket?
-  private var bytes: RateBucket?
+  private var messages: TokenBucket?
+  private var bytes: TokenBucket?
   /// Until when whole frames are kept back; nil: they are not.
   private(set) var messagesRestUntil: Instant?
   /// Until when the socket is not read; nil: it is.
   private(set) var bytesRestUntil: Instant?
 
-  init(_ rates: Rates, at now: Instant) {
+  init(_ rates: Rates) {
     self.rates = rates
-    messages = rates.messages > 0 ? RateBucket(rate: rates.messages, at: now) : nil
-    bytes = rates.bytes > 0 ? RateBucket(rate: rates.bytes, at: now) : nil
+    messages = Self.bucket(rates.messages)
+    bytes = Self.bucket(rates.bytes)
   }
+
+  /// A second's worth may come at once.
+  private static func bucket(_ rate: Int64) -> TokenBucket? { rate > 0 ? TokenBucket(perSecond: rate, burst: rate) : nil }
 
   var isResting: Bool { messagesRestUntil != nil || bytesRestUntil != nil }
 
@@ -35,15 +38,21 @@ final class Pace {
     guard let available = messages?.tokens(at: now) else { return wanted }
     let granted = min(wanted, available)
     messages?.take(granted)
-    messagesRestUntil = granted > 0 ? nil : messages?.nextServing
+    messagesRestUntil = granted > 0 ? nil : Self.nextServing(&messages, at: now)
     return granted
   }
 
   /// How many bytes may be read now. None: a rest begins.
   func bytesAllowed(at now: Instant) -> Int {
     guard let available = bytes?.tokens(at: now) else { return .max }
-    bytesRestUntil = available > 0 ? nil : bytes?.nextServing
+    bytesRestUntil = available > 0 ? nil : Self.nextServing(&bytes, at: now)
     return available
+  }
+
+  /// When a twentieth of a second's worth will be there, at least one token: worth going on for.
+  private static func nextServing(_ bucket: inout TokenBucket?, at now: Instant) -> Instant? {
+    guard let rate = bucket?.perSecond else { return nil }
+    return bucket?.opening(for: max(1, rate / 20), at: now)
   }
 
   /// Bytes were read, no more than were allowed.

@@ -22,7 +22,7 @@ final class Gate: Sendable {
     bucket.withLock { bucket in
       // A reload that changes something else grants no new burst.
       guard rate != Int(bucket?.perSecond ?? 0) else { return }
-      bucket = rate > 0 ? TokenBucket(perSecond: rate, burst: rate / Self.burstsPerSecond) : nil
+      bucket = rate > 0 ? TokenBucket(perSecond: Int64(rate), burst: Int64(rate / Self.burstsPerSecond)) : nil
     }
     hasRate.store(rate > 0, ordering: .releasing)
   }
@@ -38,7 +38,7 @@ final class Gate: Sendable {
   @inline(__always)
   func opening(at now: Instant) -> Instant? {
     guard hasRate.load(ordering: .acquiring) else { return nil }
-    let next = bucket.withLock { $0?.next(at: now) } ?? now
+    let next = bucket.withLock { $0?.opening(at: now) } ?? now
     return next > now ? next : nil
   }
 
