@@ -16,14 +16,14 @@ package final class Counters: Sendable {
   package let unknownMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
   package let readPauses = Atomic<UInt64>(0)
-  private let closed = Mutex<[CloseReason: UInt64]>([:])
-  private let refused = Mutex<[RefusalReason: UInt64]>([:])
+  private let closed = Tally<CloseReason>()
+  private let refused = Tally<RefusalReason>()
 
   package init() {}
 
-  package func countClose(_ reason: CloseReason) { closed.withLock { $0[reason, default: 0] += 1 } }
+  package func countClose(_ reason: CloseReason) { closed.count(reason) }
 
-  package func countRefusal(_ reason: RefusalReason) { refused.withLock { $0[reason, default: 0] += 1 } }
+  package func countRefusal(_ reason: RefusalReason) { refused.count(reason) }
 
   package var snapshot: CounterSnapshot {
     CounterSnapshot(
@@ -32,13 +32,27 @@ package final class Counters: Sendable {
       bytesReceived: bytesReceived.load(ordering: .relaxed),
       bytesSent: bytesSent.load(ordering: .relaxed),
       connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
-      refusals: refused.withLock { $0 },
+      refusals: refused.counts,
       acceptPauses: acceptPauses.load(ordering: .relaxed),
       acceptRatePauses: acceptRatePauses.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
       readPauses: readPauses.load(ordering: .relaxed),
-      connectionsClosed: closed.withLock { $0 })
+      connectionsClosed: closed.counts)
+  }
+}
+
+/// How often each of a few things happened. Their raw values count from 0: a dictionary would hash each time.
+private final class Tally<Reason: CaseIterable & RawRepresentable & Hashable>: Sendable where Reason.RawValue == Int {
+  private let numbers = Mutex([UInt64](repeating: 0, count: Reason.allCases.count))
+
+  func count(_ reason: Reason) { numbers.withLock { $0[reason.rawValue] += 1 } }
+
+  /// Of what happened at all.
+  var counts: [Reason: UInt64] {
+    let numbers = numbers.withLock { $0 }
+    let pairs = Reason.allCases.map { ($0, numbers[$0.rawValue]) }
+    return Dictionary(uniqueKeysWithValues: pairs.filter { $0.1 > 0 })
   }
 }
 

@@ -1,9 +1,9 @@
 import Glibc
 
 /// Why a connection ended. The log line, the counters and `OnConnStop` share one reason.
-public enum CloseReason: String, Sendable, CaseIterable, CustomStringConvertible {
+public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   /// The peer closed its side between two frames.
-  case peerClosed = "peer-closed"
+  case peerClosed
   /// The peer, or the network on its behalf, reset the connection.
   case reset
   /// User code called `stop()`.
@@ -11,29 +11,47 @@ public enum CloseReason: String, Sendable, CaseIterable, CustomStringConvertible
   /// The server drains.
   case draining
   /// The server drained and the connection did not end within `DrainTimeout`, or a second signal cut it.
-  case drainTimeout = "drain-timeout"
+  case drainTimeout
   /// A header announced more than `MaxPacketSize`.
   case oversize
   /// The peer closed its side inside a frame.
   case truncated
   /// The peer took nothing of what is queued for `SlowConsumerTimeout`, or less than `MinFrameRate` of it.
-  case slowConsumer = "slow-consumer"
+  case slowConsumer
   /// More waited for all peers than `MaxQueueBytes`, and for this one the most.
   case shed
   /// Nothing came from the peer for `IdleTimeout`.
   case idle
   /// Nothing has ever come from the peer within `FirstByteTimeout`.
-  case noFirstByte = "no-first-byte"
+  case noFirstByte
   /// A header was not whole within `FrameTimeout`.
-  case headerTimeout = "header-timeout"
+  case headerTimeout
   /// The data of a message came slower than `FrameTimeout` and `MinFrameRate` allow.
-  case bodyTimeout = "body-timeout"
+  case bodyTimeout
   /// The peer, or the way to it, did not answer for `VanishedTimeout`.
   case vanished
   /// `OnConnStart` threw.
-  case hookFailed = "hook-failed"
+  case hookFailed
 
-  public var description: String { rawValue }
+  public var description: String {
+    switch self {
+    case .peerClosed: "peer-closed"
+    case .reset: "reset"
+    case .stopped: "stopped"
+    case .draining: "draining"
+    case .drainTimeout: "drain-timeout"
+    case .oversize: "oversize"
+    case .truncated: "truncated"
+    case .slowConsumer: "slow-consumer"
+    case .shed: "shed"
+    case .idle: "idle"
+    case .noFirstByte: "no-first-byte"
+    case .headerTimeout: "header-timeout"
+    case .bodyTimeout: "body-timeout"
+    case .vanished: "vanished"
+    case .hookFailed: "hook-failed"
+    }
+  }
 
   /// What an error of a connected socket means: a reset, unless the kernel gave up waiting for an answer. Instead of the time-out it
   /// then reports why packets did not arrive, if routers or a neighbour told.

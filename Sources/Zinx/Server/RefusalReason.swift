@@ -1,13 +1,20 @@
 /// Why a connection was closed as soon as it was accepted. The log line and the counters share one reason.
-public enum RefusalReason: String, Sendable, CaseIterable, CustomStringConvertible {
+public enum RefusalReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   /// The address is in `Deny`.
   case denied
   /// `Allow` has networks, and the address is in none of them.
-  case notAllowed = "not-allowed"
+  case notAllowed
   /// `MaxConn` connections were live.
-  case maxConn = "max-conn"
+  case maxConn
   /// `MaxConnPerIP` connections of the same source were live.
-  case maxConnPerIP = "max-conn-per-ip"
+  case maxConnPerIP
 
-  public var description: String { rawValue }
+  public var description: String {
+    switch self {
+    case .denied: "denied"
+    case .notAllowed: "not-allowed"
+    case .maxConn: "max-conn"
+    case .maxConnPerIP: "max-conn-per-ip"
+    }
+  }
 }
