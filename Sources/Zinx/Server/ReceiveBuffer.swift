@@ -17,7 +17,6 @@ struct ReceiveBuffer {
   /// Bytes at the beginning of the chunk that batches hold.
   private var used = 0
   private var spare: [Chunk] = []
-  private var turn = 0
   /// What was received and not handed out, at the beginning of the free end.
   private var received = 0
 
@@ -67,15 +66,15 @@ struct ReceiveBuffer {
     UnsafeMutableRawBufferPointer(start: start.map { $0 + received }, count: chunk.memory.count - used - received)
   }
 
-  /// Goes on with the spare chunk whose turn it is, or with a new one in its place if batches still hold that.
+  /// Goes on with the first spare chunk that batches do not hold any more, or with a new one. Always the first: in turn, all of them
+  /// would pass through the cache.
   private mutating func exchange() {
     used = 0
-    guard spare.count == Self.spareChunks else {
-      spare.append(chunk)
-      return chunk = Chunk(capacity: Self.chunkSize)
+    for index in spare.indices where isKnownUniquelyReferenced(&spare[index]) {
+      swap(&chunk, &spare[index])
+      return chunk.startOver()
     }
-    turn = (turn + 1) % spare.count
-    swap(&chunk, &spare[turn])
-    if isKnownUniquelyReferenced(&chunk) { chunk.startOver() } else { chunk = Chunk(capacity: Self.chunkSize) }
+    if spare.count < Self.spareChunks { spare.append(chunk) }
+    chunk = Chunk(capacity: Self.chunkSize)
   }
 }
