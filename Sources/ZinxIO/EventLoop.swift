@@ -41,8 +41,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   @exclusivity(unchecked) private var afterJob: () -> Void = {}
   @exclusivity(unchecked) private var afterWake: () -> Void = {}
 
+  @exclusivity(unchecked) private var wokenAt = Instant.now
+
   /// The time at the last wake-up. Loop only.
-  package private(set) var now = Instant.now
+  package var now: Instant { wokenAt }
 
   /// Throws: ``SystemError`` when the process has no descriptor left.
   package init(name: String) throws(SystemError) {
@@ -97,7 +99,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       while !isStopping.load(ordering: .acquiring) {
         let count = epoll_wait(epoll.number, base, Int32(events.count), prepareToWait())
         isAsleep.store(false, ordering: .relaxed)
-        now = .now
+        wokenAt = .now
         for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
         fireTimers()
         runItems()

@@ -7,7 +7,7 @@ extension Connection {
   ///
   /// The sum of all connections is touched only when what is kept for the peer changes: not for replies that the kernel takes at once.
   @inline(__always)
-  func note(_ outbox: Outbox) {
+  func note(_ outbox: borrowing Outbox) {
     queuedMessages.store(outbox.messages, ordering: .relaxed)
     let memory = outbox.memory
     let counted = queueMemory.load(ordering: .relaxed)

@@ -129,12 +129,14 @@ extension Connection {
 
   /// The peer's end of stream.
   private func peerClosed() {
-    // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
-    let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
-    let rest = inbox ?? ByteBuffer()
-    let scan = decoder.scan(rest)
-    if scan.error != nil { life.end(.oversize) }
-    life.peerClosed(insideFrame: rest.readableBytes > scan.bytes)
+    var isInsideFrame = false
+    if let inbox {
+      // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
+      let scan = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed)).scan(inbox)
+      if scan.error != nil { life.end(.oversize) }
+      isInsideFrame = inbox.readableBytes > scan.bytes
+    }
+    life.peerClosed(insideFrame: isInsideFrame)
     advance()
   }
 

@@ -30,7 +30,9 @@ extension Connection {
   /// the timer fires, so that a read does not touch the timer.
   func armTimer(notBefore earliest: Instant = Instant(nanoseconds: .min)) {
     guard life.phase != .closed else { return }
-    let deadline = max(earliest, min(receiveDeadline, slowConsumerDeadline, lingerDeadline, pace?.restUntil ?? .distantFuture))
+    var deadline = receiveDeadline.orEarlier(slowConsumerDeadline).orEarlier(lingerDeadline)
+    if let pace { deadline = deadline.orEarlier(pace.restUntil) }
+    if deadline < earliest { deadline = earliest }
     guard deadline < timerDeadline else { return }
     if let timer { context.loop.cancel(timer) }
     timerDeadline = deadline

@@ -83,9 +83,9 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var timerDeadline = Instant.distantFuture
   @exclusivity(unchecked) var lingerDeadline = Instant.distantFuture
   /// At the end: how many bytes are to be written in all; nil until that is known.
-  var flushMark: UInt64?
+  @exclusivity(unchecked) var flushMark: UInt64?
   /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
-  var unacknowledged: Int32 = 0
+  @exclusivity(unchecked) var unacknowledged: Int32 = 0
 
   /// Takes ownership of an accepted, non-blocking descriptor.
   init(id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext) {

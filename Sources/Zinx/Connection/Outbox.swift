@@ -67,6 +67,8 @@ struct Outbox {
   /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``. A
   /// message to many costs nothing as long as it is one copy for all.
   var memory: Int {
+    // An empty queue has no buffer, and most are: to ask a ByteBuffer for its capacity costs more than the rest of a reply's way.
+    guard !isEmpty else { return 0 }
     let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity
     return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
   }

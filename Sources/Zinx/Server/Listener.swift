@@ -21,15 +21,15 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private let descriptor: Int32
   private let server: ServerContext
   private let contexts: [LoopContext]
-  private var nextContext = 0
-  private var nextID: UInt64
-  private var isAccepting = false
-  private var isExhausted = false
-  private var failuresInARow = 0
+  @exclusivity(unchecked) private var nextContext = 0
+  @exclusivity(unchecked) private var nextID: UInt64
+  @exclusivity(unchecked) private var isAccepting = false
+  @exclusivity(unchecked) private var isExhausted = false
+  @exclusivity(unchecked) private var failuresInARow = 0
   /// When it is next worth telling that `AcceptRate` is reached.
   private var tellsRateAgain = Instant(nanoseconds: 0)
-  private var isClosing = false
-  private var isClosed = false
+  @exclusivity(unchecked) private var isClosing = false
+  @exclusivity(unchecked) private var isClosed = false
   private var pauseTimer: EventLoop.Timer?
 
   private var loop: EventLoop { contexts[0].loop }
