@@ -6,6 +6,9 @@ import ZinxWire
 
 /// User code: hooks and batches of requests, one piece at a time, on the connection's worker or its event loop.
 extension Connection {
+  /// Messages without a route that are told of each batch: enough to see what a client gets wrong.
+  private static let unknownTold = 4
+
   /// Starts a piece of user code where it belongs. Event loop.
   func start(_ code: UserCode) {
     activity.store(.busy, ordering: .relaxed)
@@ -15,9 +18,9 @@ extension Connection {
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
   func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
     guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
-    unknownTold = 0
     cork.take(self, lender: batch.chunk)
     let isDone = handleImmediately(&batch)
+    if unknown > 0 { reportUnknown() }
     // Before the batch goes, which lends its data to the cork.
     withExtendedLifetime(batch) { cork.letGo() }
     if isDone { return userCodeEnded(batch.count) }
@@ -34,6 +37,7 @@ extension Connection {
       case .startHook: if await !self.server.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
       case .stopHook(let reason): await self.server.handler.runStopHooks(self, reason)
       }
+      if self.unknown > 0 { self.reportUnknown() }
       if self.isCorkedHere { cork.letGo() }
       self.userCodeEnded(code.batch?.count ?? 0)
       if self.startHookThrew.load(ordering: .relaxed) { self.context.loop.execute { self.advance() } }
@@ -75,10 +79,17 @@ extension Connection {
     }
   }
 
-  /// Whether another message of the running batch may be told to have no route. The thread that runs the batch.
-  func mayTellOfUnknown() -> Bool {
-    unknownTold += 1
-    return unknownTold <= 4
+  /// Counts a message of the running batch that has no route. Returns whether it is one of the first, which are told: the rest of a
+  /// flood is counted with the batch, and costs less than an answer. The thread that runs the batch.
+  func countUnknown() -> Bool {
+    unknown += 1
+    return unknown <= Self.unknownTold
+  }
+
+  /// Adds to the counter of all connections, before the replies of the batch leave: who has one finds the count.
+  private func reportUnknown() {
+    server.counters.unknownMessages.count(unknown)
+    unknown = 0
   }
 
   /// User code, which handled this many requests, has ended and let go of the cork.

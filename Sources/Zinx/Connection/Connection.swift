@@ -57,7 +57,7 @@ public final class Connection: @unchecked Sendable {
   // The thread that runs user code, named by `corkThread` while it gathers.
 
   /// Messages of the running batch that have no route.
-  @exclusivity(unchecked) var unknownTold = 0
+  @exclusivity(unchecked) var unknown = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
 

@@ -51,8 +51,7 @@ final class MsgHandler: Sendable {
 
   @inline(never)
   private func reportUnknown(_ request: Request) {
-    counters.unknownMessages.count()
-    guard request.connection.mayTellOfUnknown() else { return }
+    guard request.connection.countUnknown() else { return }
     emit(.unknownMessage(request.connection, id: request.id))
   }
 
