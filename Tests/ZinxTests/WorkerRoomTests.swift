@@ -1,54 +1,58 @@
-import Synchronization
+import CLinux
+import Glibc
 import Testing
-import ZinxTestKit
+import ZinxIO
 
 @testable import Zinx
 
-@Suite("The room of a worker, at random", .timeLimit(.minutes(1)))
+@Suite("The room of a worker")
 struct WorkerRoomTests {
-  @Test("what is granted never passes the limit, and all of it can be granted again", arguments: 0..<10 as Range<UInt64>)
-  func model(seed: UInt64) {
-    var random = SplitMix64(seed: seed)
-    let worker = Worker()
-    var limit = 100
-    var granted: [Int] = []
-    for _ in 0..<1000 {
-      if Int.random(in: 0..<50, using: &random) == 0 { limit = Int.random(in: 1...200, using: &random) }
-      if Bool.random(using: &random), let last = granted.popLast() { worker.release(last) }
-      let wanted = Int.random(in: 1...60, using: &random)
-      let count = worker.reserve(wanted, limit: limit)
-      let used = granted.reduce(0, +)
-      #expect(count == max(0, min(wanted, limit - used)))
-      if count > 0 { granted.append(count) }
-    }
-    for count in granted { worker.release(count) }
-    #expect(worker.reserve(1000, limit: 200) == 200)
+  private let server: ServerContext
+  private let context: LoopContext
+  private let worker = Worker()
+
+  init() throws {
+    server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    context = LoopContext(try ZinxIO.EventLoop(name: "test"))
   }
 
-  private final class Use: Sendable {
-    let now = Atomic<Int>(0)
-    let overshoot = Atomic<Int>(0)
-  }
-
-  @Test("threads that reserve at once never get more than there is")
-  func threads() async {
-    let worker = Worker()
-    let use = Use()
-    await withTaskGroup { group in
-      for seed in 0..<4 as Range<UInt64> {
-        group.addTask {
-          var random = SplitMix64(seed: seed)
-          for _ in 0..<5000 {
-            let count = worker.reserve(Int.random(in: 1...7, using: &random), limit: 10)
-            guard count > 0 else { continue }
-            if use.now.wrappingAdd(count, ordering: .relaxed).newValue > 10 { use.overshoot.wrappingAdd(1, ordering: .relaxed) }
-            use.now.wrappingSubtract(count, ordering: .relaxed)
-            worker.release(count)
-          }
-        }
-      }
-    }
-    #expect(use.overshoot.load(ordering: .relaxed) == 0)
+  /// Connections without a socket, that find the worker full. Their loop does not run: who is told stays told.
+  private func fill(waiting count: Int) -> [Connection] {
     #expect(worker.reserve(10, limit: 10) == 10)
+    let address = SocketAddress(sockaddr_storage())
+    let connections = (0..<count).map {
+      Connection(id: UInt64($0), descriptor: -1, remoteAddress: address, server: server, context: context)
+    }
+    for connection in connections { worker.notifyWhenRoom(connection, limit: 10) }
+    return connections
+  }
+
+  @Test("a request that ends tells one connection of those that wait, and several tell as many", arguments: [1, 3, 5, 8])
+  func release(count: Int) {
+    let connections = fill(waiting: 5)
+    worker.release(count)
+    #expect(worker.waitingConnections == max(0, 5 - count))
+    withExtendedLifetime(connections) {}
+  }
+
+  @Test("who was told tells the next one while there is room, and nobody when there is none")
+  func passOn() {
+    let connections = fill(waiting: 3)
+    worker.release(1)
+    worker.passOn(limit: 10)
+    #expect(worker.waitingConnections == 1)
+    #expect(worker.reserve(10, limit: 10) == 1)
+    worker.passOn(limit: 10)
+    #expect(worker.waitingConnections == 1)
+    withExtendedLifetime(connections) {}
+  }
+
+  @Test("room that came before a connection began to wait is told at once")
+  func lateWaiter() {
+    let connections = fill(waiting: 1)
+    worker.release(10)
+    #expect(worker.waitingConnections == 0)
+    worker.notifyWhenRoom(connections[0], limit: 10)
+    #expect(worker.waitingConnections == 0)
   }
 }

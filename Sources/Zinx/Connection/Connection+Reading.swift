@@ -124,6 +124,7 @@ extension Connection {
     context.loop.execute {
       self.isWaitingForWorker = false
       self.advance()
+      self.worker?.passOn(limit: self.server.settings.maxWorkerTaskLen.load(ordering: .relaxed))
     }
   }
 

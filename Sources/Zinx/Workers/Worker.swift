@@ -42,20 +42,30 @@ final class Worker: TaskExecutor, Sendable {
   func notifyWhenRoom(_ connection: Connection, limit: Int) {
     waiting.withLock { $0.append(connection) }
     // The last request may have ended between the failed reservation and the line above.
-    if queued.load(ordering: .sequentiallyConsistent) < limit { notifyWaiting() }
+    passOn(limit: limit)
   }
 
   /// Gives room back and tells those who wait for it.
   func release(_ count: Int) {
     queued.wrappingSubtract(count, ordering: .sequentiallyConsistent)
-    notifyWaiting()
+    notify(count)
   }
 
-  private func notifyWaiting() {
+  /// How many connections wait for room.
+  var waitingConnections: Int { waiting.withLock { $0.count } }
+
+  /// Tells the next one if there is room: called by each that was told, which may have left some, or need none any more.
+  func passOn(limit: Int) {
+    if queued.load(ordering: .sequentiallyConsistent) < limit { notify(1) }
+  }
+
+  /// No more than find room: all of them for each request that ends would be the square of their number, and take the processor from
+  /// the requests.
+  private func notify(_ count: Int) {
     let connections = waiting.withLock { waiting in
       guard !waiting.isEmpty else { return [Connection]() }
-      defer { waiting = [] }
-      return waiting
+      defer { waiting.removeFirst(min(count, waiting.count)) }
+      return Array(waiting.prefix(count))
     }
     for connection in connections { connection.workerHasRoom() }
   }
