@@ -186,6 +186,38 @@ struct PeerTimeoutTests {
     }
   }
 
+  @Test("a peer that reads slower than MinFrameRate is not waited for longer than the linger time-out", arguments: pools)
+  func lingerWhileDribbling(workers: Int) async throws {
+    let block = ByteBuffer(repeating: 1, count: 10_000)
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.lingerTimeout = .milliseconds(400)
+      $0.minFrameRate = 100_000_000
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in for _ in 0..<120 { try await request.connection.sendBuffMsg(1, block) } }
+      routes.route(8) { request in
+        try await Task.sleep(for: .milliseconds(40))
+        try await echo(request)
+      }
+    } use: { server in
+      let peer = try server.connect(receiveBuffer: 32 << 10)
+      let connection = try await server.connection()
+      try await peer.send(RawFrame(7))
+      try await until { server.server.counters.messagesSent == 120 }
+      connection.drain()
+      try await until { connection.isClosed }
+      let other = try server.connect()
+      var reads = 0
+      while server.ended.isEmpty, reads < 100 {
+        _ = try? await peer.receive(10_000)
+        reads += 1
+        _ = try await other.exchange(RawFrame(8))
+      }
+      #expect(reads < 100)
+      #expect(try await server.reason() == .draining)
+    }
+  }
+
   @Test("a peer that is still reading when the linger time-out is over gets all of its answers", arguments: pools)
   func lingerWhileReading(workers: Int) async throws {
     let block = ByteBuffer(repeating: 1, count: 10_000)

@@ -1,4 +1,5 @@
 import Testing
+import ZinxIO
 
 @testable import Zinx
 
@@ -13,8 +14,7 @@ struct LiveSettingsTests {
   func leastTaken(rate: Int, timeout: Duration, expected: Int) {
     var configuration = ServerConfiguration()
     configuration.minFrameRate = rate
-    configuration.slowConsumerTimeout = timeout
-    #expect(LiveSettings(configuration).leastTaken == expected)
+    #expect(LiveSettings(configuration).leastTaken(within: timeout.inNanoseconds) == expected)
   }
 
   @Test("by default no rate is limited, and only a frame that has begun has a deadline")

@@ -52,7 +52,7 @@ extension Connection {
   /// Does what is due. Returns before when not to look again.
   private func act(at now: Instant) -> Instant {
     if lingerDeadline <= now { lingerIsDue(at: now) }
-    if slowConsumerDeadline <= now, !peerTookEnough(until: now) {
+    if slowConsumerDeadline <= now, !keepsUp(until: now) {
       cutOff(.slowConsumer)
       return now
     }
@@ -60,13 +60,12 @@ extension Connection {
     return receiveDeadline <= now ? receiveIsDue(at: now) : now
   }
 
-  /// A peer that is still reading what the kernel keeps for it is given more time: closed now, it would lose that as soon as it sent
-  /// another byte.
+  /// A peer that is still reading what the kernel keeps for it, no slower than any other has to, is given more time: closed now, it
+  /// would lose that as soon as it sent another byte.
   private func lingerIsDue(at now: Instant) {
-    let left = unacknowledgedBytes
-    if left < unacknowledged {
-      unacknowledged = left
-      lingerDeadline = now.advanced(byNanoseconds: server.settings.lingerTimeout.load(ordering: .relaxed))
+    let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
+    if peerTookEnough(within: timeout) {
+      lingerDeadline = now.advanced(byNanoseconds: timeout)
     } else {
       lingerDeadline = .distantFuture
       life.lingerExpired()
@@ -108,18 +107,23 @@ extension Connection {
     return since.advanced(byNanoseconds: server.settings.slowConsumerTimeout.load(ordering: .relaxed))
   }
 
-  /// Whether the peer acknowledged enough since the kernel last took something from us: `MinFrameRate` on average, or at least one byte.
-  /// The kernel keeps megabytes for a peer, and says that it takes more only when a third of them have left: a slow line would look
-  /// like a peer that takes nothing.
-  private func peerTookEnough(until now: Instant) -> Bool {
-    let left = unacknowledgedBytes
-    guard Int(unacknowledged) - Int(left) >= server.settings.leastTaken else { return false }
-    unacknowledged = left
+  /// Whether the peer took enough since the kernel last took something from us. The kernel keeps megabytes for a peer, and says that it
+  /// takes more only when a third of them have left: a slow line would look like a peer that takes nothing.
+  private func keepsUp(until now: Instant) -> Bool {
+    guard peerTookEnough(within: server.settings.slowConsumerTimeout.load(ordering: .relaxed)) else { return false }
     return outbox.withLock { outbox in
       guard outbox.blockedSince != nil else { return true }
       _ = outbox.block(at: now, progress: true)
       return true
     }
+  }
+
+  /// Whether the peer acknowledged enough since we last looked, so many nanoseconds ago: `MinFrameRate` on average, or at least one byte.
+  private func peerTookEnough(within time: Int64) -> Bool {
+    let left = unacknowledgedBytes
+    guard Int(unacknowledged) - Int(left) >= server.settings.leastTaken(within: time) else { return false }
+    unacknowledged = left
+    return true
   }
 
   /// Bytes that the kernel keeps for the peer; the end of the stream counts as one.

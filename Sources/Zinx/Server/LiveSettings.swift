@@ -57,10 +57,9 @@ final class LiveSettings: Sendable {
     Pace.Rates(messages: maxMsgRate.load(ordering: .relaxed), bytes: maxByteRate.load(ordering: .relaxed))
   }
 
-  /// Bytes that a peer which does not keep up has to take within `SlowConsumerTimeout`.
-  var leastTaken: Int {
-    let milliseconds = slowConsumerTimeout.load(ordering: .relaxed) / 1_000_000
-    let (product, overflow) = minFrameRate.load(ordering: .relaxed).multipliedReportingOverflow(by: milliseconds)
+  /// Bytes that a peer which does not keep up has to take within so many nanoseconds.
+  func leastTaken(within time: Int64) -> Int {
+    let (product, overflow) = minFrameRate.load(ordering: .relaxed).multipliedReportingOverflow(by: time / 1_000_000)
     return overflow ? .max : max(1, Int(product / 1000))
   }
 }
