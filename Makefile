@@ -69,8 +69,8 @@ asan: needs ## run the tests under AddressSanitizer: memory that is misused
 
 # Seconds for each target.
 fuzz: SECONDS := 60
-fuzz: toolchain fuzz-build ## look for inputs that break a parser: SECONDS=60 for each, TARGET=decoder for one
-	Tests/Fuzz/run $(SECONDS) $(TARGET)
+fuzz: toolchain fuzz-build ## look for inputs that break a parser: SECONDS=60 for each, TARGET=decoder for one (SEED=)
+	SEED=$(SEED) Tests/Fuzz/run $(SECONDS) $(TARGET)
 
 # libFuzzer without its main: a Swift executable has one of its own. gold, Swift's linker of old, cannot link the sanitizer.
 fuzz-build: needs example-pins

@@ -43,8 +43,10 @@ private func checkAddress(_ text: String) {
 
 private func checkStatus(_ text: String) {
   let datagram = Notification.stopping.with(.status(text)).text
-  let status = datagram.utf8.dropFirst("STOPPING=1\nSTATUS=".utf8.count)
-  require(datagram.hasPrefix("STOPPING=1\nSTATUS="), "a status is an assignment")
+  // Bytes, as systemd reads them: a combining character would join the equals sign.
+  let head = "STOPPING=1\nSTATUS=".utf8
+  let status = datagram.utf8.dropFirst(head.count)
+  require(datagram.utf8.starts(with: head), "a status is an assignment")
   require(status.count <= Notification.maximumStatusBytes, "a status is bounded")
   require(!status.contains { $0 < 0x20 }, "a status cannot begin another assignment")
 }
