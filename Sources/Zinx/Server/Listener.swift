@@ -143,8 +143,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Closes without a word: a flood of these must cost less than serving, so no socket is set up and no text is made here.
   private func refuse(_ accepted: Int32, _ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) -> Bool {
-    _ = Glibc.close(accepted)
+    // Counted first: who sees that it was refused finds the count.
     server.refused(peer, reason, limit: limit)
+    _ = Glibc.close(accepted)
     return false
   }
 
