@@ -186,12 +186,15 @@ struct PeerTimeoutTests {
     }
   }
 
-  @Test("a peer that reads slower than MinFrameRate is not waited for longer than the linger time-out", arguments: pools)
-  func lingerWhileDribbling(workers: Int) async throws {
+  /// A peer with 120 answers of 10 000 bytes on their way to it, and a connection that lingers for 400 ms. `glance` takes 40 ms.
+  private func lingering(
+    workers: Int, minFrameRate: Int = 256,
+    _ body: @escaping @Sendable (TestServer, RawPeer, _ glance: () async throws -> Void) async throws -> Void
+  ) async throws {
     let block = ByteBuffer(repeating: 1, count: 10_000)
     let configuration = ServerConfiguration.test(workers: workers) {
       $0.lingerTimeout = .milliseconds(400)
-      $0.minFrameRate = 100_000_000
+      $0.minFrameRate = minFrameRate
     }
     try await TestServer.run(configuration) { routes in
       routes.route(7) { request in for _ in 0..<120 { try await request.connection.sendBuffMsg(1, block) } }
@@ -207,11 +210,18 @@ struct PeerTimeoutTests {
       connection.drain()
       try await until { connection.isClosed }
       let other = try server.connect()
+      try await body(server, peer) { _ = try await other.exchange(RawFrame(8)) }
+    }
+  }
+
+  @Test("a peer that reads slower than MinFrameRate is not waited for longer than the linger time-out", arguments: pools)
+  func lingerWhileDribbling(workers: Int) async throws {
+    try await lingering(workers: workers, minFrameRate: 100_000_000) { server, peer, glance in
       var reads = 0
       while server.ended.isEmpty, reads < 100 {
         _ = try? await peer.receive(10_000)
         reads += 1
-        _ = try await other.exchange(RawFrame(8))
+        try await glance()
       }
       #expect(reads < 100)
       #expect(try await server.reason() == .draining)
@@ -220,28 +230,13 @@ struct PeerTimeoutTests {
 
   @Test("a peer that is still reading when the linger time-out is over gets all of its answers", arguments: pools)
   func lingerWhileReading(workers: Int) async throws {
-    let block = ByteBuffer(repeating: 1, count: 10_000)
-    let configuration = ServerConfiguration.test(workers: workers) { $0.lingerTimeout = .milliseconds(400) }
-    try await TestServer.run(configuration) { routes in
-      routes.route(7) { request in for _ in 0..<120 { try await request.connection.sendBuffMsg(1, block) } }
-      routes.route(8) { request in
-        try await Task.sleep(for: .milliseconds(40))
-        try await echo(request)
-      }
-    } use: { server in
-      let peer = try server.connect(receiveBuffer: 32 << 10)
-      let connection = try await server.connection()
-      try await peer.send(RawFrame(7))
-      try await until { server.server.counters.messagesSent == 120 }
-      connection.drain()
-      try await until { connection.isClosed }
+    try await lingering(workers: workers) { server, peer, glance in
       // The answers lie in the kernel, which drops them when we close with this peer still sending.
-      let other = try server.connect()
       var count = 0
       for _ in 0..<30 {
         try? await peer.send([0])
         count += try await peer.receive(10_000).count
-        _ = try await other.exchange(RawFrame(8))
+        try await glance()
       }
       count += try await peer.receiveAll().count
       #expect(count == 120 * 10_008)
