@@ -93,11 +93,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   package func run() {
     thread.store(clinux_thread(), ordering: .relaxed)
     clinux_name_thread(name)
+    let afterWake = afterWake
     withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
       // The temporary allocation is never empty, so it has a base address.
       guard let base = events.baseAddress else { return }
       while !isStopping.load(ordering: .acquiring) {
-        let count = epoll_wait(epoll.number, base, Int32(events.count), prepareToWait())
+        let count = clinux_epoll_wait(epoll.number, base, Int32(events.count), prepareToWait())
         isAsleep.store(false, ordering: .relaxed)
         wokenAt = .now
         for index in 0..<max(0, Int(count)) { dispatch(events[index]) }

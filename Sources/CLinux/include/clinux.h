@@ -31,8 +31,14 @@ void clinux_name_thread(const char *name);
 /// A number that tells the calling thread from all others that live: what pthread_self(3) is made from, without the call.
 static inline unsigned long clinux_thread(void) { return (unsigned long)__builtin_thread_pointer(); }
 
+/// accept4(2), recv(2), send(2) with MSG_NOSIGNAL, and epoll_wait(2), which are no cancellation points here.
+int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+ssize_t clinux_recv(int socket, void *bytes, size_t count);
+ssize_t clinux_send(int socket, const void *bytes, size_t count);
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
+
 /// epoll_wait(2) with a time limit in nanoseconds, where the kernel knows it; in milliseconds otherwise, rounded up.
-int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t nanoseconds);
+int clinux_epoll_wait_precisely(int epoll, struct epoll_event *events, int count, int64_t nanoseconds);
 
 /// Lets the calling thread's waits end when they are due and not up to 50 microseconds later, as the kernel does to save power.
 void clinux_precise_timers(void);

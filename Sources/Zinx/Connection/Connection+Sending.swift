@@ -257,7 +257,7 @@ extension Connection {
   private func write(_ bytes: UnsafeRawBufferPointer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
     while written < bytes.count {
       let rest = bytes.baseAddress.map { $0 + written }
-      let count = retryingOnInterrupt { Glibc.send(descriptor, rest, bytes.count - written, Int32(MSG_NOSIGNAL)) }
+      let count = retryingOnInterrupt { clinux_send(descriptor, rest, bytes.count - written) }
       guard count >= 0 else {
         guard isTemporary(errno) else {
           outbox.failed(errno)

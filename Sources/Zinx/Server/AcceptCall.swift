@@ -9,7 +9,7 @@ package typealias AcceptCall = @Sendable (_ listener: Int32, _ peer: inout socka
 package let systemAccept: AcceptCall = { listener, peer in
   var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
   let accepted = withUnsafeMutableBytes(of: &peer) {
-    accept4(
+    clinux_accept4(
       listener, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, &length,
       Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
   }

@@ -1,4 +1,4 @@
-import Glibc
+import CLinux
 import ZinxIO
 
 /// Where an event loop receives: the free end of a chunk. Batches are handed out as they lie there, without a copy, and the next read
@@ -43,7 +43,7 @@ struct ReceiveBuffer {
   mutating func receive(_ descriptor: Int32, upTo limit: Int) -> Int {
     let room = free
     let size = min(limit, room.count, Self.readSize)
-    let count = retryingOnInterrupt { recv(descriptor, room.baseAddress, size, 0) }
+    let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, size) }
     if count > 0 { received += count }
     return count
   }

@@ -22,7 +22,7 @@ struct Poller: ~Copyable {
   /// Waits for at most `nanoseconds`. Returns how many events there are.
   mutating func wait(_ nanoseconds: Int64) -> Int {
     let count = events.withUnsafeMutableBufferPointer {
-      clinux_epoll_wait(epoll.number, $0.baseAddress, Int32($0.count), max(0, nanoseconds))
+      clinux_epoll_wait_precisely(epoll.number, $0.baseAddress, Int32($0.count), max(0, nanoseconds))
     }
     return max(0, Int(count))
   }
