@@ -6,7 +6,7 @@ import ZinxWire
 /// code runs, so a hook may call any of them.
 public final class ConnManager: Sendable {
   private struct State {
-    var connections: [UInt64: Connection] = [:]
+    var connections = ConnectionTable()
     /// The same connections by source, and those that hold a place and are about to be added. Nil until `MaxConnPerIP` is first set:
     /// who does not use it does not pay for it.
     var sources: SourceTable?
@@ -33,7 +33,7 @@ public final class ConnManager: Sendable {
   @discardableResult
   func add(_ connection: Connection, isCounted: Bool) -> Int {
     state.withLock { state in
-      state.connections[connection.id] = connection
+      state.connections.insert(connection)
       if state.sources != nil, !isCounted, let source = connection.source { state.sources?.add(source) }
       return state.connections.count
     }
@@ -44,7 +44,7 @@ public final class ConnManager: Sendable {
   func remove(_ connection: Connection) -> Int {
     state.withLock { state in
       // Once: a place must not be given back for another connection of the source.
-      let removed = state.connections.removeValue(forKey: connection.id)
+      let removed = state.connections.remove(connection.id)
       if state.sources != nil, let source = removed?.source { state.sources?.leave(source) }
       state.leaving += 1
       return state.connections.count
@@ -56,7 +56,7 @@ public final class ConnManager: Sendable {
     state.withLock { state in
       if state.sources == nil, limit > 0 {
         var sources = SourceTable()
-        for source in state.connections.values.compactMap(\.source) { sources.add(source) }
+        for source in state.connections.all.compactMap(\.source) { sources.add(source) }
         state.sources = sources
       }
       state.sources?.limit = limit
@@ -95,7 +95,7 @@ public final class ConnManager: Sendable {
   }
 
   /// The connections that are live at this moment, in no order.
-  public var all: [Connection] { state.withLock { Array($0.connections.values) } }
+  public var all: [Connection] { state.withLock { $0.connections.all } }
 
   /// Visits every connection that is live at the moment of the call.
   public func forEach(_ body: (Connection) throws -> Void) rethrows { try all.forEach(body) }
