@@ -33,7 +33,7 @@ final class EventLog: Sendable {
 
     var limit: RateLimit {
       switch self {
-      case .connections: RateLimit(burst: 1000, perSecond: 50)
+      case .connections: RateLimit(burst: 200, perSecond: 50)
       case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
@@ -49,7 +49,7 @@ final class EventLog: Sendable {
 
   init(_ log: Logger) { self.log = log }
 
-  private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .now) } }
+  private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .coarse) } }
 
   /// Says how much was left out since the last call. Called about once a second.
   func reportLeftOut() {
@@ -63,10 +63,10 @@ final class EventLog: Sendable {
   func take(_ event: ServerEvent) {
     switch event {
     case .connectionAdded(let connection, let live):
-      guard log.logLevel <= .info, may(.connections) else { return }
+      guard may(.connections) else { return }
       log.info("connection added, conn num = \(live)", metadata: fields(.connectionAdded, connection))
     case .connectionEnded(let connection, let reason, let live):
-      guard log.logLevel <= .info, may(.connections) else { return }
+      guard may(.connections) else { return }
       log.info(
         "connection ended: \(reason), conn num = \(live)",
         metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"]))

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Testing
+import ZinxIO
 import ZinxTestKit
 
 @testable import Zinx
@@ -61,6 +62,23 @@ struct EventLogTests {
     #expect(lines.all.last?.contains("refusal=max-conn") == true)
     log.reportLeftOut()
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
+  }
+
+  @Test("of a rush of connections has the first, and how many others there were")
+  func rush() throws {
+    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    let connection = Connection(
+      id: 7, descriptor: -1, remoteAddress: peer, server: server, context: LoopContext(try ZinxIO.EventLoop(name: "test")),
+      at: Instant(nanoseconds: 0))
+    for count in 0..<10_000 {
+      log.take(.connectionAdded(connection, live: count))
+      log.take(.connectionEnded(connection, .peerClosed, live: count))
+    }
+    // A burst of two hundred and fifty a second: this takes no minute.
+    #expect(lines.count >= 200 && lines.count < 3000)
+    #expect(lines.all.first == "info connection added, conn num = 0 connID=7 peer=unknown")
+    log.reportLeftOut()
+    #expect(lines.all.last?.hasSuffix("lines out of the log topic=starts and ends of connections") == true)
   }
 
   @Test("tells of a reached AcceptRate with the number")

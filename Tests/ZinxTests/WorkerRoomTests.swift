@@ -21,7 +21,8 @@ struct WorkerRoomTests {
     #expect(worker.reserve(10, limit: 10) == 10)
     let address = SocketAddress(sockaddr_storage())
     let connections = (0..<count).map {
-      Connection(id: UInt64($0), descriptor: -1, remoteAddress: address, server: server, context: context)
+      Connection(
+        id: UInt64($0), descriptor: -1, remoteAddress: address, server: server, context: context, at: Instant(nanoseconds: 0))
     }
     for connection in connections { worker.notifyWhenRoom(connection, limit: 10) }
     return connections

@@ -26,8 +26,9 @@ extension Connection {
   func close(_ outbox: inout Outbox) -> [Outbox.Resume] {
     isClosedFlag.store(true, ordering: .relaxed)
     stopsGathering.store(true, ordering: .relaxed)
-    defer { note(outbox) }
-    return outbox.close()
+    let waiting = outbox.close()
+    note(outbox)
+    return waiting
   }
 
   /// Called with no lock held, after more was queued.

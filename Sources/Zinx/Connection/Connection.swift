@@ -87,8 +87,10 @@ public final class Connection: @unchecked Sendable {
   /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
   @exclusivity(unchecked) var unacknowledged: Int32 = 0
 
-  /// Takes ownership of an accepted, non-blocking descriptor.
-  init(id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext) {
+  /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
+  init(
+    id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext, at now: Instant
+  ) {
     self.id = id
     self.descriptor = descriptor
     self.remoteAddress = remoteAddress
@@ -97,7 +99,7 @@ public final class Connection: @unchecked Sendable {
     pack = server.pack
     worker = server.workers.worker(for: id)
     outbox = Mutex(Outbox(server.pack))
-    receiving = ReceiveDeadline(at: .now)
+    receiving = ReceiveDeadline(at: now)
   }
 
   /// Whether the connection can no longer send.

@@ -235,10 +235,11 @@ struct Outbox {
   mutating func close() -> [Resume] {
     isClosed = true
     blockedSince = nil
-    queue = ByteBuffer()
-    behind = ByteBuffer()
     messages = 0
     firstFrameRest = 0
+    // An empty buffer costs a few counts of references; most connections end with nothing queued.
+    if !isEmpty { (queue, behind) = (ByteBuffer(), ByteBuffer()) }
+    guard hasWaiters else { return [] }
     defer { waiters = [] }
     return waiters.map(\.resume)
   }

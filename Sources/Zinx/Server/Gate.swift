@@ -36,16 +36,18 @@ final class Gate: Sendable {
 
   /// When the next connection may come in; nil means now.
   @inline(__always)
-  func opening(at now: Instant) -> Instant? {
+  func opening(at time: @autoclosure () -> Instant) -> Instant? {
     guard hasRate.load(ordering: .acquiring) else { return nil }
+    let now = time()
     let next = bucket.withLock { $0?.opening(at: now) } ?? now
     return next > now ? next : nil
   }
 
   /// A connection has come in.
   @inline(__always)
-  func passed(at now: Instant) {
+  func passed(at time: @autoclosure () -> Instant) {
     guard hasRate.load(ordering: .acquiring) else { return }
+    let now = time()
     bucket.withLock { _ = $0?.take(at: now) }
   }
 

@@ -20,7 +20,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// Closed at the end, never shut down: one that systemd passed lives on there.
   private let descriptor: Int32
   private let server: ServerContext
+  private let gate: Gate
   private let contexts: [LoopContext]
+  /// The listener's own, that of the first context.
+  private let loop: EventLoop
   @exclusivity(unchecked) private var nextContext = 0
   @exclusivity(unchecked) private var nextID: UInt64
   @exclusivity(unchecked) private var isAccepting = false
@@ -31,8 +34,6 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   @exclusivity(unchecked) private var isClosing = false
   @exclusivity(unchecked) private var isClosed = false
   private var pauseTimer: EventLoop.Timer?
-
-  private var loop: EventLoop { contexts[0].loop }
 
   /// Takes ownership of a listening, non-blocking socket. `firstID` is the id of the first connection.
   init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext], firstID: UInt64)
@@ -47,7 +48,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     address = SocketAddress(storage)
     self.descriptor = descriptor.release()
     self.server = server
+    gate = server.gate
     self.contexts = contexts
+    loop = contexts[0].loop
     nextID = firstID
   }
 
@@ -101,7 +104,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   func ready(_ readiness: Readiness) {
     // Somebody waits, so there is somebody whom the rate keeps waiting.
-    if let opening = server.gate.opening(at: loop.now) { return waitForRate(until: opening) }
+    if let opening = gate.opening(at: loop.now) { return waitForRate(until: opening) }
     _ = acceptBurst()
   }
 
@@ -114,7 +117,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// Returns false when there is nothing to accept, or no place, or it is too early.
   private func acceptOne() -> Bool {
     // Whether anybody is left to wait shows at the next wake-up. At the end there is no later.
-    if server.gate.opening(at: loop.now) != nil, !isClosing { return false }
+    if gate.opening(at: loop.now) != nil, !isClosing { return false }
     let hasPlace = server.admission.withLock { $0.enter() }
     if !hasPlace, !server.settings.rejectsOverload.load(ordering: .relaxed) { return waitForPlace() }
     var storage = sockaddr_storage()
@@ -132,11 +135,11 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Returns whether the connection is in; otherwise it is closed.
   private func admit(_ accepted: Int32, _ peer: SocketAddress, hasPlace: Bool) -> Bool {
-    if let reason = server.gate.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
+    if let reason = gate.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
     guard hasPlace else { return refuse(accepted, peer, .maxConn, limit: server.admission.withLock { $0.limit }) }
     let sourcePlace = server.connManager.takePlace(for: peer)
     if case .none(let limit) = sourcePlace { return refuse(accepted, peer, .maxConnPerIP, limit: limit) }
-    server.gate.passed(at: loop.now)
+    gate.passed(at: loop.now)
     begin(accepted, peer, isCounted: sourcePlace == .taken)
     return true
   }
@@ -152,7 +155,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func begin(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool) {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
-    let connection = Connection(id: nextID, descriptor: accepted, remoteAddress: peer, server: server, context: context)
+    let connection = Connection(
+      id: nextID, descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
     nextID += 1
     server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
@@ -197,7 +201,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     server.counters.acceptRatePauses.count()
     if loop.now >= tellsRateAgain {
       tellsRateAgain = loop.now.advanced(byNanoseconds: Self.rateSilence)
-      server.emit(.acceptRateReached(perSecond: server.gate.rate))
+      server.emit(.acceptRateReached(perSecond: gate.rate))
     }
     rest(until: opening)
   }
