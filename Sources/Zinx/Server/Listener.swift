@@ -7,8 +7,6 @@ import ZinxIO
 ///
 /// Unchecked: touched on that loop's thread only, apart from what is constant.
 final class Listener: ReadinessHandler, @unchecked Sendable {
-  /// Connections accepted per wake-up, so that a flood of connects leaves time for those who are in.
-  private static let burst = 64
   /// How long accepting rests when it fails for all, as without descriptors or memory, and no connection ends meanwhile.
   private static let pause: Int64 = 100_000_000
   /// Time between two words on `AcceptRate`.
@@ -27,6 +25,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   @exclusivity(unchecked) private var nextContext = 0
   @exclusivity(unchecked) private var nextID: UInt64
   @exclusivity(unchecked) private var isAccepting = false
+  @exclusivity(unchecked) private var burst = AcceptBurst()
   @exclusivity(unchecked) private var isExhausted = false
   @exclusivity(unchecked) private var failuresInARow = 0
   /// When it is next worth telling that `AcceptRate` is reached.
@@ -94,7 +93,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func close() {
     guard !isClosed else { return }
     isClosing = true
-    for _ in 0..<Self.lastBursts where acceptBurst() < Self.burst { break }
+    for _ in 0..<Self.lastBursts where accept(upTo: AcceptBurst.largest) < AcceptBurst.largest { break }
     isClosed = true
     server.placeWaiters.withLock { $0.removeAll { $0 === self } }
     // A socket that systemd passed stays open there, and epoll would go on to report it.
@@ -105,13 +104,13 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   func ready(_ readiness: Readiness) {
     // Somebody waits, so there is somebody whom the rate keeps waiting.
     if let opening = gate.opening(at: loop.now) { return waitForRate(until: opening) }
-    _ = acceptBurst()
+    burst.ended(after: accept(upTo: burst.size))
   }
 
   /// Returns how many connections were taken from the backlog.
-  private func acceptBurst() -> Int {
-    for count in 0..<Self.burst where !acceptOne() { return count }
-    return Self.burst
+  private func accept(upTo most: Int) -> Int {
+    for count in 0..<most where !acceptOne() { return count }
+    return most
   }
 
   /// Returns false when there is nothing to accept, or no place, or it is too early.
@@ -178,7 +177,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     case .empty:
       failuresInARow = 0
       return false
-    case .next where failuresInARow + 1 < Self.burst:
+    case .next where failuresInARow + 1 < AcceptBurst.largest:
       failuresInARow += 1
       return true
     // So many in a row are not what they seem: a security module, for one, refuses the call and leaves the connection where it is.
