@@ -12,7 +12,7 @@ extension Connection {
   /// Starts a piece of user code where it belongs. Event loop.
   func start(_ code: UserCode) {
     activity.store(.busy, ordering: .relaxed)
-    if let worker { context.submit(code, of: self, to: worker) } else { run(code, on: context.loop, context.cork) }
+    if let worker { context.submit(code, of: self, to: worker) } else { run(code, on: loop, context.cork) }
   }
 
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
@@ -40,7 +40,7 @@ extension Connection {
       if self.unknown > 0 { self.reportUnknown() }
       if self.isCorkedHere { cork.letGo() }
       self.userCodeEnded(code.batch?.count ?? 0)
-      if self.startHookThrew.load(ordering: .relaxed) { self.context.loop.execute { self.advance() } }
+      if self.startHookThrew.load(ordering: .relaxed) { self.loop.execute { self.advance() } }
     }
     guard activity.load(ordering: .acquiring) != .idle else { return }
     // Suspended. It can go on only on this thread, so it cannot end between the two lines.
@@ -103,7 +103,7 @@ extension Connection {
       suspendedTask.withLock { $0 = nil }
     }
     guard activity.exchange(.idle, ordering: .acquiringAndReleasing) == .busyAndAwaited else { return }
-    context.loop.execute { self.advance() }
+    loop.execute { self.advance() }
   }
 
   /// Asks to be told when the running user code ends. Returns false if it has ended already. Event loop.

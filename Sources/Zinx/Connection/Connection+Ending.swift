@@ -24,7 +24,7 @@ extension Connection {
         flushOutbox()
         if !isFlushed {
           // Another thread sent in between and the kernel takes more: no event would bring us back.
-          if outbox.withLock({ $0.blockedSince == nil }) { context.loop.execute { self.advance() } }
+          if outbox.withLock({ $0.blockedSince == nil }) { loop.execute { self.advance() } }
           return rest()
         }
       case .runStopHook(let reason): if server.handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
@@ -35,7 +35,7 @@ extension Connection {
         shutdown(descriptor, Int32(SHUT_WR))
         drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
-        lingerDeadline = context.loop.now.advanced(byNanoseconds: timeout)
+        lingerDeadline = loop.now.advanced(byNanoseconds: timeout)
       case .close(let reason): return close(reason)
       }
     }
@@ -147,13 +147,13 @@ extension Connection {
     closeOutbox {}
     guard isRegistered else { return }
     isRegistered = false
-    context.loop.deregister(descriptor)
+    loop.deregister(descriptor)
   }
 
   private func close(_ reason: CloseReason) {
-    if let timer { context.loop.cancel(timer) }
+    if let timer { loop.cancel(timer) }
     timer = nil
-    if isRegistered { context.loop.forget(descriptor) }
+    if isRegistered { loop.forget(descriptor) }
     isRegistered = false
     // Under the lock: a thread that writes must not find the number in other hands.
     closeOutbox { _ = Glibc.close(descriptor) }

@@ -13,7 +13,7 @@ extension Connection {
   /// The socket has bytes, and a rate is limited.
   func readPaced(_ pace: Pace, isBroken: Bool) {
     let isNew = !pace.isResting
-    let allowed = pace.bytesAllowed(at: context.loop.now)
+    let allowed = pace.bytesAllowed(at: loop.now)
     if allowed > 0 {
       pace.read(read(upTo: allowed, isBroken: isBroken))
     } else {
@@ -25,7 +25,7 @@ extension Connection {
   /// How many of `frames` whole frames may be handled now.
   func paceFrames(_ frames: Int, _ pace: Pace) -> Int {
     let isNew = !pace.isResting
-    let granted = pace.takeMessages(frames, at: context.loop.now)
+    let granted = pace.takeMessages(frames, at: loop.now)
     if granted == 0, isNew { server.counters.readPauses.count() }
     if granted < frames { worker?.release(frames - granted) }
     return granted

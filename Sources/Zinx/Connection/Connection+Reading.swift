@@ -17,7 +17,7 @@ extension Connection {
   func begin() {
     // Somebody may have ended the connection before its loop came to see it.
     guard life.phase == .new else { return }
-    do { try context.loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
+    do { try loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
     isRegistered = true
     interest = .readable
     setPace()
@@ -44,7 +44,7 @@ extension Connection {
       receivedNothing(count, isBroken: isBroken)
       return 0
     }
-    receiving.received(at: context.loop.now)
+    receiving.received(at: loop.now)
     server.counters.bytesReceived.count(count)
     if isPutBack { inbox = nil }
     keepReceived()
@@ -121,7 +121,7 @@ extension Connection {
 
   /// The worker has room again. Any thread.
   func workerHasRoom() {
-    context.loop.execute {
+    loop.execute {
       self.isWaitingForWorker = false
       self.advance()
       self.worker?.passOn(limit: self.server.settings.maxWorkerTaskLen.load(ordering: .relaxed))
@@ -164,7 +164,7 @@ extension Connection {
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
     guard reads != interest.isReadable || writes != interest.isWritable else { return }
     interest = Readiness(rawValue: (reads ? Readiness.readable.rawValue : 0) | (writes ? Readiness.writable.rawValue : 0))
-    context.loop.change(descriptor, to: interest)
+    loop.change(descriptor, to: interest)
   }
 
   private var hasRoom: Bool {

@@ -212,7 +212,7 @@ extension Connection {
   /// Sees to it that the outbox is written soon, by the event loop, together with what else is sent until then.
   private func scheduleFlush() {
     guard !isFlushScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    if context.loop.isCurrent { context.scheduleFlush(self) } else { context.loop.execute { self.flushOutbox() } }
+    if loop.isCurrent { context.scheduleFlush(self) } else { loop.execute { self.flushOutbox() } }
   }
 
   /// Writes what the outbox holds. Any thread.
@@ -282,5 +282,5 @@ extension Connection {
     }
   }
 
-  private func onLoop(_ body: @escaping @Sendable (Connection) -> Void) { context.loop.execute { body(self) } }
+  private func onLoop(_ body: @escaping @Sendable (Connection) -> Void) { loop.execute { body(self) } }
 }

@@ -13,7 +13,7 @@ extension Connection {
   /// while earlier requests are handled, nor while we do not read.
   func watchFrame() {
     let isAwaited = life.reads && interest.isReadable && !life.runsUserCode && staged == nil && !isWaitingForWorker
-    receiving.hold(inbox?.readableBytes ?? 0, isAwaited: isAwaited, at: context.loop.now)
+    receiving.hold(inbox?.readableBytes ?? 0, isAwaited: isAwaited, at: loop.now)
   }
 
   /// The settings were reloaded.
@@ -34,16 +34,16 @@ extension Connection {
     if let pace { deadline = deadline.orEarlier(pace.restUntil) }
     if deadline < earliest { deadline = earliest }
     guard deadline < timerDeadline else { return }
-    if let timer { context.loop.cancel(timer) }
+    if let timer { loop.cancel(timer) }
     timerDeadline = deadline
-    timer = context.loop.schedule(at: deadline) { [unowned self] in timerFired() }
+    timer = loop.schedule(at: deadline) { [unowned self] in timerFired() }
   }
 
   private func timerFired() {
     timer = nil
     // Whatever comes of it sets no timer: that is done once, below.
     timerDeadline = Instant(nanoseconds: .min)
-    let now = context.loop.now
+    let now = loop.now
     let earliest = act(at: now)
     timerDeadline = .distantFuture
     armTimer(notBefore: earliest)

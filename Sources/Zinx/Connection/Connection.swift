@@ -22,6 +22,8 @@ public final class Connection: @unchecked Sendable {
   let descriptor: Int32
   let server: ServerContext
   let context: LoopContext
+  /// That of the context.
+  let loop: EventLoop
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
   let pack: DataPack
@@ -96,6 +98,7 @@ public final class Connection: @unchecked Sendable {
     self.remoteAddress = remoteAddress
     self.server = server
     self.context = context
+    loop = context.loop
     pack = server.pack
     worker = server.workers.worker(for: id)
     outbox = Mutex(Outbox(server.pack))
@@ -112,14 +115,14 @@ public final class Connection: @unchecked Sendable {
   /// `OnConnStop` runs, what is queued is flushed. Returns at once; any thread.
   public func stop() {
     dropsRest.store(true, ordering: .relaxed)
-    context.loop.execute { self.end(.stopped, handlingRest: false) }
+    loop.execute { self.end(.stopped, handlingRest: false) }
   }
 
   /// Ends the connection with reason `draining`: what the kernel has received by now is handled first. Returns at once; any thread.
-  func drain() { context.loop.execute { self.beginDrain() } }
+  func drain() { loop.execute { self.beginDrain() } }
 
   /// Gives the peer up: closes without handling or flushing the rest. Returns at once; any thread.
-  func cut(_ reason: CloseReason) { context.loop.execute { self.cutOff(reason) } }
+  func cut(_ reason: CloseReason) { loop.execute { self.cutOff(reason) } }
 }
 
 /// What the user code of a connection does. The loop sets `busy` and asks for a word with `busyAndAwaited`; who ran the code sets
