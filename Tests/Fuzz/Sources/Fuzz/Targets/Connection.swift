@@ -81,7 +81,8 @@ private final class Harness: Sendable {
     context.loop.execute {
       _ = server.admission.withLock { $0.enter() }
       let connection = Connection(
-        id: 0, descriptor: theirs, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context)
+        id: 0, descriptor: theirs, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context,
+        at: context.loop.now)
       server.added(connection, isCounted: false)
       connection.begin()
     }
