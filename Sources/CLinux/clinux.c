@@ -27,7 +27,6 @@ void clinux_name_thread(const char *name) {
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 
-int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags) {
   return accept4(socket, address, length, flags);
 }

@@ -49,6 +49,7 @@ final class EventLog: Sendable {
 
   init(_ log: Logger) { self.log = log }
 
+  /// Asked before the level, which costs more to know: swift-log copies the handler for it. What the level leaves out is not told either.
   private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .coarse) } }
 
   /// Says how much was left out since the last call. Called about once a second.
