@@ -56,7 +56,7 @@ enum Bytes: Equatable {
   }
 
   /// Controls, and the marks that turn the writing direction round, with which one text can pass for another.
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+  static func isControl(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator: true
     default: false

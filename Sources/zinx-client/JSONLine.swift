@@ -28,7 +28,7 @@ struct JSONLine {
     }
   }
 
-  /// A string literal: what RFC 8259 forbids is escaped, and DEL and the C1 controls too, which a terminal would obey.
+  /// A string literal: what RFC 8259 forbids is escaped, and so are the other controls and marks that a terminal would obey.
   static func quoted(_ text: String) -> String {
     var quoted = "\""
     for scalar in text.unicodeScalars {
@@ -38,7 +38,7 @@ struct JSONLine {
       case "\n": quoted += "\\n"
       case "\r": quoted += "\\r"
       case "\t": quoted += "\\t"
-      case "\u{0}"..<" ", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}": quoted += "\\u" + hex(scalar.value, digits: 4)
+      case _ where Bytes.isControl(scalar): for unit in String(scalar).utf16 { quoted += "\\u" + hex(unit, digits: 4) }
       default: quoted.unicodeScalars.append(scalar)
       }
     }

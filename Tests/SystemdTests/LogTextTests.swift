@@ -67,7 +67,8 @@ import Testing
       ("plain", "plain"), ("", #""""#), ("two words", #""two words""#), ("a=b", #""a=b""#), (#"say "x""#, #""say \"x\"""#),
       (#"C:\ x"#, #""C:\\ x""#), ("a\nb", #"a\nb"#), ("a\r\nb", #"a\r\nb"#), ("\u{1b}[2J", #"\u{1b}[2J"#),
       ("a\u{9b}b", #"a\u{9b}b"#),
-      ("a\u{202e}b", #"a\u{202e}b"#), ("\0", #"\u{0}"#), ("é🙂", "é🙂"),
+      ("a\u{202e}b", #"a\u{202e}b"#), ("a\u{61c}b", #"a\u{61c}b"#), ("a\u{200b}b", #"a\u{200b}b"#),
+      ("a\u{2028}b", #"a\u{2028}b"#), ("\0", #"\u{0}"#), ("é🙂", "é🙂"),
     ])
   func values(value: String, shown: String) {
     #expect(LogText.messageAndFields(of: entry("m", .info, [.init("k", value)])) == "m k=\(shown)")

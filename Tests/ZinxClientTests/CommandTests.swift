@@ -12,7 +12,7 @@ struct JSONLineTests {
       ("", #""""#), ("plain", #""plain""#), ("say \"hi\"", #""say \"hi\"""#), (#"a\b"#, #""a\\b""#), ("a\nb\r\t", #""a\nb\r\t""#),
       ("\u{0}\u{1}\u{1b}[31m", #""\u0000\u0001\u001b[31m""#), ("\u{7f}\u{85}\u{9f}", #""\u007f\u0085\u009f""#),
       ("\u{2028}\u{2029}", #""\u2028\u2029""#), ("hällo 👋🏽", #""hällo 👋🏽""#), ("e\u{301}", "\"e\u{301}\""), ("/", #""/""#),
-      ("\r\n", #""\r\n""#),
+      ("\r\n", #""\r\n""#), ("\u{61c}\u{202e}\u{e0001}", #""\u061c\u202e\udb40\udc01""#),
     ])
   func quotes(_ text: String, _ expected: String) {
     #expect(JSONLine.quoted(text) == expected)

@@ -17,7 +17,8 @@ enum LogEscape {
     return "\"\(escaped(text) { $0 == "\"" ? "\\\"" : $0 == "\\" ? "\\\\" : nil })\""
   }
 
-  /// Replaces control characters and those that change the direction of what follows by escapes as in Swift's literals.
+  /// Replaces what a terminal obeys or does not show (controls, marks that change the direction of what follows, line separators) by
+  /// escapes as in Swift's literals.
   private static func escaped(_ text: String, _ special: (Unicode.Scalar) -> String?) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
@@ -34,9 +35,9 @@ enum LogEscape {
   }
 
   private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x00...0x1f, 0x7f...0x9f: true
-    case 0x2028, 0x2029, 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: true
+    if (0x20..<0x7f).contains(scalar.value) { return false }
+    return switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
     default: false
     }
   }

@@ -24,7 +24,8 @@ import Logging
 }
 
 private func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
-  scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+  let obeyed: [Unicode.GeneralCategory] = [.control, .format, .lineSeparator, .paragraphSeparator]
+  return obeyed.contains(scalar.properties.generalCategory) || scalar.properties.isBidiControl
 }
 
 /// Reads the datagram as journald does.
