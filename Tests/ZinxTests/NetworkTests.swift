@@ -81,6 +81,14 @@ struct NetworkSetTests {
     }
   }
 
+  @Test(
+    "has no IPv4 address by an IPv6 network that ends where those do", arguments: ["::/80", "::8000:0:0/81", "::fffe:0:0/95"])
+  func endsWithIPv4(network: String) throws {
+    let six = try set(network)
+    #expect(try six.contains(address("::fffe:ffff:ffff")))
+    for text in ["0.0.0.0", "255.255.255.255", "::1:0:0:0"] { #expect(try !six.contains(address(text)), "\(text)") }
+  }
+
   @Test("joins networks that overlap or touch")
   func joined() throws {
     #expect(try set("10.0.0.0/8", "10.1.0.0/16", "10.0.0.0/8").count == 1)

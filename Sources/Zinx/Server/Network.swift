@@ -40,7 +40,10 @@ public struct Network: Sendable, Hashable, CustomStringConvertible {
   var intervals: [ClosedRange<UInt128>] {
     let all = base.number...(base.number | Self.hostBits(length))
     guard length < 96, all.contains(Self.v4.lowerBound) else { return [all] }
-    return [all.lowerBound...Self.v4.lowerBound - 1, Self.v4.upperBound + 1...all.upperBound]
+    let below = all.lowerBound...Self.v4.lowerBound - 1
+    // `::/80` ends with the last IPv4 address.
+    guard all.upperBound > Self.v4.upperBound else { return [below] }
+    return [below, Self.v4.upperBound + 1...all.upperBound]
   }
 
   private static let v4 = IPAddress(v4: 0).number...IPAddress(v4: .max).number
