@@ -4,7 +4,7 @@ import Synchronization
 
 /// One thread that waits for descriptors, timers and work from other threads, and runs `async` code as a `TaskExecutor`.
 ///
-/// Level-triggered epoll(7). What is marked "loop only" is called on the loop's own thread; the rest from any.
+/// Built on epoll(7), level-triggered unless a handler asks for edges. What is marked "loop only" is called on the loop's own thread; the rest from any.
 ///
 /// Unchecked: the stored variables are touched by the loop's thread alone, apart from `inbox`, `isAsleep`, `thread` and `isStopping`,
 /// which are locked or atomic. Debug builds assert it.
@@ -24,6 +24,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
 
   private static let eventsPerWait = 512
+  private static let writtenTo = Readiness(rawValue: Readiness.readable.rawValue | Readiness.edgeTriggered.rawValue)
 
   private let name: String
   private let epoll: Descriptor
@@ -51,7 +52,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     self.name = name
     epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
     wakeUp = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
-    try control(EPOLL_CTL_ADD, wakeUp.number, .readable, generation: .max)
+    // Edge-triggered: it is told once for each time that it is written, and need not be read.
+    try control(EPOLL_CTL_ADD, wakeUp.number, Self.writtenTo, generation: .max)
   }
 
   // MARK: Work
@@ -135,14 +137,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private func dispatch(_ event: epoll_event) {
     let number = Int(truncatingIfNeeded: event.data.u64 & 0xffff_ffff)
     let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
-    guard generation != .max else { return clearWakeUp() }
+    // No slot has the generation of the wake-up, whose work waits in the inbox.
     guard number < slots.count, slots[number].generation == generation, let handler = slots[number].handler else { return }
     handler.ready(Readiness(rawValue: event.events))
-  }
-
-  private func clearWakeUp() {
-    var count: UInt64 = 0
-    _ = read(wakeUp.number, &count, MemoryLayout.size(ofValue: count))
   }
 
   /// Fires no more timers than there were, so that one which sets itself again for this moment cannot keep the loop here.

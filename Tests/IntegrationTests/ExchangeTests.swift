@@ -88,6 +88,25 @@ struct ExchangeTests {
     }
   }
 
+  @Test("urgent data, at which every read ends, keeps nobody from the answers to what stands behind it", arguments: pools)
+  func urgentData(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.maxConn = 1
+      $0.overloadPolicy = .wait
+    }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let first = try server.connect()
+      #expect(try await first.exchange(RawFrame(7, "first")).text == "first")
+      // Everything has arrived before the server comes to read.
+      let second = try server.connect()
+      try await second.send(RawFrame(7, "before"))
+      try second.sendUrgent(1)
+      try await second.send(RawFrame(7, "behind"))
+      first.close()
+      #expect(try await second.frames(2).map(\.text) == ["before", "behind"])
+    }
+  }
+
   @Test("connections take turns over the event loops and never share bytes", arguments: pools)
   func many(workers: Int) async throws {
     try await TestServer.run(.test(workers: workers), register: { $0.route(7, echo) }) { server in

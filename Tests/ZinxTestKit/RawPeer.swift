@@ -79,6 +79,12 @@ public final class RawPeer: Sendable {
     }
   }
 
+  /// Sends a byte of urgent data (MSG_OOB, RFC 6093), which is no part of the stream.
+  public func sendUrgent(_ byte: UInt8) throws {
+    let count = withUnsafeBytes(of: byte) { Glibc.send(descriptor.number, $0.baseAddress, 1, Int32(MSG_OOB) | Self.noWait) }
+    if count != 1 { _ = try checked("send", else: 0) }
+  }
+
   /// Sends as much as the kernel takes until it has taken nothing for `quiet` milliseconds. Returns how many bytes it took.
   public func sendUntilBlocked(_ bytes: [UInt8], quiet: Int32 = 200) async throws -> Int {
     var sent = 0

@@ -30,7 +30,7 @@ enum kind {
   SEND,       // send to a TCP peer
   JOURNAL,    // send and sendmsg to journald
   NOTIFY,     // sendto the service manager
-  EPOLL_ADD,  // epoll_ctl that adds a descriptor
+  EPOLL_ADD,  // epoll_ctl that adds a TCP socket: libdispatch has an epoll too
   EPOLL_WAIT,
   CLOSE,      // closes, and then reports the error, as close(2) does
   BAD_CLOSE,  // never fails; counts closes of what was not open
@@ -122,6 +122,24 @@ static bool is_internet(int socket) {
 
 // Sockets
 
+// What each descriptor was last registered for, by the event loop that also receives from it.
+static struct {
+  int epoll;
+  struct epoll_event event;
+} registered[1 << 16];
+
+static bool is_remembered(int descriptor) { return descriptor >= 0 && (size_t)descriptor < sizeof registered / sizeof *registered; }
+
+// A recv that the kernel cuts short has taken all there was (epoll(7)). So the rest comes a moment later, with an event of its own.
+static long receive_part(int socket, void *bytes, size_t count, int flags) {
+  long taken = NEXT(syscall)(SYS_recvfrom, socket, bytes, count, flags, NULL, NULL);
+  int error = errno;
+  if (taken == (long)count && is_remembered(socket))
+    NEXT(epoll_ctl)(registered[socket].epoll, EPOLL_CTL_MOD, socket, &registered[socket].event);
+  errno = error;
+  return taken;
+}
+
 // The calls of the message path, which go past the C library's functions for them. For recvfrom(2) and sendto(2), `c` is the number
 // of bytes.
 long syscall(long number, ...) {
@@ -134,9 +152,12 @@ long syscall(long number, ...) {
     case SYS_accept4:
       if (fails(ACCEPT)) return -1;
       break;
-    case SYS_recvfrom:
+    case SYS_recvfrom: {
+      long wanted = c;
       if (is_internet((int)a) && fails_or_shortens(RECV, (size_t *)&c)) return -1;
+      if (c < wanted) return receive_part((int)a, (void *)b, (size_t)c, (int)d);
       break;
+    }
     case SYS_sendto:
       if (is_internet((int)a) && fails_or_shortens(SEND, (size_t *)&c)) return -1;
       break;
@@ -177,7 +198,11 @@ int connect(int socket, const struct sockaddr *address, socklen_t length) {
 // The event loop
 
 int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
-  if (operation == EPOLL_CTL_ADD && fails(EPOLL_ADD)) return -1;
+  if (operation == EPOLL_CTL_ADD && is_internet(descriptor) && fails(EPOLL_ADD)) return -1;
+  if (operation != EPOLL_CTL_DEL && is_remembered(descriptor)) {
+    registered[descriptor].epoll = epoll;
+    registered[descriptor].event = *event;
+  }
   return NEXT(epoll_ctl)(epoll, operation, descriptor, event);
 }
 

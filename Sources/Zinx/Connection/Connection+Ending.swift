@@ -103,6 +103,7 @@ extension Connection {
     guard life.phase != .closed else { return }
     unacknowledged = unacknowledgedBytes
     rest()
+    askAgain()
   }
 
   /// The kernel takes more.
@@ -110,6 +111,8 @@ extension Connection {
     outbox.withLock { $0.unblock() }
     flushOutbox()
     if life.reason != nil { advance() } else { rest() }
+    // The kernel may have been short of memory, and not of room: no event would tell that it is not any more.
+    if interest.isWritable { askAgain() }
   }
 
   /// The connection was reset, or given up by the kernel; `error` if the caller has met it.

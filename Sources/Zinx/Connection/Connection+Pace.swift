@@ -10,16 +10,14 @@ extension Connection {
     if pace?.rates != rates { pace = Pace(rates) }
   }
 
-  /// The socket has bytes, and a rate is limited.
-  func readPaced(_ pace: Pace, isBroken: Bool) {
+  /// The socket has bytes, and a rate is limited. Returns whether all bytes that there were are read.
+  func readPaced(_ pace: Pace, isBroken: Bool) -> Bool {
     let isNew = !pace.isResting
     let allowed = pace.bytesAllowed(at: loop.now)
-    if allowed > 0 {
-      pace.read(read(upTo: allowed, isBroken: isBroken))
-    } else {
-      if isNew { server.counters.readPauses.count() }
-      advance()
-    }
+    if allowed > 0 { return read(upTo: allowed, isBroken: isBroken) }
+    if isNew { server.counters.readPauses.count() }
+    advance()
+    return false
   }
 
   /// How many of `frames` whole frames may be handled now.

@@ -17,32 +17,36 @@ extension Connection {
   func begin() {
     // Somebody may have ended the connection before its loop came to see it.
     guard life.phase == .new else { return }
-    do { try loop.register(descriptor, for: .readable, self) } catch { return socketBroke() }
+    let interest = Self.interest(reads: true, writes: false)
+    do { try loop.register(descriptor, for: interest, self) } catch { return socketBroke() }
     isRegistered = true
-    interest = .readable
+    self.interest = interest
     setPace()
     advance()
   }
 
   /// The socket has bytes, or the peer's end of stream; `isBroken`: or an error, which a write may have been told before us.
-  func readable(isBroken: Bool) {
+  /// Returns whether all bytes that there were are read.
+  func readable(isBroken: Bool) -> Bool {
     if life.phase == .lingering { return discard() }
     settle()
-    guard life.reads else { return advance() }
+    guard life.reads else {
+      advance()
+      return false
+    }
     if let pace { return readPaced(pace, isBroken: isBroken) }
-    read(upTo: .max, isBroken: isBroken)
+    return read(upTo: .max, isBroken: isBroken)
   }
 
-  /// Reads once and goes on with what came. Returns how many bytes did.
-  @discardableResult
-  func read(upTo limit: Int, isBroken: Bool) -> Int {
+  /// Reads once and goes on with what came. Returns whether that was all.
+  func read(upTo limit: Int, isBroken: Bool) -> Bool {
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
-    let count = context.received.receive(descriptor, upTo: min(drainRest ?? .max, limit))
+    let (count, isDrained) = context.received.receive(descriptor, upTo: min(drainRest ?? .max, limit))
     guard count > 0 else {
       receivedNothing(count, isBroken: isBroken)
-      return 0
+      return isDrained
     }
     receiving.received(at: loop.now)
     server.counters.bytesReceived.count(count)
@@ -50,8 +54,9 @@ extension Connection {
     keepReceived()
     if let rest = drainRest { drainRest = rest - count }
     if drainRest == 0 { life.end(.draining) }
+    pace?.read(count)
     advance()
-    return count
+    return isDrained
   }
 
   /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
@@ -143,14 +148,15 @@ extension Connection {
 
   /// Reads and drops what a peer sends that does not know yet that we have ended. The rest is left to the kernel, which stops the peer:
   /// closing would reset the connection, and the answers on their way have the whole linger time to arrive.
-  private func discard() {
+  private func discard() -> Bool {
     context.received.prepare()
     let rest = drainRest ?? 0
-    let count = context.received.receive(descriptor, upTo: rest)
+    let (count, isDrained) = context.received.receive(descriptor, upTo: rest)
     if count == 0 { life.peerClosed(insideFrame: false) }
     if count < 0, !isTemporary(errno) { life.broke() }
     drainRest = rest - max(0, count)
     if count <= 0 || drainRest == 0 { advance() }
+    return isDrained
   }
 
   // MARK: When to read
@@ -163,7 +169,21 @@ extension Connection {
     let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
     guard reads != interest.isReadable || writes != interest.isWritable else { return }
-    interest = Readiness(rawValue: (reads ? Readiness.readable.rawValue : 0) | (writes ? Readiness.writable.rawValue : 0))
+    interest = Self.interest(reads: reads, writes: writes)
+    loop.change(descriptor, to: interest)
+  }
+
+  /// What to ask epoll for. Edge-triggered: the kernel need not look at the socket again after each event. Who leaves something that an
+  /// event told of has to ask again, or to change the interest, which does the same.
+  private static func interest(reads: Bool, writes: Bool) -> Readiness {
+    let reading = Readiness.readable.rawValue | Readiness.peerShut.rawValue | Readiness.urgent.rawValue
+    return Readiness(
+      rawValue: Readiness.edgeTriggered.rawValue | (reads ? reading : 0) | (writes ? Readiness.writable.rawValue : 0))
+  }
+
+  /// Has epoll report anew what the socket is ready for.
+  func askAgain() {
+    guard isRegistered else { return }
     loop.change(descriptor, to: interest)
   }
 

@@ -182,7 +182,8 @@ extension Connection: ReadinessHandler {
     // The error of a socket that was reset goes to whoever asks first: to the read, which makes the reason of it.
     if readiness.isWritable, !readiness.isBroken { writable() }
     if readiness.isReadable {
-      readable(isBroken: readiness.isBroken)
+      let isDrained = readable(isBroken: readiness.isBroken)
+      if !isDrained || readiness.hasMore, interest.isReadable { askAgain() }
     } else if readiness.isBroken {
       socketBroke()
     }

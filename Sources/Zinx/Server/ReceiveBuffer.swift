@@ -39,13 +39,15 @@ struct ReceiveBuffer {
     received += bytes.count
   }
 
-  /// Receives behind what is there, at most `limit` bytes. Returns what recv(2) does.
-  mutating func receive(_ descriptor: Int32, upTo limit: Int) -> Int {
+  /// Receives behind what is there, at most `limit` bytes. Returns what recv(2) does, and whether that was less than it was asked for:
+  /// then the socket has no more bytes (epoll(7), on edge-triggered events).
+  mutating func receive(_ descriptor: Int32, upTo limit: Int) -> (count: Int, isDrained: Bool) {
     let room = free
     let size = min(limit, room.count, Self.readSize)
     let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, size) }
-    if count > 0 { received += count }
-    return count
+    guard count > 0 else { return (count, false) }
+    received += count
+    return (count, count < size)
   }
 
   /// What was put and received since ``prepare()``. Valid until the next call.
