@@ -4,10 +4,10 @@ import Synchronization
 ///
 /// Written by event loops and workers, a batch at a time; read from any thread.
 package final class Counters: Sendable {
-  package let requestsReceived = Atomic<UInt64>(0)
-  package let messagesSent = Atomic<UInt64>(0)
-  package let bytesReceived = Atomic<UInt64>(0)
-  package let bytesSent = Atomic<UInt64>(0)
+  /// What is sent through outboxes, by any thread.
+  let outboxes = Traffic()
+  /// What each event loop and worker counts by itself.
+  private let threads = Mutex<[Traffic]>([])
   package let connectionsAccepted = Atomic<UInt64>(0)
   /// Times that accepting rested because it failed, as without descriptors or memory.
   package let acceptPauses = Atomic<UInt64>(0)
@@ -25,12 +25,21 @@ package final class Counters: Sendable {
 
   package func countRefusal(_ reason: RefusalReason) { refused.count(reason) }
 
+  /// Counters for one more thread.
+  func traffic() -> Traffic {
+    let traffic = Traffic()
+    threads.withLock { $0.append(traffic) }
+    return traffic
+  }
+
   package var snapshot: CounterSnapshot {
-    CounterSnapshot(
-      requestsReceived: requestsReceived.load(ordering: .relaxed),
-      messagesSent: messagesSent.load(ordering: .relaxed),
-      bytesReceived: bytesReceived.load(ordering: .relaxed),
-      bytesSent: bytesSent.load(ordering: .relaxed),
+    let traffic = threads.withLock { $0 } + [outboxes]
+    func sum(_ counter: (Traffic) -> UInt64) -> UInt64 { traffic.reduce(0) { $0 + counter($1) } }
+    return CounterSnapshot(
+      requestsReceived: sum { $0.requestsReceived.load(ordering: .relaxed) },
+      messagesSent: sum { $0.messagesSent.load(ordering: .relaxed) },
+      bytesReceived: sum { $0.bytesReceived.load(ordering: .relaxed) },
+      bytesSent: sum { $0.bytesSent.load(ordering: .relaxed) },
       connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
       refusals: refused.counts,
       acceptPauses: acceptPauses.load(ordering: .relaxed),
@@ -40,6 +49,15 @@ package final class Counters: Sendable {
       readPauses: readPauses.load(ordering: .relaxed),
       connectionsClosed: closed.counts)
   }
+}
+
+/// What one thread has moved. Counted for every batch: a counter that several threads write would take a locked instruction each time,
+/// and pass from one processor to the other.
+final class Traffic: Sendable {
+  let requestsReceived = Atomic<UInt64>(0)
+  let messagesSent = Atomic<UInt64>(0)
+  let bytesReceived = Atomic<UInt64>(0)
+  let bytesSent = Atomic<UInt64>(0)
 }
 
 /// How often each of a few things happened. Their raw values count from 0: a dictionary would hash each time.
@@ -60,6 +78,10 @@ extension Atomic where Value == UInt64 {
   /// Adds to a counter that orders nothing.
   @inline(__always)
   package func count(_ amount: Int = 1) { wrappingAdd(UInt64(truncatingIfNeeded: amount), ordering: .relaxed) }
+
+  /// The same for a counter that no other thread writes.
+  @inline(__always)
+  func countAlone(_ amount: Int) { store(load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: amount), ordering: .relaxed) }
 }
 
 /// The counters of a server at one moment.

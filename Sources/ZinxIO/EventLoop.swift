@@ -31,6 +31,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private let wakeUp: Descriptor
   /// What other threads brought.
   private let inbox = Mutex<[Item]>([])
+  /// Whether there is anything, so that a wake-up need not look under the lock.
+  private let hasMail = Atomic<Bool>(false)
   /// True from just before the loop looks at its inbox for the last time until it wakes: only then does a wake-up cost a system call.
   private let isAsleep = Atomic<Bool>(false)
   private let isStopping = Atomic<Bool>(false)
@@ -72,12 +74,14 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       local.append(item)
     } else {
       inbox.withLock { $0.append(item) }
+      // Before the look at `isAsleep`, as the loop looks here after it has set that: one of the two sees the other.
+      hasMail.store(true, ordering: .sequentiallyConsistent)
       wake()
     }
   }
 
   private func wake() {
-    guard isAsleep.exchange(false, ordering: .acquiringAndReleasing) else { return }
+    guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
     var one: UInt64 = 1
     _ = retryingOnInterrupt { write(wakeUp.number, &one, MemoryLayout.size(ofValue: one)) }
   }
@@ -125,7 +129,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private func prepareToWait() -> Int32 {
     guard local.isEmpty else { return 0 }
     isAsleep.store(true, ordering: .sequentiallyConsistent)
-    guard inbox.withLock({ $0.isEmpty }) else { return 0 }
+    guard !hasMail.load(ordering: .sequentiallyConsistent) else { return 0 }
     guard let deadline = timers.next else { return -1 }
     let now = Instant.now
     guard deadline > now else { return 0 }
@@ -154,14 +158,20 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// cannot keep the loop from its descriptors.
   private func runItems() {
     for _ in 0..<16 {
-      var items = inbox.withLock { items in
-        let taken = items
-        items = []
-        return taken
-      }
+      var items = hasMail.load(ordering: .acquiring) ? takeMail() : []
       if items.isEmpty { swap(&items, &local) } else { items.insert(contentsOf: local, at: 0); local.removeAll() }
       guard !items.isEmpty else { return }
       for item in items { run(item) }
+    }
+  }
+
+  private func takeMail() -> [Item] {
+    // First: what is brought from here on sets it again.
+    hasMail.store(false, ordering: .sequentiallyConsistent)
+    return inbox.withLock { items in
+      let taken = items
+      items = []
+      return taken
     }
   }
 

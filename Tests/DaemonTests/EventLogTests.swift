@@ -68,7 +68,8 @@ struct EventLogTests {
   func rush() throws {
     let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
     let connection = Connection(
-      id: 7, descriptor: -1, remoteAddress: peer, server: server, context: LoopContext(try ZinxIO.EventLoop(name: "test")),
+      id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
       at: Instant(nanoseconds: 0))
     for count in 0..<10_000 {
       log.take(.connectionAdded(connection, live: count))

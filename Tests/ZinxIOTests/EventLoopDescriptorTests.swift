@@ -26,6 +26,24 @@ struct EventLoopDescriptorTests {
     }
   }
 
+  @Test("an edge-triggered descriptor is reported once for all that came, and for what is left when that is asked for anew")
+  func edges() async throws {
+    let pair = try Pair.sockets()
+    let probe = Probe<Readiness>()
+    try await withLoop { loop in
+      let handler = Handler { probe.report($0) }
+      try await loop.call { try loop.register(pair.near, for: [.readable, .edgeTriggered], handler) }
+      for round in 1...3 {
+        poke(pair.far)
+        try await #expect(probe.next() == .readable)
+        try await loop.settle()
+        #expect(probe.all.count == round, "though it has not been read")
+      }
+      try await loop.call { loop.change(pair.near, to: [.readable, .edgeTriggered]) }
+      try await #expect(probe.next() == .readable)
+    }
+  }
+
   @Test("a writable descriptor is reported when that is asked for")
   func writable() async throws {
     let pair = try Pair.sockets()

@@ -14,7 +14,7 @@ struct ConnectionTableTests {
 
   init() throws {
     server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
-    context = LoopContext(try ZinxIO.EventLoop(name: "test"))
+    context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
   }
 
   /// A connection without a socket.

@@ -8,7 +8,7 @@ import ZinxWire
 
 @Suite("The cork")
 struct CorkTests {
-  private let cork = Cork()
+  private let cork = Cork(Traffic())
   private let chunk = Chunk(capacity: 64 << 10)
 
   /// The gathered frames as a write sends them.

@@ -9,11 +9,11 @@ import ZinxIO
 struct WorkerRoomTests {
   private let server: ServerContext
   private let context: LoopContext
-  private let worker = Worker()
+  private let worker = Worker(Traffic())
 
   init() throws {
     server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
-    context = LoopContext(try ZinxIO.EventLoop(name: "test"))
+    context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
   }
 
   /// Connections without a socket, that find the worker full. Their loop does not run: who is told stays told.

@@ -15,17 +15,31 @@ extension Connection {
     if let worker { context.submit(code, of: self, to: worker) } else { run(code, on: loop, context.cork) }
   }
 
+  /// Starts the batch that is staged: on the event loop in place, since to copy the batch counts references. Event loop.
+  func startStaged() {
+    guard var batch = staged.take() else { return }
+    activity.store(.busy, ordering: .relaxed)
+    if let worker { return context.submit(.requests(batch), of: self, to: worker) }
+    let isDone = runImmediately(&batch, context.cork)
+    if !isDone { runTask(.requests(batch), on: loop, context.cork) }
+  }
+
   /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
   func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
     guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
+    let isDone = runImmediately(&batch, cork)
+    if !isDone { runTask(.requests(batch), on: executor, cork) }
+  }
+
+  /// Runs a batch as far as no request has to wait. Returns whether that was all of it; `batch` holds the rest.
+  private func runImmediately(_ batch: inout Batch, _ cork: Cork) -> Bool {
     cork.take(self, lender: batch.chunk)
     let isDone = handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
-    // Before the batch goes, which lends its data to the cork.
-    withExtendedLifetime(batch) { cork.letGo() }
-    if isDone { return userCodeEnded(batch.count) }
-    batch.prepareToWait()
-    runTask(.requests(batch), on: executor, cork)
+    // While the batch is there, which lends its data to the cork.
+    cork.letGo()
+    if isDone { userCodeEnded(batch.count, cork.traffic) } else { batch.prepareToWait() }
+    return isDone
   }
 
   private func runTask(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
@@ -34,12 +48,12 @@ extension Connection {
     let task = Task.immediateDetached(executorPreference: executor) { [code] in
       switch code {
       case .requests(let batch): await self.handle(batch, cork)
-      case .startHook: if await !self.server.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
-      case .stopHook(let reason): await self.server.handler.runStopHooks(self, reason)
+      case .startHook: if await !self.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
+      case .stopHook(let reason): await self.handler.runStopHooks(self, reason)
       }
       if self.unknown > 0 { self.reportUnknown() }
       if self.isCorkedHere { cork.letGo() }
-      self.userCodeEnded(code.batch?.count ?? 0)
+      self.userCodeEnded(code.batch?.count ?? 0, cork.traffic)
       if self.startHookThrew.load(ordering: .relaxed) { self.loop.execute { self.advance() } }
     }
     guard activity.load(ordering: .acquiring) != .idle else { return }
@@ -53,7 +67,6 @@ extension Connection {
 
   /// Handles requests as long as none has to wait. Returns whether all are done; `batch` holds the rest.
   private func handleImmediately(_ batch: inout Batch) -> Bool {
-    let handler = server.handler
     let bytes = batch.bytes
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
@@ -74,7 +87,7 @@ extension Connection {
     while !dropsRest.load(ordering: .relaxed), let end = request.take(from: batch.bytes, at: done, pack) {
       // A handler that suspended has let go of the cork.
       if !isCorkedHere { cork.take(self) }
-      await server.handler.handle(request)
+      await handler.handle(request)
       done = end
     }
   }
@@ -92,18 +105,26 @@ extension Connection {
     unknown = 0
   }
 
-  /// User code, which handled this many requests, has ended and let go of the cork.
-  private func userCodeEnded(_ requests: Int) {
+  /// User code, which handled this many requests, has ended and let go of the cork. `traffic`: that of its thread.
+  private func userCodeEnded(_ requests: Int, _ traffic: Traffic) {
     if requests > 0 {
-      server.counters.requestsReceived.count(requests)
+      traffic.requestsReceived.countAlone(requests)
       worker?.release(requests)
     }
     if hasSuspended.load(ordering: .relaxed) {
       hasSuspended.store(false, ordering: .relaxed)
       suspendedTask.withLock { $0 = nil }
     }
-    guard activity.exchange(.idle, ordering: .acquiringAndReleasing) == .busyAndAwaited else { return }
+    guard endActivity() == .busyAndAwaited else { return }
     loop.execute { self.advance() }
+  }
+
+  /// Returns what the activity was.
+  private func endActivity() -> Activity {
+    guard worker == nil else { return activity.exchange(.idle, ordering: .acquiringAndReleasing) }
+    // On the event loop, which is also who asks to be told: nobody can ask in between.
+    defer { activity.store(.idle, ordering: .relaxed) }
+    return activity.load(ordering: .relaxed)
   }
 
   /// Asks to be told when the running user code ends. Returns false if it has ended already. Event loop.

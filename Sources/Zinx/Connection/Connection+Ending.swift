@@ -16,10 +16,9 @@ extension Connection {
         // Somebody has to come back here when the running user code ends, unless the next read is early enough.
         if life.runsUserCode, inbox != nil || life.reason != nil, !awaitUserCode() { continue }
         return rest()
-      case .runStartHook: if server.handler.hasStartHooks { start(.startHook) } else { life.userCodeEnded() }
+      case .runStartHook: if handler.hasStartHooks { start(.startHook) } else { life.userCodeEnded() }
       case .runRequests:
-        guard let batch = staged.take() else { break }
-        start(.requests(batch))
+        startStaged()
       case .flush:
         flushOutbox()
         if !isFlushed {
@@ -27,7 +26,7 @@ extension Connection {
           if outbox.withLock({ $0.blockedSince == nil }) { loop.execute { self.advance() } }
           return rest()
         }
-      case .runStopHook(let reason): if server.handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
+      case .runStopHook(let reason): if handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
       case .shutdownWrite:
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}

@@ -49,7 +49,7 @@ extension Connection {
       return isDrained
     }
     receiving.received(at: loop.now)
-    server.counters.bytesReceived.count(count)
+    context.traffic.bytesReceived.countAlone(count)
     if isPutBack { inbox = nil }
     keepReceived()
     if let rest = drainRest { drainRest = rest - count }

@@ -97,7 +97,7 @@ extension Connection {
       return nil
     }
     if let refusal { throw refusal }
-    server.counters.messagesSent.count()
+    server.counters.outboxes.messagesSent.count()
     shedIfNeeded()
     scheduleFlush()
   }
@@ -173,12 +173,12 @@ extension Connection {
   /// Writes what the cork holds, then what was sent behind it. The cork's thread.
   func flush(_ cork: Cork, uncorking: Bool) {
     let limit = server.settings.queueLimit
+    var written = 0
     let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
       isCorkFilled.store(false, ordering: .relaxed)
       stopsGathering.store(outbox.isClosed, ordering: .relaxed)
       if uncorking { corkThread.store(0, ordering: .relaxed) }
       guard !outbox.isClosed else { return (.done, nil) }
-      var written = 0
       var result = WriteResult.done
       if cork.hasLoans {
         if outbox.queue.readableBytes == 0 { written = writePieces(of: cork) }
@@ -192,7 +192,8 @@ extension Connection {
       note(outbox)
       return (result, outbox.takeResumable(limit: limit))
     }
-    server.counters.messagesSent.count(cork.count)
+    cork.traffic.messagesSent.countAlone(cork.count)
+    cork.traffic.bytesSent.countAlone(written)
     cork.clear()
     makeRoom(in: cork)
     if let resumable { for resume in resumable { resume(true) } }
@@ -236,6 +237,7 @@ extension Connection {
     let queue = outbox.queue
     let result = queue.withUnsafeReadableBytes { write($0, &outbox, &written) }
     outbox.wrote(written)
+    server.counters.outboxes.bytesSent.count(written)
     return result
   }
 
@@ -248,9 +250,7 @@ extension Connection {
       message.msg_iovlen = pieces.count
       return retryingOnInterrupt { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
     }
-    guard count > 0 else { return 0 }
-    server.counters.bytesSent.count(count)
-    return count
+    return max(0, count)
   }
 
   /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.
@@ -266,7 +266,6 @@ extension Connection {
         return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
       }
       written += count
-      server.counters.bytesSent.count(count)
     }
     return .done
   }

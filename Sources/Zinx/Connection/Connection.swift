@@ -24,6 +24,8 @@ public final class Connection: @unchecked Sendable {
   let context: LoopContext
   /// That of the context.
   let loop: EventLoop
+  /// That of the server.
+  let handler: MsgHandler
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
   let pack: DataPack
@@ -99,6 +101,7 @@ public final class Connection: @unchecked Sendable {
     self.server = server
     self.context = context
     loop = context.loop
+    handler = server.handler
     pack = server.pack
     worker = server.workers.worker(for: id)
     outbox = Mutex(Outbox(server.pack))

@@ -22,6 +22,9 @@ final class Cork: @unchecked Sendable {
     let data: UnsafeRawBufferPointer
   }
 
+  /// Counted by the cork's thread.
+  let traffic: Traffic
+
   // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.
   @exclusivity(unchecked) private var memory = UnsafeMutableRawPointer.allocate(byteCount: initialCapacity, alignment: 16)
   @exclusivity(unchecked) private var capacity = initialCapacity
@@ -40,6 +43,8 @@ final class Cork: @unchecked Sendable {
   @exclusivity(unchecked) var space = 0
   // Not counted: whoever runs user code holds its connection until it lets go of the cork.
   @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
+
+  init(_ traffic: Traffic) { self.traffic = traffic }
 
   deinit { memory.deallocate() }
 

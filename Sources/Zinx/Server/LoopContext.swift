@@ -11,14 +11,18 @@ final class LoopContext: @unchecked Sendable {
   private static let wakeAfter = 64
 
   let loop: EventLoop
-  let cork = Cork()
+  let cork: Cork
+  /// That of the cork.
+  let traffic: Traffic
   @exclusivity(unchecked) var received = ReceiveBuffer()
   @exclusivity(unchecked) private var toFlush: [Connection] = []
   /// Sleeping workers that have got work.
   @exclusivity(unchecked) private var toWake: [Worker] = []
 
-  init(_ loop: EventLoop) {
+  init(_ loop: EventLoop, _ traffic: Traffic) {
     self.loop = loop
+    self.traffic = traffic
+    cork = Cork(traffic)
     loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.endOfWakeUp() })
   }
 

@@ -139,7 +139,7 @@ public final class Server: Sendable {
 
   private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {
     let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
-    let contexts = loops.loops.map { LoopContext($0) }
+    let contexts = loops.loops.map { LoopContext($0, context.counters.traffic()) }
     running.withLock { $0 = Running(loops: loops, contexts: contexts) }
     try loops.start()
     try context.workers.start()

@@ -28,7 +28,7 @@ final class ServerContext: Sendable {
     gate = Gate(configuration)
     self.accept = accept
     connManager.limitPerSource(configuration.maxConnPerIP)
-    workers = WorkerPool(size: configuration.workerPoolSize)
+    workers = WorkerPool(size: configuration.workerPoolSize, counters)
     self.emit = emit
     handler = try MsgHandler(registrar, counters: counters, emit: emit)
   }

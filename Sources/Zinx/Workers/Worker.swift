@@ -14,7 +14,7 @@ final class Worker: TaskExecutor, Sendable {
     var isStopping = false
   }
 
-  let cork = Cork()
+  let cork: Cork
   private let queue = Mutex(Queue())
   private let parker = Parker()
   /// Requests handed over and not yet handled; at most `MaxWorkerTaskLen`.
@@ -23,6 +23,8 @@ final class Worker: TaskExecutor, Sendable {
   private let waiting = Mutex<[Connection]>([])
   /// When the item that runs now was begun, in nanoseconds; 0 between items.
   private let busySince = Atomic<Int64>(0)
+
+  init(_ traffic: Traffic) { cork = Cork(traffic) }
 
   // MARK: Room (event loops)
 

@@ -6,7 +6,7 @@ final class WorkerPool: Sendable {
   let workers: [Worker]
   private let threads = Mutex<[Thread]>([])
 
-  init(size: Int) { workers = (0..<size).map { _ in Worker() } }
+  init(size: Int, _ counters: Counters) { workers = (0..<size).map { _ in Worker(counters.traffic()) } }
 
   /// The worker of a connection; nil without workers (`WorkerPoolSize` 0).
   func worker(for connectionID: UInt64) -> Worker? {

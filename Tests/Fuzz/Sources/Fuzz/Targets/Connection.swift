@@ -65,7 +65,7 @@ private final class Harness: Sendable {
         ended.signal()
       }
       let loop = try ZinxIO.EventLoop(name: "fuzz")
-      context = LoopContext(loop)
+      context = LoopContext(loop, Traffic())
       self.loop = try Thread { loop.run() }
       try server.workers.start()
     } catch { fatalError("\(error)") }
