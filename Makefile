@@ -35,9 +35,9 @@ example: needs example-pins ## build, test and start the daemon with a plugin of
 	grep -q '^score ' .build/example/plugins.txt
 	.build/example/debug/score-daemon --check --config Tests/Example/zinx.json
 
-ROUNDS := 5
+ROUNDS := 15
 
-bench: needs bench-needs ## measure against plain C and write the table into README.md; make bench ROUNDS=3
+bench: needs bench-needs ## measure against plain C and write the table into README.md; make bench ROUNDS=5
 	SWIFT="$(SWIFT)" bench/run --rounds $(ROUNDS)
 
 scale: needs bench-needs ## measure how costs grow with connections, and draw the plots of the README
