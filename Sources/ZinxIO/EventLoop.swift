@@ -4,10 +4,11 @@ import Synchronization
 
 /// One thread that waits for descriptors, timers and work from other threads, and runs `async` code as a `TaskExecutor`.
 ///
-/// Built on epoll(7), level-triggered unless a handler asks for edges. What is marked "loop only" is called on the loop's own thread; the rest from any.
+/// Built on epoll(7), level-triggered unless a handler asks for edges. What is marked "loop only" is called on the loop's own thread; the
+/// rest from any.
 ///
-/// Unchecked: the stored variables are touched by the loop's thread alone, apart from `inbox`, `isAsleep`, `thread` and `isStopping`,
-/// which are locked or atomic. Debug builds assert it.
+/// Unchecked: the stored variables are touched by the loop's thread alone, apart from `inbox`, `hasMail`, `isAsleep`, `thread` and
+/// `isStopping`, which are locked or atomic. Debug builds assert it.
 package final class EventLoop: TaskExecutor, @unchecked Sendable {
   package typealias Work = @Sendable () -> Void
   package typealias Timer = TimerQueue<() -> Void>.Token

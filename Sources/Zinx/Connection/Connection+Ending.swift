@@ -102,6 +102,7 @@ extension Connection {
     guard life.phase != .closed else { return }
     unacknowledged = unacknowledgedBytes
     rest()
+    // Epoll may have been asked before, and have told already; see `writable()`.
     askAgain()
   }
 
