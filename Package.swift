@@ -9,11 +9,12 @@ var settings: [SwiftSetting] = [
 // A warning of a newer compiler must not keep a user from building; it must keep us from landing.
 if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .error)) }
 
-// Not where handlers are called: there the compiler hops back to the caller's executor after every call, and a hop of a task with a
-// preferred executor takes a lock.
+// Not where handlers are called: there it is said of each function whether it hops, since a hop of a task with a preferred executor takes
+// a lock.
 let nonsending = settings + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -34,6 +35,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -42,7 +44,7 @@ let package = Package(
   targets: [
     .target(name: "CLinux"),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
-    .target(name: "ZinxIO", dependencies: ["CLinux"], swiftSettings: nonsending),
+    .target(name: "ZinxIO", dependencies: ["CLinux", deque], swiftSettings: nonsending),
     .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: nonsending),
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
@@ -61,6 +63,10 @@ let package = Package(
     .executableTarget(
       name: "zinx-bench", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", "CLinux", arguments, histogram],
       swiftSettings: nonsending),
+    // Not a test but measured: handlers in all their forms, for make bench and make guards.
+    .executableTarget(
+      name: "handler-forms", dependencies: ["ZinxDaemon", "Zinx", byteBuffer], path: "Tests/HandlerForms", swiftSettings: settings
+    ),
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),

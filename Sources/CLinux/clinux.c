@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+_Thread_local void *clinux_thread_pointer;
+
 int clinux_usable_cpus(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;

@@ -16,6 +16,8 @@ package final class Counters: Sendable {
   package let unknownMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
   package let readPauses = Atomic<UInt64>(0)
+  /// Times that a sender waited for room in the queue of its peer.
+  package let sendWaits = Atomic<UInt64>(0)
   private let closed = Tally<CloseReason>()
   private let refused = Tally<RefusalReason>()
 
@@ -47,6 +49,7 @@ package final class Counters: Sendable {
       unknownMessages: unknownMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
       readPauses: readPauses.load(ordering: .relaxed),
+      sendWaits: sendWaits.load(ordering: .relaxed),
       connectionsClosed: closed.counts)
   }
 }
@@ -105,6 +108,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var handlerErrors: UInt64
   /// Times that a connection was not read for a while because of `maxMsgRate` or `maxByteRate`.
   public var readPauses: UInt64
+  /// Times that a sender waited for room in the queue of its peer (`maxMsgChanLen`, `maxConnQueueBytes`).
+  public var sendWaits: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
 

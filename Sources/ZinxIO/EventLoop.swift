@@ -1,4 +1,5 @@
 import CLinux
+import DequeModule
 import Glibc
 import Synchronization
 
@@ -39,9 +40,11 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let thread = Atomic<UInt>(0)
 
+  package let chain = JobChain()
   @exclusivity(unchecked) private var slots: [Slot] = []
   @exclusivity(unchecked) private var timers = TimerQueue<() -> Void>()
-  @exclusivity(unchecked) private var local: [Item] = []
+  /// What is to be run, oldest first.
+  @exclusivity(unchecked) private var local = Deque<Item>()
   @exclusivity(unchecked) private var afterJob: () -> Void = {}
   @exclusivity(unchecked) private var afterWake: () -> Void = {}
 
@@ -68,7 +71,16 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Runs `work` on the loop's thread, never before this call returns. What one thread brings runs in the order it brought it.
   package func execute(_ work: @escaping Work) { accept(.work(work)) }
 
-  package func enqueue(_ job: consuming ExecutorJob) { accept(.job(UnownedJob(job))) }
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent, chain.take(job) { return }
+    accept(.job(job))
+  }
+
+  /// Runs `first`, which may start a task, and what follows from it, for a turn. Loop only, and not in a job.
+  package func runChain(_ first: () -> Void) {
+    if let rest = chain.run(on: asUnownedTaskExecutor(), first) { local.append(.job(rest)) }
+  }
 
   private func accept(_ item: Item) {
     if isCurrent {
@@ -89,7 +101,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   // MARK: The loop
 
-  /// Hooks of whoever builds on the loop: `afterJob` runs whenever a task on the loop has suspended or ended, `afterWake` once at the
+  /// Hooks of whoever builds on the loop: `afterJob` runs whenever a chain of jobs on the loop has ended, `afterWake` once at the
   /// end of each wake-up. Set before ``run()``.
   package func onEach(job: @escaping () -> Void = {}, wake: @escaping () -> Void = {}) {
     afterJob = job
@@ -114,7 +126,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         afterWake()
       }
     }
-    runItems()
+    // What was accepted before the end; but not for ever what begets more.
+    for _ in 0..<16 { runItems() }
     afterWake()
     // Whoever set the hooks may hold the loop in turn.
     onEach()
@@ -155,32 +168,35 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Runs what was there at the start and what that adds on this thread, a bounded number of times, so that work which begets work
-  /// cannot keep the loop from its descriptors.
+  /// Runs what there is and what that adds, until the turn is over, so that work which begets work cannot keep the loop from its
+  /// descriptors.
   private func runItems() {
-    for _ in 0..<16 {
-      var items = hasMail.load(ordering: .acquiring) ? takeMail() : []
-      if items.isEmpty { swap(&items, &local) } else { items.insert(contentsOf: local, at: 0); local.removeAll() }
-      guard !items.isEmpty else { return }
-      for item in items { run(item) }
+    if hasMail.load(ordering: .acquiring) { takeMail() }
+    guard !local.isEmpty else { return }
+    let turn = Turn()
+    while let item = local.popFirst() {
+      run(item)
+      if turn.isOver { return }
+      if local.isEmpty, hasMail.load(ordering: .acquiring) { takeMail() }
     }
   }
 
-  private func takeMail() -> [Item] {
+  private func takeMail() {
     // First: what is brought from here on sets it again.
     hasMail.store(false, ordering: .sequentiallyConsistent)
-    return inbox.withLock { items in
+    let mail = inbox.withLock { items in
       let taken = items
       items = []
       return taken
     }
+    local.append(contentsOf: mail)
   }
 
   private func run(_ item: Item) {
     switch item {
     case .work(let work): work()
     case .job(let job):
-      job.runSynchronously(on: asUnownedTaskExecutor())
+      runChain { job.runSynchronously(on: asUnownedTaskExecutor()) }
       afterJob()
     }
   }

@@ -17,7 +17,7 @@ public struct Echo: RoutePlugin {
   }
 
   public func register(in routes: inout RouteRegistrar) {
-    guard delay > .zero else { return routes.route(id, to: ImmediateEcho()) }
+    guard delay > .zero else { return routes.route(id) { request in try request.echo() } }
     routes.route(id) { [self] request in
       try await pause(request.connection)
       try await request.connection.sendBuffMsg(request.id, request.data)

@@ -14,6 +14,7 @@ public struct Hello: RoutePlugin {
   }
 
   public func register(in routes: inout RouteRegistrar) {
-    routes.route(id, to: ImmediateAnswer(data: ByteBuffer(string: "Hello Zinx Router V0.9")))
+    let answer = ByteBuffer(string: "Hello Zinx Router V0.9")
+    routes.route(id) { request in try request.reply(answer) }
   }
 }

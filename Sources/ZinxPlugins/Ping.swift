@@ -14,6 +14,7 @@ public struct Ping: RoutePlugin {
   }
 
   public func register(in routes: inout RouteRegistrar) {
-    routes.route(id, to: ImmediateAnswer(data: ByteBuffer(string: "ping...ping...ping")))
+    let answer = ByteBuffer(string: "ping...ping...ping")
+    routes.route(id) { request in try request.reply(answer) }
   }
 }

@@ -24,7 +24,7 @@ private struct Noting: Interceptor {
   let log: Recorder<String>
   var passes = true
 
-  func intercept(_ request: Request, next: @concurrent @Sendable (Request) async throws -> Void) async throws {
+  func intercept(_ request: Request, next: Next) async throws {
     log.append("\(name) in")
     if passes { try await next(request) }
     log.append("\(name) out")

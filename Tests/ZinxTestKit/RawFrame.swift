@@ -43,6 +43,9 @@ public struct RawFrame: Sendable, Hashable, CustomStringConvertible {
 extension RawPeer {
   public func send(_ frame: RawFrame, _ pack: DataPack = .ltvLittleEndian) async throws { try await send(frame.bytes(pack)) }
 
+  /// Sends frames in one piece, as far as the kernel takes them at once.
+  public func send(_ frames: [RawFrame]) async throws { try await send(frames.flatMap { $0.bytes() }) }
+
   /// The next frame.
   public func frame(_ pack: DataPack = .ltvLittleEndian) async throws -> RawFrame {
     var header = try await receive(8)

@@ -1,6 +1,7 @@
 import CLinux
 import NIOCore
 import Testing
+import ZinxIO
 import ZinxTestKit
 import ZinxWire
 
@@ -8,7 +9,7 @@ import ZinxWire
 
 @Suite("The cork")
 struct CorkTests {
-  private let cork = Cork(Traffic())
+  private let cork = Cork(Traffic(), JobChain())
   private let chunk = Chunk(capacity: 64 << 10)
 
   /// The gathered frames as a write sends them.

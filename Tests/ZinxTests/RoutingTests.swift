@@ -5,12 +5,13 @@ import ZinxTestKit
 
 @Suite("Routes")
 struct RoutingTests {
+  private static func route() -> Route { Route(one: { _ in }, all: { _ in }) }
   private static func route(_ id: UInt32, _ table: RouteTable) -> Route? { table[id]?.takeUnretainedValue() }
 
   @Test("an id finds its own route in the dense and in the sparse part", arguments: [0, 1, 1023, 1024, 70_000, UInt32.max])
   func lookup(id: UInt32) {
     var table = RouteTable()
-    let (own, other) = (Route(), Route())
+    let (own, other) = (Self.route(), Self.route())
     table.insert(other, for: id ^ 1)
     #expect(table[id] == nil)
     table.insert(own, for: id)
@@ -31,7 +32,7 @@ struct RoutingTests {
     for _ in 0..<500 {
       let highest: UInt32 = Bool.random(using: &generator) ? 1100 : .max
       let id = UInt32.random(in: 0...highest, using: &generator)
-      let route = Route()
+      let route = Self.route()
       table.insert(route, for: id)
       model[id] = route
     }

@@ -31,6 +31,18 @@ void clinux_name_thread(const char *name);
 /// A number that tells the calling thread from all others that live: what pthread_self(3) is made from, without the call.
 static inline unsigned long clinux_thread(void) { return (unsigned long)__builtin_thread_pointer(); }
 
+/// When the kernel's clock last ticked (CLOCK_MONOTONIC_COARSE), in nanoseconds: a third of the price of the processor's counter.
+static inline int64_t clinux_last_tick(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/// A pointer that each thread has for itself, NULL at first.
+extern _Thread_local void *clinux_thread_pointer;
+static inline void *clinux_local(void) { return clinux_thread_pointer; }
+static inline void clinux_set_local(void *pointer) { clinux_thread_pointer = pointer; }
+
 /// accept4(2), recv(2), send(2) with MSG_NOSIGNAL, and epoll_wait(2), which are no cancellation points here.
 int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 ssize_t clinux_recv(int socket, void *bytes, size_t count);

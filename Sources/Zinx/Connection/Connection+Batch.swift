@@ -12,83 +12,141 @@ extension Connection {
   /// Starts a piece of user code where it belongs. Event loop.
   func start(_ code: UserCode) {
     activity.store(.busy, ordering: .relaxed)
-    if let worker { context.submit(code, of: self, to: worker) } else { run(code, on: loop, context.cork) }
+    if let worker { context.submit(code, of: self, to: worker) } else { run(code, context.cork) }
   }
 
   /// Starts the batch that is staged: on the event loop in place, since to copy the batch counts references. Event loop.
   func startStaged() {
     guard var batch = staged.take() else { return }
     activity.store(.busy, ordering: .relaxed)
-    if let worker { return context.submit(.requests(batch), of: self, to: worker) }
-    let isDone = runImmediately(&batch, context.cork)
-    if !isDone { runTask(.requests(batch), on: loop, context.cork) }
+    if let worker { context.submit(.requests(batch), of: self, to: worker) } else { run(&batch, context.cork) }
   }
 
-  /// Runs a piece of user code until it ends or suspends; a piece that suspends goes on as a job of `executor`, the caller's thread.
-  func run(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
-    guard case .requests(var batch) = code else { return runTask(code, on: executor, cork) }
-    let isDone = runImmediately(&batch, cork)
-    if !isDone { runTask(.requests(batch), on: executor, cork) }
+  /// Runs a piece of user code until it ends, suspends, or others have their turn. The thread of `cork`, which goes on with it.
+  func run(_ code: UserCode, _ cork: Cork) {
+    switch code {
+    case .requests(var batch): run(&batch, cork)
+    case .startHook:
+      runTask(cork) { if await !$0.handler.runStartHooks($0) { $0.startHookThrew.store(true, ordering: .relaxed) } }
+    case .stopHook(let reason):
+      runTask(isStopHook: true, cork) { await $0.handler.runStopHooks($0, reason) }
+    }
   }
 
-  /// Runs a batch as far as no request has to wait. Returns whether that was all of it; `batch` holds the rest.
-  private func runImmediately(_ batch: inout Batch, _ cork: Cork) -> Bool {
+  /// Runs a batch as far as no request has to wait; a task goes on with the rest.
+  private func run(_ batch: inout Batch, _ cork: Cork) {
     cork.take(self, lender: batch.chunk)
-    let isDone = handleImmediately(&batch)
+    let outcome = handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
     // While the batch is there, which lends its data to the cork.
     cork.letGo()
-    if isDone { userCodeEnded(batch.count, cork.traffic) } else { batch.prepareToWait() }
-    return isDone
-  }
-
-  private func runTask(_ code: UserCode, on executor: any TaskExecutor, _ cork: Cork) {
-    cork.take(self)
-    // An immediate task: it runs here and now, and costs no hop.
-    let task = Task.immediateDetached(executorPreference: executor) { [code] in
-      switch code {
-      case .requests(let batch): await self.handle(batch, cork)
-      case .startHook: if await !self.handler.runStartHooks(self) { self.startHookThrew.store(true, ordering: .relaxed) }
-      case .stopHook(let reason): await self.handler.runStopHooks(self, reason)
-      }
-      if self.unknown > 0 { self.reportUnknown() }
-      if self.isCorkedHere { cork.letGo() }
-      self.userCodeEnded(code.batch?.count ?? 0, cork.traffic)
-      if self.startHookThrew.load(ordering: .relaxed) { self.loop.execute { self.advance() } }
+    switch outcome {
+    case .done: userCodeEnded(batch.count, cork.traffic)
+    case .othersFirst:
+      batch.prepareToWait()
+      requeue(.requests(batch))
+    case .waits(let route):
+      batch.prepareToWait()
+      let requests = Requests(batch, of: self, first: route, cork)
+      runTask(requests, count: batch.count, cork)
     }
-    guard activity.load(ordering: .acquiring) != .idle else { return }
-    // Suspended. It can go on only on this thread, so it cannot end between the two lines.
-    hasSuspended.store(true, ordering: .relaxed)
-    suspendedTask.withLock { $0 = task }
-    // The connection may have been cut while the code ran; only OnConnStop runs after that.
-    if isCut.load(ordering: .relaxed), !code.isStopHook { task.cancel() }
-    cork.letGo()
   }
 
-  /// Handles requests as long as none has to wait. Returns whether all are done; `batch` holds the rest.
-  private func handleImmediately(_ batch: inout Batch) -> Bool {
+  /// What became of a batch.
+  private enum Outcome {
+    case done
+    /// The turn is over.
+    case othersFirst
+    /// The first request of the rest has to wait; what is left to be run of it.
+    case waits(Unmanaged<Route>)
+  }
+
+  /// Handles requests as long as none has to wait. `batch` holds the rest.
+  private func handleImmediately(_ batch: inout Batch) -> Outcome {
     let bytes = batch.bytes
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
     var done = 0
+    // A batch of one needs no clock.
+    let turn = batch.count > 1 ? Turn() : nil
     while !dropsRest.load(ordering: .relaxed), let end = request.take(from: bytes, at: done, pack) {
-      guard handler.handleImmediately(request) else {
+      if let route = handler.handleImmediately(request) {
         batch.advance(by: done)
-        return false
+        return .waits(route)
       }
       done = end
+      if let turn, turn.isOver, done < bytes.count {
+        batch.advance(by: done)
+        return .othersFirst
+      }
     }
-    return true
+    return .done
   }
 
-  private func handle(_ batch: Batch, _ cork: Cork) async {
-    var request = Request(connection: self, batch)
-    var done = 0
-    while !dropsRest.load(ordering: .relaxed), let end = request.take(from: batch.bytes, at: done, pack) {
-      // A handler that suspended has let go of the cork.
-      if !isCorkedHere { cork.take(self) }
-      await handler.handle(request)
-      done = end
+  /// Goes on with the batch when others have had their turn.
+  private func requeue(_ code: UserCode) {
+    if let worker { worker.requeue(self, code) } else { loop.execute { [self] in run(code, context.cork) } }
+  }
+
+  /// Runs the rest of a batch in a task, until it suspends.
+  private func runTask(_ requests: Requests, count: Int, _ cork: Cork) {
+    begin(cork) {
+      Task.detached(executorPreference: self.executor) {
+        await self.handle(requests)
+        self.taskEnded(requests: count, cork)
+      }
+    }
+  }
+
+  /// Runs a hook in a task, until it suspends.
+  private func runTask(
+    isStopHook: Bool = false, _ cork: Cork, _ hook: nonisolated(nonsending) @escaping @Sendable (Connection) async -> Void
+  ) {
+    begin(isStopHook: isStopHook, cork) {
+      Task.detached(executorPreference: self.executor) {
+        await hook(self)
+        self.taskEnded(requests: 0, cork)
+      }
+    }
+  }
+
+  private func taskEnded(requests: Int, _ cork: Cork) {
+    if unknown > 0 { reportUnknown() }
+    if isCorkedHere { cork.letGo() }
+    userCodeEnded(requests, cork.traffic)
+    if startHookThrew.load(ordering: .relaxed) { loop.execute { self.advance() } }
+  }
+
+  /// Runs a task until it suspends. It goes on as a job of the same thread.
+  private func begin(isStopHook: Bool = false, _ cork: Cork, _ make: () -> Task<Void, Never>) {
+    var task: Task<Void, Never>?
+    runChain {
+      cork.take(self)
+      // Its first job is ready at once, so it runs here and now.
+      task = make()
+    }
+    cork.letGo()
+    guard let task, activity.load(ordering: .acquiring) != .idle else { return }
+    // Suspended. It can go on only on this thread, so it cannot end between the two lines.
+    hasSuspended.store(true, ordering: .relaxed)
+    suspendedTask.withLock { $0 = task }
+    // The connection may have been cut while the code ran; only OnConnStop runs after that.
+    if isCut.load(ordering: .relaxed), !isStopHook { task.cancel() }
+  }
+
+  private func runChain(_ first: () -> Void) {
+    if let worker { worker.runChain(first) } else { loop.runChain(first) }
+  }
+
+  private var executor: any TaskExecutor { worker ?? loop }
+
+  nonisolated(nonsending) private func handle(_ requests: Requests) async {
+    while true {
+      switch requests.next() {
+      case .run(let route): await route._withUnsafeGuaranteedRef { $0.all }(requests)
+      case .yield: await Task.yield()
+      case .end: return
+      }
     }
   }
 

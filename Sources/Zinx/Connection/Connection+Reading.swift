@@ -105,9 +105,10 @@ extension Connection {
   /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for and the rate allows; both are taken.
   private func scan(_ bytes: UnsafeRawBufferPointer) -> FrameDecoder.Scan {
     let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
-    var scan = decoder.scan(bytes)
+    let limit = server.settings.maxWorkerTaskLen.load(ordering: .relaxed)
+    // No further than there is room: a connection that waits for it with many requests would count them all at each try.
+    var scan = decoder.scan(bytes, limit: worker.map { max(1, $0.room(limit: limit)) } ?? .max)
     if let worker, scan.frames > 0 {
-      let limit = server.settings.maxWorkerTaskLen.load(ordering: .relaxed)
       let granted = worker.reserve(scan.frames, limit: limit)
       if granted < scan.frames { scan = decoder.scan(bytes, limit: granted) }
       if granted == 0 {

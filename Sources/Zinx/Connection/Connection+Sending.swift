@@ -23,11 +23,25 @@ extension Connection {
   /// Sends a message and returns when it is queued; while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued it waits for room.
   ///
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
-  @inline(__always)
+  @inlinable @inline(__always)
   nonisolated(nonsending) public func sendBuffMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
-    if data.withUnsafeReadableBytes({ gather(id, $0) }) { return }
+    if gathers(id, data) { return }
+    // Counted here and not there: what follows a wait also keeps the hop back, a lock, in the branch that waited.
+    if try await queue(id, data) { countWait() }
+  }
+
+  /// Whether the message was gathered.
+  @usableFromInline
+  func gathers(_ id: UInt32, _ data: ByteBuffer) -> Bool { data.withUnsafeReadableBytes { gather(id, $0) } }
+
+  /// Returns whether that had to wait for room.
+  @usableFromInline
+  nonisolated(nonsending) func queue(_ id: UInt32, _ data: ByteBuffer) async throws -> Bool {
     try await send(frame: pack.encoded(Message(id: id, data: data)))
   }
+
+  @usableFromInline
+  func countWait() { server.counters.sendWaits.count() }
 
   /// Queues a message without waiting.
   ///
@@ -56,28 +70,70 @@ extension Connection {
   }
 
   private func queueImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
-    do { try trySend(frame: pack.encoded(Message(id: id, data: data))) } catch {
+    try queueImmediately(pack.encoded(Message(id: id, data: data)))
+  }
+
+  /// Queues an encoded frame. Returns false while there is no room.
+  private func queueImmediately(_ frame: ByteBuffer, isShared: Bool = false) throws(ZinxError) -> Bool {
+    do { try trySend(frame: frame, isShared: isShared) } catch {
       guard error == .sendBufferFull else { throw error }
       return false
     }
     return true
   }
 
-  /// Writes now what was sent so far instead of at the end of the batch. Worth a call before a handler blocks its thread.
+  /// Writes now what was sent so far instead of at the end of the batch, also what the calling thread gathered for another connection.
+  /// Worth a call before a handler blocks its thread.
   public func flush() {
-    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) } else { flushOutbox() }
+    Cork.ofThisThread?.flush()
+    if !isCorkedHere { flushOutbox() }
+  }
+
+  // MARK: Room
+
+  /// Whether a message can be sent without waiting, or fails at once. Where the calling thread gathers for the connection that is told
+  /// without a lock.
+  @inline(__always)
+  var hasRoomForReply: Bool {
+    if isCorkedHere, let cork, cork._withUnsafeGuaranteedRef({ $0.hasRoom }) { return true }
+    return makesRoomForReply()
+  }
+
+  private func makesRoomForReply() -> Bool {
+    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
+    let limit = server.settings.queueLimit
+    return outbox.withLock { $0.isClosed || $0.hasRoom(limit) }
+  }
+
+  /// Returns when there is room for a message, or nothing can be sent any more.
+  nonisolated(nonsending) func waitForRoom() async {
+    guard !hasRoomForReply else { return }
+    repeat {
+      // It throws at the end of the connection, and when the task is cancelled because of it: no more is to be waited for.
+      do { try await waitForRoom(0) } catch { return }
+    } while !hasRoomForReply
+    countWait()
   }
 
   // MARK: Frames
 
   /// Queues an encoded frame, waiting for room. `isShared`: the same bytes go to others too.
-  func send(frame: ByteBuffer, isShared: Bool = false) async throws {
-    while true {
-      do { return try trySend(frame: frame, isShared: isShared) } catch .sendBufferFull {
-        try await wait { outbox, resume in
-          outbox.hasRoom(self.server.settings.queueLimit) ? nil : outbox.waitForRoom(for: frame.readableBytes, resume)
-        }
-      }
+  ///
+  /// Returns whether it had to wait.
+  @discardableResult
+  func send(frame: ByteBuffer, isShared: Bool = false) async throws -> Bool {
+    var hasWaited = false
+    while try !queueImmediately(frame, isShared: isShared) {
+      hasWaited = true
+      try await waitForRoom(frame.readableBytes)
+    }
+    return hasWaited
+  }
+
+  /// Waits for room for a frame of this many bytes.
+  private func waitForRoom(_ bytes: Int) async throws {
+    try await wait { outbox, resume in
+      outbox.hasRoom(self.server.settings.queueLimit) ? nil : outbox.waitForRoom(for: bytes, resume)
     }
   }
 
@@ -142,7 +198,7 @@ extension Connection {
 
   /// Puts a message into the cork. Returns false when it has to go through the outbox: another thread, a full queue, the end.
   @inline(__always)
-  private func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
+  func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
       if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import ZinxIO
 import ZinxWire
 
 /// Where the replies of the batch that a thread runs gather, to leave in one write at its end. One for each event loop and worker,
@@ -24,6 +25,7 @@ final class Cork: @unchecked Sendable {
 
   /// Counted by the cork's thread.
   let traffic: Traffic
+  private let chain: JobChain
 
   // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.
   @exclusivity(unchecked) private var memory = UnsafeMutableRawPointer.allocate(byteCount: initialCapacity, alignment: 16)
@@ -44,7 +46,8 @@ final class Cork: @unchecked Sendable {
   // Not counted: whoever runs user code holds its connection until it lets go of the cork.
   @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
 
-  init(_ traffic: Traffic) { self.traffic = traffic }
+  /// - Parameter chain: the jobs of the cork's thread.
+  init(_ traffic: Traffic, _ chain: JobChain) { (self.traffic, self.chain) = (traffic, chain) }
 
   deinit { memory.deallocate() }
 
@@ -54,6 +57,9 @@ final class Cork: @unchecked Sendable {
   /// Whether another frame can be gathered before a write.
   @inline(__always)
   var hasRoom: Bool { count < room && length < space }
+
+  /// Whether a job of the cork's thread that could go on lets others go first.
+  var isTurnOver: Bool { chain.isTurnOver }
 
   var hasLoans: Bool { !loans.isEmpty }
 
@@ -67,7 +73,21 @@ final class Cork: @unchecked Sendable {
     connection.wasCorked(by: self)
   }
 
-  /// Writes what was gathered and stops gathering. Called whenever a task on this thread has suspended or ended.
+  /// Writes what was gathered and goes on gathering.
+  func flush() {
+    guard let connection else { return }
+    connection._withUnsafeGuaranteedRef { $0.flush(self, uncorking: false) }
+  }
+
+  /// The cork of the calling thread; nil where no requests run. It lives as long as its thread, so it is not counted.
+  static var ofThisThread: Cork? {
+    clinux_local().map { Unmanaged<Cork>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Makes this the cork of the calling thread.
+  func belongsToThisThread() { clinux_set_local(Unmanaged.passUnretained(self).toOpaque()) }
+
+  /// Writes what was gathered and stops gathering. Called whenever a chain of jobs on this thread has ended.
   func letGo() {
     guard let connection else { return }
     self.connection = nil

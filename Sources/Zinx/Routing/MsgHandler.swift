@@ -12,23 +12,21 @@ final class MsgHandler: Sendable {
     self.emit = emit
   }
 
-  /// Handles a request without suspending. Returns false, with nothing done, if that is not possible.
+  /// The route of an id, valid as long as the handler.
   @inline(__always)
-  func handleImmediately(_ request: Request) -> Bool {
+  func route(_ id: UInt32) -> Unmanaged<Route>? { table[id] }
+
+  /// Handles a request without suspending, as far as that is possible. Returns what is left to be run, nil when it is done.
+  @inline(__always)
+  func handleImmediately(_ request: Request) -> Unmanaged<Route>? {
     guard let route = table[request.id] else {
       reportUnknown(request)
-      return true
+      return nil
     }
     do { return try route._withUnsafeGuaranteedRef { try $0.runImmediately(request) } } catch {
       report(error, of: request)
-      return true
+      return nil
     }
-  }
-
-  @inline(__always)
-  func handle(_ request: Request) async {
-    guard let route = table[request.id] else { return reportUnknown(request) }
-    do { try await route.takeUnretainedValue().run(request) } catch { report(error, of: request) }
   }
 
   var hasStartHooks: Bool { !hooks.start.isEmpty }
@@ -55,8 +53,9 @@ final class MsgHandler: Sendable {
     emit(.unknownMessage(request.connection, id: request.id))
   }
 
+  /// Counts and tells of what user code threw while it handled a request.
   @inline(never)
-  private func report(_ error: any Error, of request: Request) {
+  func report(_ error: any Error, of request: Request) {
     guard !isOfTheEnd(error, request.connection) else { return }
     counters.handlerErrors.count()
     emit(.handlerFailed(request.connection, id: request.id, error))

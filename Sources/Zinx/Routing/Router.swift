@@ -9,6 +9,8 @@ public struct Request: Sendable {
   public private(set) var id: UInt32
   /// What holds the data, and where it lies there.
   let chunk: Chunk
+  /// What the chunk's slices are made of: taken from here none is counted twice.
+  private let whole: ByteBuffer
   private let base: Int
   private var offset = 0
   private var length = 0
@@ -17,6 +19,7 @@ public struct Request: Sendable {
     self.connection = connection
     self.id = id
     chunk = Chunk(sharing: data)
+    whole = chunk.whole
     base = 0
     length = data.readableBytes
   }
@@ -26,13 +29,18 @@ public struct Request: Sendable {
     self.connection = connection
     id = 0
     chunk = batch.chunk
+    whole = chunk.whole
     base = batch.start
   }
 
   /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
   ///
   /// Made anew at each call; ``Connection/sendImmediately(_:dataOf:)`` sends the data on without.
-  public var data: ByteBuffer { chunk.slice(at: offset, length: length) }
+  public var data: ByteBuffer {
+    chunk.willBeSliced()
+    // A request has only bytes that are there.
+    return whole.getSlice(at: offset, length: length) ?? ByteBuffer()
+  }
 
   /// The number of bytes of data.
   public var dataLength: Int { length }
@@ -83,24 +91,11 @@ extension Router {
   @inlinable public func postHandle(_ request: Request) async throws {}
 }
 
-/// Code around every request of every route, e.g. to authenticate or to measure. It calls `next` to go on, or not.
+/// Code around every request of every route, e.g. to measure or to wait for a permission. It calls `next` to go on, or not. What only
+/// admits or refuses is cheaper as ``RouteRegistrar/admit(_:)``.
 public protocol Interceptor: Sendable {
-  func intercept(
-    _ request: Request, next: @concurrent @Sendable (Request) async throws -> Void
-  ) async throws
-}
+  /// What stands behind an interceptor: the next one, or the route.
+  typealias Next = nonisolated(nonsending) @Sendable (Request) async throws -> Void
 
-/// A route with an interceptor around it.
-final class InterceptedRoute: Route, @unchecked Sendable {
-  private let interceptor: any Interceptor
-  private let inner: Route
-
-  init(_ interceptor: any Interceptor, around inner: Route) {
-    self.interceptor = interceptor
-    self.inner = inner
-  }
-
-  override func run(_ request: Request) async throws {
-    try await interceptor.intercept(request) { [inner] request in try await inner.run(request) }
-  }
+  func intercept(_ request: Request, next: Next) async throws
 }

@@ -33,11 +33,12 @@ final class Chunk: @unchecked Sendable {
     return buffer.withUnsafeMutableReadableBytes { $0 }
   }
 
-  /// Some of the bytes for user code, without copying them. Empty if the chunk does not have them.
-  func slice(at offset: Int, length: Int) -> ByteBuffer {
-    isSliced.store(true, ordering: .relaxed)
-    return buffer.getSlice(at: offset, length: length) ?? ByteBuffer()
-  }
+  /// All of the memory, to be sliced for user code after ``willBeSliced()``.
+  var whole: ByteBuffer { buffer }
+
+  /// From here on slices may outlive the chunk's other holders.
+  @inline(__always)
+  func willBeSliced() { isSliced.store(true, ordering: .relaxed) }
 
   /// Makes the memory free to be written from its beginning; what slices still hold is left to them and replaced. For a chunk that
   /// nobody else holds.

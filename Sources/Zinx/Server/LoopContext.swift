@@ -22,7 +22,8 @@ final class LoopContext: @unchecked Sendable {
   init(_ loop: EventLoop, _ traffic: Traffic) {
     self.loop = loop
     self.traffic = traffic
-    cork = Cork(traffic)
+    cork = Cork(traffic, loop.chain)
+    loop.execute { [cork] in cork.belongsToThisThread() }
     loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.endOfWakeUp() })
   }
 

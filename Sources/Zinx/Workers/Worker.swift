@@ -1,3 +1,4 @@
+import CLinux
 import Synchronization
 import ZinxIO
 
@@ -23,8 +24,10 @@ final class Worker: TaskExecutor, Sendable {
   private let waiting = Mutex<[Connection]>([])
   /// When the item that runs now was begun, in nanoseconds; 0 between items.
   private let busySince = Atomic<Int64>(0)
+  private let thread = Atomic<UInt>(0)
+  private let chain = JobChain()
 
-  init(_ traffic: Traffic) { cork = Cork(traffic) }
+  init(_ traffic: Traffic) { cork = Cork(traffic, chain) }
 
   // MARK: Room (event loops)
 
@@ -39,6 +42,9 @@ final class Worker: TaskExecutor, Sendable {
       current = now
     }
   }
+
+  /// For how many requests there is room at the moment.
+  func room(limit: Int) -> Int { max(0, limit - queued.load(ordering: .relaxed)) }
 
   /// Asks for `Connection.workerHasRoom()` once there is room.
   func notifyWhenRoom(_ connection: Connection, limit: Int) {
@@ -80,6 +86,9 @@ final class Worker: TaskExecutor, Sendable {
 
   // MARK: Work
 
+  /// Has the connection go on with its batch after what others have queued. The worker's thread, which looks at its queue next.
+  func requeue(_ connection: Connection, _ code: UserCode) { queue.withLock { $0.items.append(.work(connection, code)) } }
+
   /// Queues user code without waking the thread. Returns whether it sleeps and nobody else was told to wake it: then ``wake()`` is due
   /// soon. An event loop that brings work for many workers wakes each once, at the end; woken at once, each would take the processor
   /// from it.
@@ -91,8 +100,22 @@ final class Worker: TaskExecutor, Sendable {
   }
 
   func enqueue(_ job: consuming ExecutorJob) {
-    let item = Item.job(UnownedJob(job))
+    let job = UnownedJob(job)
+    if isCurrent, chain.take(job) { return }
+    queueUp(job)
+  }
+
+  private func queueUp(_ job: UnownedJob) {
+    let item = Item.job(job)
     wake { $0.items.append(item) }
+  }
+
+  /// Whether the caller is on the worker's thread.
+  private var isCurrent: Bool { thread.load(ordering: .relaxed) == clinux_thread() }
+
+  /// Runs `first`, which may start a task, and what follows from it, for a turn. The worker's thread, and not in a job.
+  func runChain(_ first: () -> Void) {
+    if let rest = chain.run(on: asUnownedTaskExecutor(), first) { queueUp(rest) }
   }
 
   func wake() { wake { _ in } }
@@ -109,13 +132,15 @@ final class Worker: TaskExecutor, Sendable {
 
   /// Runs until ``stop()``; the calling thread is the worker's.
   func run() {
+    thread.store(clinux_thread(), ordering: .relaxed)
+    cork.belongsToThisThread()
     var items: [Item] = []
     while takeItems(&items) {
       for item in items {
         busySince.store(Instant.now.nanoseconds, ordering: .relaxed)
         switch item {
-        case .work(let connection, let code): connection.run(code, on: self, cork)
-        case .job(let job): job.runSynchronously(on: asUnownedTaskExecutor())
+        case .work(let connection, let code): connection.run(code, cork)
+        case .job(let job): runChain { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
         cork.letGo()
         busySince.store(0, ordering: .relaxed)

@@ -27,7 +27,7 @@ struct Main {
       logger.info("connection \(connection.id) ended: \(reason), \(live) left")
     }
     let server = try Server(configuration, onEvent: report) { routes in
-      routes.route(3) { request in try await request.connection.sendBuffMsg(request.id, request.data) }
+      routes.route(3) { request in try request.echo() }
     }
     let group = ServiceGroup(
       services: [GameServer(server: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

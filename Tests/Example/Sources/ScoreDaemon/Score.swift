@@ -23,7 +23,7 @@ struct Score: RoutePlugin {
       guard let points = Int(String(buffer: request.data)), (1...maximum).contains(points) else { throw NotPoints() }
       let total = (request.connection[Total.self] ?? 0) + points
       request.connection[Total.self] = total
-      try await request.connection.sendBuffMsg(request.id, ByteBuffer(string: "\(total)"))
+      try request.reply("\(total)")
     }
   }
 }

@@ -1,0 +1,119 @@
+import Synchronization
+import ZinxWire
+
+/// The requests of a batch while its task handles them, one after the other.
+///
+/// Unchecked: one task has it, which is on one thread at a time.
+@usableFromInline
+final class Requests: @unchecked Sendable {
+  /// What the task does next.
+  enum Step {
+    /// Runs a route that has to wait.
+    case run(Unmanaged<Route>)
+    /// Lets others have the thread.
+    case yield
+    case end
+  }
+
+  let connection: Connection
+  private let batch: Batch
+  /// The frames of the batch.
+  private let bytes: UnsafeRawBufferPointer
+  private let handler: MsgHandler
+  /// The cork of the thread on which the task was begun, and resumes.
+  private let cork: Cork
+  /// The request that the route which runs begins with, or the one to be looked at next.
+  @exclusivity(unchecked) @usableFromInline var current: Request
+  /// Where the frame behind it begins.
+  @exclusivity(unchecked) private var position = 0
+  /// The current request has not been looked at yet.
+  @exclusivity(unchecked) private var isPending = false
+  /// The route that runs.
+  @exclusivity(unchecked) private var route: Unmanaged<Route>
+  @exclusivity(unchecked) private var isFirst = true
+
+  /// - Parameter first: what is left to be run of the batch's first request.
+  init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ cork: Cork) {
+    (self.batch, self.connection, route, self.cork) = (batch, connection, first, cork)
+    bytes = batch.bytes
+    handler = connection.handler
+    current = Request(connection: connection, batch)
+  }
+
+  /// Handles what can be handled without waiting. What cannot is the current request. The thread of the batch.
+  func next() -> Step {
+    if isFirst {
+      isFirst = false
+      gatherHere()
+      return take(&current) ? .run(route) : .end
+    }
+    while !cork.isTurnOver {
+      gatherHere()
+      guard isPending || take(&current) else { return .end }
+      isPending = false
+      if let route = handler.handleImmediately(current) {
+        self.route = route
+        return .run(route)
+      }
+    }
+    return .yield
+  }
+
+  /// Takes the next request if it is for the route that runs; `request` is the one that is done. Returns false when the route is to
+  /// return. The thread on which the route runs.
+  @usableFromInline
+  func advance(_ request: inout Request) -> Bool {
+    gatherHere()
+    guard !isTurnOver, take(&request) else { return false }
+    guard handler.route(request.id)?.toOpaque() == route.toOpaque() else {
+      current = request
+      isPending = true
+      return false
+    }
+    return true
+  }
+
+  /// Runs a handler of single requests for the current one and those that follow it to the same route.
+  nonisolated(nonsending) func forEach(_ handle: Route.One) async {
+    var request = current
+    repeat {
+      do { try await handle(request) } catch { failed(request, error) }
+    } while advance(&request)
+  }
+
+  @inline(__always)
+  private func take(_ request: inout Request) -> Bool {
+    guard !connection.dropsRest.load(ordering: .relaxed) else { return false }
+    guard let end = request.take(from: bytes, at: position, connection.pack) else { return false }
+    position = end
+    return true
+  }
+
+  /// Whether the thread, on which the route runs, is to be left to others.
+  @inline(__always)
+  private var isTurnOver: Bool {
+    if connection.isCorkedHere, let cork = connection.cork { return cork._withUnsafeGuaranteedRef { $0.isTurnOver } }
+    return Cork.ofThisThread?.isTurnOver ?? false
+  }
+
+  /// Has the thread's cork gather the replies from here on, unless another one still holds some: then these go behind them, through
+  /// the outbox.
+  @inline(__always)
+  func gatherHere() {
+    if !connection.isCorkedHere { takeCork() }
+  }
+
+  private func takeCork() {
+    guard connection.corkThread.load(ordering: .relaxed) == 0 else { return }
+    Cork.ofThisThread?.take(connection)
+  }
+
+  /// Before the task leaves the thread of an actor's job, which may be another's than its own: there nobody else would let go of the cork.
+  func leave() {
+    guard connection.isCorkedHere, let here = Cork.ofThisThread, here !== cork else { return }
+    here.letGo()
+  }
+
+  @usableFromInline
+  func failed(_ request: Request, _ error: any Error) { handler.report(error, of: request) }
+}
