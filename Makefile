@@ -138,6 +138,7 @@ vanish: needs vanish-needs ## cut the line between zinxd and its peers, in netwo
 
 guards: needs guards-needs ## count what a message, a batch and a connection cost, and check it against bench/thresholds.json
 	$(SWIFT) build -c release --product zinxd
+	$(SWIFT) build -c release --product handler-forms
 	bench/guards
 
 guards-needs:

@@ -25,7 +25,7 @@ def swift():
 def build():
     """Builds zinxd, zinx-bench and the server in C, optimised. Nothing of it is measured yet."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    for product in ("zinxd", "zinx-bench"):
+    for product in ("zinxd", "zinx-bench", "handler-forms"):
         command = [swift(), "build", "-c", "release", "--product", product, "--package-path", str(ROOT)]
         subprocess.run(command, check=True, stdout=sys.stderr)
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang") or "cc"
@@ -53,10 +53,19 @@ def free_port():
 
 def zinxd_command(port, directory, **settings):
     """zinxd as shipped, but for what the load needs: the echo plugin, and messages of up to 1 MiB."""
-    configuration = {"Host": "127.0.0.1", "TcpPort": port, "MaxPacketSize": 1 << 20, "Plugins": {"echo": {"MsgID": ECHO_ID}}}
+    return daemon_command("zinxd", {"echo": {"MsgID": ECHO_ID}}, port, directory, settings)
+
+
+def form_command(form, port, directory, **settings):
+    """The same daemon with an echo in one of the forms in which handlers are written (Tests/HandlerForms)."""
+    return daemon_command("handler-forms", {"forms": {"Form": form}}, port, directory, settings)
+
+
+def daemon_command(name, plugins, port, directory, settings):
+    configuration = {"Host": "127.0.0.1", "TcpPort": port, "MaxPacketSize": 1 << 20, "Plugins": plugins}
     path = pathlib.Path(directory) / "zinx.json"
     path.write_text(json.dumps(configuration | settings))
-    return [program("zinxd"), "--config", str(path)]
+    return [program(name), "--config", str(path)]
 
 
 @contextlib.contextmanager
