@@ -160,7 +160,7 @@ extension Connection {
     isRegistered = false
     // Under the lock: a thread that writes must not find the number in other hands.
     closeOutbox { _ = Glibc.close(descriptor) }
-    let fault = fault(reason)
+    let fault = takeFault(reason)
     inbox = nil
     server.ended(self, reason, fault)
   }

@@ -5,13 +5,6 @@ import ZinxWire
 /// Peers that speak something else. Their first bytes are looked at once, while they are in the receive buffer or the inbox: when the
 /// first message is whole, or never will be. Event loop only.
 extension Connection {
-  /// The header that ended a connection. An object, so that connections without one have room for a reference only.
-  final class Refusal: Sendable {
-    let fault: WireFault
-
-    init(_ fault: WireFault) { self.fault = fault }
-  }
-
   /// Called for what stands before everything that was not taken yet, until the first message is whole, and once a header is refused.
   @inline(never)
   func examine(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
@@ -19,14 +12,14 @@ extension Connection {
       looksLike = lookalike(bytes, maxPacketSize: maxPacketSize)
       awaitsFirstMessage = false
     }
-    guard case .oversize(let id, let length) = scan.error else { return }
-    let header = FrameHeader(id: id, length: length)
-    refusal = Refusal(WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike))
+    guard case .oversize(let message, let length) = scan.error else { return }
+    let header = FrameHeader(id: message, length: length)
+    context.refusals[id] = WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike)
   }
 
   /// What the end of the connection tells of bytes that did not become a message.
-  func fault(_ reason: CloseReason) -> WireFault? {
-    if let refusal { return refusal.fault }
+  func takeFault(_ reason: CloseReason) -> WireFault? {
+    if !context.refusals.isEmpty, let refused = context.refusals.removeValue(forKey: id) { return refused }
     guard let inbox else { return nil }
     let maxPacketSize = server.settings.maxPacketSize.load(ordering: .relaxed)
     return inbox.withUnsafeReadableBytes { bytes in

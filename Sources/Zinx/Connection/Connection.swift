@@ -75,11 +75,10 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var staged: Batch?
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
+  @exclusivity(unchecked) var isWaitingForWorker = false
   @exclusivity(unchecked) var awaitsFirstMessage = true
   /// What the first bytes look like that are no message with a route. Set before any request runs: those read it too.
   @exclusivity(unchecked) var looksLike: Lookalike?
-  @exclusivity(unchecked) var refusal: Refusal?
-  @exclusivity(unchecked) var isWaitingForWorker = false
   /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
   /// dropped.
   @exclusivity(unchecked) var drainRest: Int?
