@@ -1,7 +1,8 @@
 /// Protocols that begin with bytes of their own, which no message of a usual id and length does.
 extension Lookalike {
-  /// Bytes of an HTTP request in which the header that makes a WebSocket of it is looked for.
-  private static let requestLimit = 4096
+  /// Bytes and lines of an HTTP request in which the header that makes a WebSocket of it is looked for. Browsers have it in front, and
+  /// who sends more must not cost more than who is served.
+  private static let requestLimit = (bytes: 2048, lines: 32)
 
   private static let methods = ["GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "].map {
     Array($0.utf8)
@@ -29,12 +30,12 @@ extension Lookalike {
 
   /// Whether a header line of an HTTP request says `Upgrade: websocket`, in letters of any case.
   private static func isUpgrade(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var rest = bytes.prefix(requestLimit)
-    // Line by line, without a list of them: who sends line ends only must not make it expensive.
-    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+    var rest = bytes.prefix(requestLimit.bytes)
+    for _ in 0..<requestLimit.lines {
+      guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else { return false }
       rest = rest[(end + 1)...]
       // An empty line is the end of the headers.
-      if rest.first == UInt8(ascii: "\r") { return false }
+      guard let first = rest.first, first != UInt8(ascii: "\r"), first != UInt8(ascii: "\n") else { return false }
       guard hasPrefix(rest, "upgrade:") else { continue }
       let value = rest.dropFirst(8).drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
       if hasPrefix(value, "websocket") { return true }

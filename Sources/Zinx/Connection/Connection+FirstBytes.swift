@@ -9,7 +9,8 @@ extension Connection {
   @inline(never)
   func examine(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
     if awaitsFirstMessage, scan.frames > 0 || scan.error != nil {
-      looksLike = lookalike(bytes, maxPacketSize: maxPacketSize)
+      // A good peer, which is nearly all of them, costs one look at the table of routes.
+      if !beginsWithRoute(bytes, scan) { looksLike = lookalike(bytes, maxPacketSize: maxPacketSize) }
       awaitsFirstMessage = false
     }
     guard case .oversize(let message, let length) = scan.error else { return }
@@ -29,6 +30,11 @@ extension Connection {
       guard isUnfinished || looksLike != nil else { return nil }
       return WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike)
     }
+  }
+
+  private func beginsWithRoute(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan) -> Bool {
+    guard scan.frames > 0, let first = FrameDecoder(pack, maxPacketSize: .max).header(in: bytes, at: 0) else { return false }
+    return handler.hasRoute(first.id)
   }
 
   private func lookalike(_ bytes: UnsafeRawBufferPointer, maxPacketSize: UInt32) -> Lookalike? {
