@@ -66,11 +66,11 @@ final class EventLog: Sendable {
     case .connectionAdded(let connection, let live):
       guard may(.connections) else { return }
       log.info("connection added, conn num = \(live)", metadata: fields(.connectionAdded, connection))
-    case .connectionEnded(let connection, let reason, let live):
+    case .connectionEnded(let connection, let reason, let live, let fault):
       guard may(.connections) else { return }
       log.info(
-        "connection ended: \(reason), conn num = \(live)",
-        metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"]))
+        "connection ended: \(reason), conn num = \(live)\(fault?.clause ?? "")",
+        metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"], fault?.fields ?? [:]))
     case .connectionRefused(let peer, let reason, let limit):
       guard may(Topic(reason)) else { return }
       refused(peer, reason, limit: limit)
@@ -79,9 +79,12 @@ final class EventLog: Sendable {
       log.warning(
         "shed \(count) connections with \(bytes) bytes queued: more than \(limit) were queued for all peers (MaxQueueBytes)",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.connectionsShed.rawValue)", "count": "\(count)", "limit": "\(limit)"])
-    case .unknownMessage(let connection, let id):
+    case .unknownMessage(let connection, let id, let length, let looksLike):
       guard may(.unknownMessages) else { return }
-      log.warning("no route for message id \(id), dropped", metadata: fields(.unknownMessage, connection, ["msgID": "\(id)"]))
+      log.warning(
+        "no route for message id \(id), dropped\(looksLike.map { "; " + $0.clause } ?? "")",
+        metadata: fields(
+          .unknownMessage, connection, ["msgID": "\(id)", "length": "\(length)"], looksLike?.fields ?? [:]))
     case .handlerFailed(let connection, let id, let error):
       guard may(.handlers) else { return }
       log.error("handler of message id \(id) failed: \(error)", metadata: fields(.handlerFailed, connection, ["msgID": "\(id)"]))
@@ -124,10 +127,10 @@ final class EventLog: Sendable {
     log.warning("connection refused: \(cause)", metadata: metadata)
   }
 
-  private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+  private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata...) -> Logger.Metadata {
     let own: Logger.Metadata = [
       "MESSAGE_ID": "\(message.rawValue)", "connID": "\(connection.id)", "peer": "\(connection.remoteAddress)",
     ]
-    return own.merging(more) { _, new in new }
+    return more.reduce(own) { $0.merging($1) { _, new in new } }
   }
 }

@@ -73,7 +73,7 @@ struct EventLogTests {
       at: Instant(nanoseconds: 0))
     for count in 0..<10_000 {
       log.take(.connectionAdded(connection, live: count))
-      log.take(.connectionEnded(connection, .peerClosed, live: count))
+      log.take(.connectionEnded(connection, .peerClosed, live: count, fault: nil))
     }
     // A burst of two hundred and fifty a second: this takes no minute.
     #expect(lines.count >= 200 && lines.count < 3000)

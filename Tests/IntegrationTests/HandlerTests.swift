@@ -81,7 +81,7 @@ struct HandlerTests {
       let peer = try server.connect()
       for id in [0, 8, 1024, UInt32.max] { try await peer.send(RawFrame(id, "?")) }
       #expect(try await peer.exchange(RawFrame(7, "still here")).text == "still here")
-      let unknown = server.events.all.compactMap { if case .unknownMessage(_, let id) = $0 { id } else { nil } }
+      let unknown = server.events.all.compactMap { if case .unknownMessage(_, let id, _, _) = $0 { id } else { nil } }
       #expect(unknown == [0, 8, 1024, UInt32.max])
       #expect(server.server.counters.unknownMessages == 4)
     }

@@ -85,7 +85,9 @@ final class TestServer: Sendable {
   }
 
   var ended: [(Connection, CloseReason)] {
-    events.all.compactMap { if case .connectionEnded(let connection, let reason, _) = $0 { (connection, reason) } else { nil } }
+    events.all.compactMap {
+      if case .connectionEnded(let connection, let reason, _, _) = $0 { (connection, reason) } else { nil }
+    }
   }
 
   /// The live connection with an id, once it has been added.
@@ -99,7 +101,7 @@ final class TestServer: Sendable {
   /// Why a connection ended, once it has.
   func reason(_ id: UInt64 = 0) async throws -> CloseReason? {
     let isOver: @Sendable (ServerEvent) -> Bool = {
-      if case .connectionEnded(let connection, _, _) = $0 { connection.id == id } else { false }
+      if case .connectionEnded(let connection, _, _, _) = $0 { connection.id == id } else { false }
     }
     try await events.wait { $0.contains(where: isOver) }
     return ended.first { $0.0.id == id }?.1

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -412,6 +413,20 @@ def story(machine):
     assert ended["ZINX_CLOSE_REASON"] == "peer-closed", ended
     assert "conn num = 0" in ended["MESSAGE"]
     return f"{added['MESSAGE']} / {unknown['MESSAGE']} / {ended['MESSAGE']}"
+
+
+@check("the journal has a field for what a peer looks like that speaks something else, and explains it")
+def stranger(machine):
+    machine.fresh()
+    since = machine.now()
+    with Peer() as peer:
+        peer.socket.sendall(struct.pack(">II", 1, 24) + b"Zinx Client Test Message")
+        assert peer.rest() == []
+    machine.until("its end", lambda: "connection ended" in machine.messages(since))
+    (ended,) = machine.journal("ZINX_LOOKS_LIKE=tlv-be", since=since)
+    assert ended["ZINX_CLOSE_REASON"] == "oversize", ended
+    assert (ended["ZINX_MSG_ID"], ended["ZINX_LENGTH"], ended["ZINX_LIMIT"]) == (str(24 << 24), str(1 << 24), "4096"), ended
+    return ended["MESSAGE"]
 
 
 @check("every lifecycle event has a catalogue entry, and journalctl -x shows it")

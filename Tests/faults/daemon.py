@@ -217,7 +217,7 @@ class Daemon:
         if self.log and "LogLevel" not in self.settings:
             until("an end for each start", lambda: len(self.ends()) == len(self.log.with_text("connection added")))
             # The lines of two event loops may change places.
-            assert not self.ends() or any("conn num = 0 " in line for line in self.log.with_text("connection ended: ")[-5:])
+            assert not self.ends() or any(re.search(r"conn num = 0\b", line) for line in self.log.with_text("connection ended: ")[-5:])
         assert self.faults.calls("bad_close") == 0
 
     def ends(self):

@@ -160,8 +160,9 @@ extension Connection {
     isRegistered = false
     // Under the lock: a thread that writes must not find the number in other hands.
     closeOutbox { _ = Glibc.close(descriptor) }
+    let fault = takeFault(reason)
     inbox = nil
-    server.ended(self, reason)
+    server.ended(self, reason, fault)
   }
 
   private func closeOutbox(_ finally: () -> Void) {

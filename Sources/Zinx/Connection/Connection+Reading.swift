@@ -122,6 +122,7 @@ extension Connection {
     }
     nextFrame = scan.nextFrame
     if scan.frames > 0 { receiving.frameEnded() }
+    if awaitsFirstMessage || scan.error != nil { examine(bytes, scan, maxPacketSize: decoder.maxPacketSize) }
     return scan
   }
 

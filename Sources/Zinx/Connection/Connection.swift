@@ -7,6 +7,7 @@ import ZinxWire
 /// One TCP connection: what user code sees of it, and what the files beside this one do with it.
 ///
 /// - `Connection+Reading.swift`: bytes to batches of requests, on the event loop
+/// - `Connection+FirstBytes.swift`: peers that speak something else, on the event loop
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
 /// - `Connection+Timeouts.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
@@ -75,6 +76,9 @@ public final class Connection: @unchecked Sendable {
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
   @exclusivity(unchecked) var isWaitingForWorker = false
+  @exclusivity(unchecked) var awaitsFirstMessage = true
+  /// What the first bytes look like that are no message with a route. Set before any request runs: those read it too.
+  @exclusivity(unchecked) var looksLike: Lookalike?
   /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
   /// dropped.
   @exclusivity(unchecked) var drainRest: Int?

@@ -29,6 +29,8 @@ final class MsgHandler: Sendable {
     }
   }
 
+  func hasRoute(_ id: UInt32) -> Bool { table[id] != nil }
+
   var hasStartHooks: Bool { !hooks.start.isEmpty }
   var hasStopHooks: Bool { !hooks.stop.isEmpty }
 
@@ -50,7 +52,9 @@ final class MsgHandler: Sendable {
   @inline(never)
   private func reportUnknown(_ request: Request) {
     guard request.connection.countUnknown() else { return }
-    emit(.unknownMessage(request.connection, id: request.id))
+    emit(
+      .unknownMessage(
+        request.connection, id: request.id, length: request.dataLength, looksLike: request.connection.looksLike))
   }
 
   /// Counts and tells of what user code threw while it handled a request.

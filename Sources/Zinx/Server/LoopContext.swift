@@ -15,6 +15,8 @@ final class LoopContext: @unchecked Sendable {
   /// That of the cork.
   let traffic: Traffic
   @exclusivity(unchecked) var received = ReceiveBuffer()
+  /// The headers that have ended connections which are not closed yet, by their ids.
+  @exclusivity(unchecked) var refusals: [UInt64: WireFault] = [:]
   @exclusivity(unchecked) private var toFlush: [Connection] = []
   /// Sleeping workers that have got work.
   @exclusivity(unchecked) private var toWake: [Worker] = []

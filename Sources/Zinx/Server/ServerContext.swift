@@ -61,12 +61,12 @@ final class ServerContext: Sendable {
   }
 
   /// A connection's descriptor is closed: its place is free. The connection's event loop.
-  func ended(_ connection: Connection, _ reason: CloseReason) {
+  func ended(_ connection: Connection, _ reason: CloseReason, _ fault: WireFault?) {
     counters.countClose(reason)
     // Out of the table before the place is free: the table never holds more than `MaxConn` either.
     let live = connManager.remove(connection)
     let mayEnter = admission.withLock { $0.leave() }
-    emit(.connectionEnded(connection, reason, live: live))
+    emit(.connectionEnded(connection, reason, live: live, fault: fault))
     connManager.told()
     if mayEnter { notifyPlaceWaiters() }
   }

@@ -1,16 +1,19 @@
+import ZinxWire
+
 /// What a server tells whoever runs it: the log and the status are made from these.
 public enum ServerEvent: Sendable {
   /// A connection was admitted; `live` counts it.
   case connectionAdded(Connection, live: Int)
-  /// A connection has ended and its place is free; `live` no longer counts it.
-  case connectionEnded(Connection, CloseReason, live: Int)
+  /// A connection has ended and its place is free; `live` no longer counts it. `fault`: what could not be taken of the peer's bytes.
+  case connectionEnded(Connection, CloseReason, live: Int, fault: WireFault?)
   /// A connection was closed as soon as it was accepted. `limit` is the number that was reached, nil where it is not one of how many.
   case connectionRefused(SocketAddress, RefusalReason, limit: Int?)
   /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
   case connectionsShed(count: Int, bytes: Int, limit: Int)
   /// No route for the id; the message was dropped. Of one batch of a connection at most four are told, so that a flood of them costs no
-  /// more than serving would; the counter has them all.
-  case unknownMessage(Connection, id: UInt32)
+  /// more than serving would; the counter has them all. `length`: bytes of its data. `looksLike`: what the connection began with, if that
+  /// was no message with a route either.
+  case unknownMessage(Connection, id: UInt32, length: Int, looksLike: Lookalike?)
   /// A handler threw.
   case handlerFailed(Connection, id: UInt32, any Error)
   /// `OnConnStart` threw; the connection is closed.

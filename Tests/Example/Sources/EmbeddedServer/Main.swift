@@ -23,7 +23,7 @@ struct Main {
     configuration.host = "127.0.0.1"
     configuration.maxConn = 100
     let report: EventSink = { event in
-      guard case .connectionEnded(let connection, let reason, let live) = event else { return }
+      guard case .connectionEnded(let connection, let reason, let live, _) = event else { return }
       logger.info("connection \(connection.id) ended: \(reason), \(live) left")
     }
     let server = try Server(configuration, onEvent: report) { routes in

@@ -60,7 +60,7 @@ private final class Harness: Sendable {
     }
     do {
       server = try ServerContext(configuration, registrar, accept: systemAccept) { event in
-        guard case .connectionEnded(_, let why, _) = event else { return }
+        guard case .connectionEnded(_, let why, _, _) = event else { return }
         reason.last.withLock { $0 = why }
         ended.signal()
       }

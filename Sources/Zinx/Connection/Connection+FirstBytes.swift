@@ -1,0 +1,43 @@
+import NIOCore
+import Synchronization
+import ZinxWire
+
+/// Peers that speak something else. Their first bytes are looked at once, while they are in the receive buffer or the inbox: when the
+/// first message is whole, or never will be. Event loop only.
+extension Connection {
+  /// Called for what stands before everything that was not taken yet, until the first message is whole, and once a header is refused.
+  @inline(never)
+  func examine(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
+    if awaitsFirstMessage, scan.frames > 0 || scan.error != nil {
+      // A good peer, which is nearly all of them, costs one look at the table of routes.
+      if !beginsWithRoute(bytes, scan) { looksLike = lookalike(bytes, maxPacketSize: maxPacketSize) }
+      awaitsFirstMessage = false
+    }
+    guard case .oversize(let message, let length) = scan.error else { return }
+    let header = FrameHeader(id: message, length: length)
+    context.refusals[id] = WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike)
+  }
+
+  /// What the end of the connection tells of bytes that did not become a message.
+  func takeFault(_ reason: CloseReason) -> WireFault? {
+    if !context.refusals.isEmpty, let refused = context.refusals.removeValue(forKey: id) { return refused }
+    guard let inbox else { return nil }
+    let maxPacketSize = server.settings.maxPacketSize.load(ordering: .relaxed)
+    return inbox.withUnsafeReadableBytes { bytes in
+      let header = FrameDecoder(pack, maxPacketSize: maxPacketSize).header(in: bytes, at: 0)
+      let looksLike = awaitsFirstMessage ? lookalike(bytes, maxPacketSize: maxPacketSize) : nil
+      let isUnfinished = [.truncated, .headerTimeout, .bodyTimeout].contains(reason) && header != nil
+      guard isUnfinished || looksLike != nil else { return nil }
+      return WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike)
+    }
+  }
+
+  private func beginsWithRoute(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan) -> Bool {
+    guard scan.frames > 0, let first = FrameDecoder(pack, maxPacketSize: .max).header(in: bytes, at: 0) else { return false }
+    return handler.hasRoute(first.id)
+  }
+
+  private func lookalike(_ bytes: UnsafeRawBufferPointer, maxPacketSize: UInt32) -> Lookalike? {
+    Lookalike(firstBytes: bytes, listener: pack, maxPacketSize: maxPacketSize, hasRoute: handler.hasRoute)
+  }
+}

@@ -1,0 +1,40 @@
+import Logging
+import Zinx
+import ZinxWire
+
+/// How the log tells of bytes that were no messages: in words and numbers of ours, for what the peer sent may be anything.
+extension WireFault {
+  /// To be put behind a line.
+  var clause: String {
+    let announced = header.map { "message id \($0.id) of \($0.length) bytes announced, MaxPacketSize is \(maxPacketSize)" }
+    let parts = [announced, looksLike?.clause].compactMap(\.self)
+    return parts.isEmpty ? "" : ": " + parts.joined(separator: "; ")
+  }
+
+  var fields: Logger.Metadata {
+    var fields = looksLike?.fields ?? [:]
+    guard let header else { return fields }
+    fields["msgID"] = "\(header.id)"
+    fields["length"] = "\(header.length)"
+    fields["limit"] = "\(maxPacketSize)"
+    return fields
+  }
+}
+
+extension Lookalike {
+  var clause: String {
+    switch self {
+    case .frames(let pack): "looks like DataPack \(pack.rawValue)"
+    case .http: "looks like an HTTP request"
+    case .http2: "looks like HTTP/2"
+    case .webSocket: "looks like a WebSocket handshake"
+    case .tls: "looks like a TLS ClientHello"
+    case .proxyV1: "looks like a PROXY header (version 1)"
+    case .proxyV2: "looks like a PROXY header (version 2)"
+    case .ssh: "looks like SSH"
+    case .mqtt: "looks like an MQTT CONNECT"
+    }
+  }
+
+  var fields: Logger.Metadata { ["looksLike": "\(self)"] }
+}
