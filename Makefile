@@ -116,7 +116,7 @@ faults: needs faults-needs ## let system calls fail under the built zinxd, and c
 	ZINXD="$$($(SWIFT) build --product zinxd --show-bin-path)/zinxd" Tests/faults/run
 
 faults-needs:
-	$(call install,cc:gcc python3:python3)
+	$(call install,cc:gcc python3:python3 unshare:util-linux)
 
 # --- Package and end-to-end test ---
 
