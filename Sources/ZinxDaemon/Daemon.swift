@@ -5,7 +5,6 @@ import ServiceLifecycle
 import Systemd
 import Zinx
 import ZinxConfig
-import ZinxIO
 import ZinxWire
 
 /// A whole daemon around a list of plugins: command line, configuration, log, systemd, signals.
@@ -51,7 +50,7 @@ public enum Daemon {
     let output = openLog(environment, name: name)
     let log = Logger(label: name)
     let signals: Signals
-    do { signals = try Signals { _ in end(log, output, "a signal ended the start") } } catch {
+    do { signals = try Signals { _ in abandonStart(log, output) } } catch {
       complain("error: \(error)", environment)
       fail(.unavailable, threadAdvice)
     }
@@ -62,7 +61,7 @@ public enum Daemon {
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: load) } catch {
-      if signals.haveEnded { end(log, output, "a signal ended the start") }
+      if signals.haveEnded { abandonStart(log, output) }
       let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
       _ = output.flush(timeout: .seconds(1))
       complain("error: \(what)", environment)
@@ -87,7 +86,7 @@ public enum Daemon {
     try server.checkThreads()
     let start = Task { try await server.start(listeningOn: sockets.map(\.descriptor)) }
     signals.began(.starting) { action in
-      if action == .callOff { start.cancel() } else { end(log, output, "a signal ended the start") }
+      if action == .callOff { start.cancel() } else { abandonStart(log, output) }
     }
     try await start.value
 
@@ -96,8 +95,7 @@ public enum Daemon {
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    let requests = ReloadRequest.serve(
-      reloader, tell: { _ = manager.notify($0) }, done: { supervision.announce(.ready) }, log)
+    let requests = ReloadRequest.serve(reloader, begins: supervision.announceReload, ended: supervision.announceReady, log)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
     let services: [any Service] = [supervision, drainer]
@@ -106,53 +104,27 @@ public enum Daemon {
 
     // 7. The word that it serves. Only now: whoever has it may send signals, and they are heard.
     announce(server, loaded, log, version: version)
-    supervision.announce(.ready)
-    signals.began(.serving) { action in
-      switch action {
-      case .reload:
-        // On a thread of its own: reading the file must not hold up a signal that ends.
-        inBackground(log) {
-          _ = manager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-          _ = reloader.reload()
-          supervision.announce(.ready)
-          signals.reloaded()
-        }
-      case .report:
-        for line in status.report { log.notice("\(line)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.status.rawValue)"]) }
-      case .upgrade: log.notice("SIGUSR2: upgrading without a break is not there yet; nothing was done")
-      case .drain:
-        requests?.close()
-        log.notice(
-          "draining: \(server.connManager.count) connections left",
-          metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])
-        supervision.announceDrain()
-        Task { await group.triggerGracefulShutdown() }
-      case .callOff, .exit:
-        log.warning("second signal: \(server.connManager.count) connections are cut")
-        _ = output.flush(timeout: .milliseconds(200))
-        exit(ExitStatus.success.rawValue)
-      }
-    }
+    supervision.announceReady()
+    let actions = ServingActions(
+      server: server, status: status, supervision: supervision, reloader: reloader, requests: requests, group: group,
+      signals: signals, output: output, log: log)
+    signals.began(.serving, actions.perform)
 
     // 8. Run until a signal, then drain.
     try await group.run()
     log.notice("stopped", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
   }
 
-  /// Ends the process for a signal that came before it served.
-  private static func end(_ log: Logger, _ output: LogOutput, _ why: String) -> Never {
-    log.notice("stopped: \(why)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
-    _ = output.flush(timeout: .milliseconds(200))
-    // Not exit(3): other threads are at work.
-    _exit(ExitStatus.success.rawValue)
+  /// For a signal that came before it served.
+  private static func abandonStart(_ log: Logger, _ output: LogOutput) -> Never {
+    log.notice("stopped: a signal ended the start", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
+    end(output)
   }
 
-  /// Without a thread for it, here.
-  private static func inBackground(_ log: Logger, _ work: @escaping @Sendable () -> Void) {
-    do { _ = try Thread(work) } catch {
-      log.warning("\(error)")
-      work()
-    }
+  /// Ends the process at once. Not with exit(3): other threads are at work.
+  static func end(_ output: LogOutput) -> Never {
+    _ = output.flush(timeout: .milliseconds(200))
+    _exit(ExitStatus.success.rawValue)
   }
 
   /// One readable line each: what is listened on, and which plugins are on.

@@ -130,6 +130,28 @@ extension Daemons {
       }
     }
 
+    @Test("a handler that blocks its thread for longer is abandoned, which is said, and keeps nobody", arguments: [0, 2])
+    func abandoned(workers: Int) async throws {
+      let text = local(
+        #""DrainTimeout": 0.1, "IOThreads": 1, "WorkerPoolSize": \#(workers), "Plugins": {"echo": {"Delay": 30, "Blocking": true}}"#
+      )
+      try await withDaemon(text) { daemon, _ in
+        let peer = try await FakePeer.connect(to: try await daemon.port())
+        try await peer.send(3, "slow")
+        try await daemon.line(containing: "connection added")
+        let start = ContinuousClock.now
+        daemon.signal(SIGTERM)
+        let exit = try await daemon.exit()
+        #expect(exit.status == 0)
+        #expect(exit.instant - start < .seconds(3))
+        let lines = daemon.errorLines.suffix(3)
+        #expect(lines.first?.contains("1 connections are abandoned: their handlers go on") == true)
+        #expect(lines.dropFirst().first?.contains("drain timed out after 0.1 seconds: 1 connections were cut") == true)
+        #expect(lines.last?.contains("stopped") == true)
+        peer.close()
+      }
+    }
+
     @Test("a reload that comes after them changes nothing")
     func reloadWhileDraining() async throws {
       try await withDaemon(Self.slowEcho) { daemon, folder in
