@@ -26,7 +26,7 @@ private struct Waiting: RoutePlugin {
     if isStubborn { try await Task.detached { try await gate.pass() }.value } else { try await gate.pass() }
     log.append("started")
   }
-  func stop() async { log.append("stop") }
+  func stop() async { log.append(Task.isCancelled ? "stop, cancelled" : "stop") }
 }
 
 @Suite("The calls that start and end a server, in any order", .timeLimit(.minutes(1)))

@@ -117,7 +117,8 @@ public final class Server: Sendable {
     } catch {
       let drains = state.withLock { $0.life.startFailed() }
       if !drains { hadTheirTime.open() }
-      await end()
+      // A task of its own, like that of a drain: the caller's may be cancelled, and plugins are to stop in peace.
+      await Task { await end() }.value
       guard let error = error as? SystemError else { throw error }
       throw ZinxError.systemCallFailed(call: error.call, code: error.code)
     }
