@@ -44,8 +44,8 @@ enum kind {
   CONNECT,
   THREAD,     // pthread_create while the process has `limit` threads
   CLOCK,      // reads of the time of day; they never fail, `error` seconds are added
-  RESOLVE,    // getaddrinfo; it never fails, but takes `limit` milliseconds
-  CHILD,      // getaddrinfo; it forks, and `injected` counts the children of which it got the status itself
+  RESOLVE,    // getaddrinfo of a name; it never fails, but takes `limit` milliseconds
+  CHILD,      // getaddrinfo of a name; it forks, and `injected` counts the children of which it got the status itself
   KINDS,
 };
 
@@ -308,7 +308,10 @@ static bool waits_for_child(void) {
 
 int getaddrinfo(const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
                 struct addrinfo **restrict list) {
-  if (struck(RESOLVE)) pause_for(rules[RESOLVE].limit);
-  if (LOAD(rules[CHILD].left) > 0 && waits_for_child()) struck(CHILD);
+  // An address needs nobody to be asked.
+  if (!hints || !(hints->ai_flags & AI_NUMERICHOST)) {
+    if (struck(RESOLVE)) pause_for(rules[RESOLVE].limit);
+    if (LOAD(rules[CHILD].left) > 0 && waits_for_child()) struck(CHILD);
+  }
   return NEXT(getaddrinfo)(host, service, hints, list);
 }

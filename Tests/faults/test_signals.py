@@ -58,7 +58,7 @@ class Start(Checks):
                     self.ends_promptly(kind, number)
 
     def ends_promptly(self, kind, number):
-        with kind(faults=lambda faults: faults.inject("resolve", limit=4000), **self.not_yet(kind)) as daemon:
+        with kind(Host="localhost", faults=lambda faults: faults.inject("resolve", limit=4000), **self.not_yet(kind)) as daemon:
             until("a name that resolves", lambda: daemon.faults.calls("resolve") > 0)
             begin = time.monotonic()
             daemon.signal(number)
@@ -74,7 +74,7 @@ class Start(Checks):
     def test_remembered(self):
         """that asks for something is remembered, and done when it serves: a reload, a status"""
         for kind in [Daemon, Contained]:
-            slow = {"faults": lambda faults: faults.inject("resolve", limit=300), **self.not_yet(kind)}
+            slow = {"Host": "localhost", "faults": lambda faults: faults.inject("resolve", limit=300), **self.not_yet(kind)}
             with self.subTest(kind=kind.__name__), kind(**slow) as daemon:
                 until("a name that resolves", lambda: daemon.faults.calls("resolve") > 0)
                 daemon.configure(MaxConn=5)
@@ -108,8 +108,8 @@ class ProcessOne(Checks):
 
     def adopts(self, launcher):
         # What looks up the host also forks, and waits for its child long after that has ended.
-        rule = {"faults": lambda faults: faults.inject("child", times=1), "serves": False, "launcher": launcher}
-        with Daemon(**rule) as daemon:
+        rule = {"faults": lambda faults: faults.inject("child", times=1), "Host": "localhost"}
+        with Daemon(serves=False, launcher=launcher, **rule) as daemon:
             daemon.log.wait("listens on")
             self.assertEqual(daemon.faults.injected("child"), 1)
             first = children(daemon.pid)[0] if launcher is UNSHARE else daemon.pid
