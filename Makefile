@@ -116,7 +116,8 @@ faults: needs faults-needs ## let system calls fail under the built zinxd, and c
 	ZINXD="$$($(SWIFT) build --product zinxd --show-bin-path)/zinxd" Tests/faults/run
 
 faults-needs:
-	$(call install,cc:gcc python3:python3 curl:curl openssl:openssl ssh:openssh-client mosquitto_pub:mosquitto-clients)
+	$(call install,cc:gcc python3:python3 unshare:util-linux curl:curl openssl:openssl ssh:openssh-client \
+	  mosquitto_pub:mosquitto-clients)
 
 # --- Package and end-to-end test ---
 

@@ -17,7 +17,6 @@ let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio"
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
@@ -54,7 +53,7 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
-      dependencies: ["Zinx", "ZinxConfig", "ZinxWire", "Systemd", logging, lifecycle, signals, arguments],
+      dependencies: ["Zinx", "ZinxConfig", "ZinxIO", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments],
       swiftSettings: nonsending),
     .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),

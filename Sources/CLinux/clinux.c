@@ -66,3 +66,14 @@ int clinux_epoll_wait_precisely(int epoll, struct epoll_event *events, int count
 }
 
 void clinux_precise_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL); }
+
+pid_t clinux_fork(void) { return fork(); }
+
+int clinux_is_subreaper(void) {
+  int is = 0;
+  return prctl(PR_GET_CHILD_SUBREAPER, &is) == 0 && is;
+}
+
+void clinux_end_with_parent(int signal) { prctl(PR_SET_PDEATHSIG, (unsigned long)signal); }
+
+void clinux_close_from(int first) { syscall(SYS_close_range, (unsigned)first, ~0U, 0); }

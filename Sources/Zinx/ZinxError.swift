@@ -14,6 +14,6 @@ public enum ZinxError: Error, Hashable, Sendable {
   case cannotListen(address: String, call: String, code: Int32)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
   case systemCallFailed(call: String, code: Int32)
-  /// The server was started or stopped before.
+  /// The server was started before, or stopped before it ever was.
   case alreadyStarted
 }

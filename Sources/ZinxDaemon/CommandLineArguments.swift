@@ -38,6 +38,9 @@ struct CommandLineArguments: ParsableCommand {
 
   @Flag(help: "Print the version and exit.")
   var version = false
+
+  /// Whether there is something to answer instead of a server to run.
+  var isQuestion: Bool { check || printConfig || listPlugins || reload || manual != nil || version }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -26,49 +26,42 @@ public enum Daemon {
   public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async
     -> Never
   {
+    // 0. Signals, before anything that takes time: process 1 is not sent one that it does not handle.
+    do { try Signals.take() } catch {
+      complain("error: \(error)", nil)
+      fail(.unavailable, "Raise the limit of open files (LimitNOFILE=, ulimit -n).")
+    }
     // Standard error may be a pipe whose reader is gone: that is an error of a write, and must not end a daemon, which systemd would
     // take for a clean end.
     signal(SIGPIPE, SIG_IGN)
+    ProcessOne.split()
 
     // 1. The command line. Questions are answered without touching anything else.
     let arguments = parse(name: name)
     let registry = PluginRegistry(plugins)
-    if arguments.version { finish("\(name) \(version)") }
-    if arguments.listPlugins { finish(Self.list(registry)) }
-    if let section = arguments.manual { finish(section.text(registry)) }
-    if arguments.reload {
-      let (status, lines) = ReloadRequest.ask()
-      for line in lines { complain(line, nil) }
-      exit(status.rawValue)
-    }
+    if arguments.isQuestion { answer(arguments, registry, name: name, version: version) }
 
     // 2. What systemd passed. It is taken out of the environment before anything could start a child.
-    let variables = Self.variable(ConfigurationFile.environmentVariable)
+    let load = loader(arguments, registry)
     let environment = ServiceEnvironment.takeFromProcess()
 
-    // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it.
-    let output: LogOutput
-    do { output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name)) } catch {
+    // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it. From here on a signal ends
+    // what goes on.
+    let output = openLog(environment, name: name)
+    let log = Logger(label: name)
+    let signals: Signals
+    do { signals = try Signals { _ in abandonStart(log, output) } } catch {
       complain("error: \(error)", environment)
-      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u).")
+      fail(.unavailable, threadAdvice)
     }
-    LoggingSystem.bootstrap { output.handler(label: $0) }
 
     // 4. The configuration, as a whole or not at all.
-    let load: @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration = {
-      () throws(LoadedConfiguration.Refused) in
-      try LoadedConfiguration.load(arguments.configurationPath, environment: variables, registry: registry)
-    }
     let loaded: LoadedConfiguration
-    do { loaded = try load() } catch {
-      for line in error.lines { complain(line, environment) }
-      fail(.configuration, "Correct the configuration, then check it with \(name) --check.")
-    }
-    if arguments.check { finish((loaded.warnings + ["\(loaded.path): OK"]).joined(separator: "\n")) }
-    if arguments.printConfig { finish(Reference.json(loaded.configuration)) }
+    do { loaded = try load() } catch { refuse(error, environment, name: name) }
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
-    do { try await serve(loaded, arguments, environment, output, name: name, version: version, load: load) } catch {
+    do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: load) } catch {
+      if signals.haveEnded { abandonStart(log, output) }
       let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
       _ = output.flush(timeout: .seconds(1))
       complain("error: \(what)", environment)
@@ -80,10 +73,9 @@ public enum Daemon {
 
   private static func serve(
     _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment, _ output: LogOutput,
-    name: String, version: String, load: @escaping @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
+    _ signals: Signals, _ log: Logger, version: String, load: @escaping Loader
   ) async throws {
     let configuration = loaded.configuration
-    let log = Logger(label: name)
     for warning in loaded.warnings { log.warning("\(warning)") }
 
     // 5. The server. Its port is open when it has started.
@@ -92,46 +84,47 @@ public enum Daemon {
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
     try server.checkThreads()
-    try await server.start(listeningOn: sockets.map(\.descriptor))
+    let start = Task { try await server.start(listeningOn: sockets.map(\.descriptor)) }
+    signals.began(.starting) { action in
+      if action == .callOff { start.cancel() } else { abandonStart(log, output) }
+    }
+    try await start.value
 
     // 6. Who looks after it.
     let status = Status(server)
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    let requests = ReloadRequest.serve(
-      reloader, tell: { _ = manager.notify($0) }, done: { supervision.announce(.ready) }, log)
+    let requests = ReloadRequest.serve(reloader, begins: supervision.announceReload, ended: supervision.announceReady, log)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
-    let group = ServiceGroupBox()
-    let signals = await SignalService(
-      reload: {
-        _ = manager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-        _ = reloader.reload()
-        supervision.announce(.ready)
-      },
-      drain: {
-        requests?.close()
-        log.notice(
-          "draining: \(server.connManager.count) connections left",
-          metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])
-        supervision.announceDrain()
-        await group.shutDown()
-      },
-      quit: {
-        log.warning("second signal: \(server.connManager.count) connections are cut")
-        _ = output.flush(timeout: .milliseconds(200))
-        exit(ExitStatus.success.rawValue)
-      })
+    // Shut down in reverse: the server drains first, while supervision still reports.
+    let services: [any Service] = [supervision, drainer]
+    let group = ServiceGroup(
+      configuration: .init(services: services.map { .init(service: $0) }, logger: quiet(log.label)))
 
     // 7. The word that it serves. Only now: whoever has it may send signals, and they are heard.
     announce(server, loaded, log, version: version)
-    supervision.announce(.ready)
+    supervision.announceReady()
+    let actions = ServingActions(
+      server: server, status: status, supervision: supervision, reloader: reloader, requests: requests, group: group,
+      signals: signals, output: output, log: log)
+    signals.began(.serving, actions.perform)
 
     // 8. Run until a signal, then drain.
-    // Shut down in reverse: the server drains first, while supervision still reports and signals still count.
-    let services: [any Service] = [signals, supervision, drainer]
-    try await group.run(ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: quiet(name))))
+    try await group.run()
     log.notice("stopped", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
+  }
+
+  /// For a signal that came before it served.
+  private static func abandonStart(_ log: Logger, _ output: LogOutput) -> Never {
+    log.notice("stopped: a signal ended the start", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
+    end(output)
+  }
+
+  /// Ends the process at once. Not with exit(3): other threads are at work.
+  static func end(_ output: LogOutput) -> Never {
+    _ = output.flush(timeout: .milliseconds(200))
+    _exit(ExitStatus.success.rawValue)
   }
 
   /// One readable line each: what is listened on, and which plugins are on.
@@ -150,47 +143,5 @@ public enum Daemon {
     var log = Logger(label: "\(name).lifecycle")
     log.logLevel = .error
     return log
-  }
-
-  // MARK: Words on the terminal
-
-  private static func parse(name: String) -> CommandLineArguments {
-    CommandLineArguments.commandName = name
-    do { return try CommandLineArguments.parse() } catch {
-      let text = CommandLineArguments.fullMessage(for: error)
-      if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
-      complain(text, nil)
-      fail(.usage, "See \(name) --help.")
-    }
-  }
-
-  private static func variable(_ name: String) -> [String: String] { getenv(name).map { [name: String(cString: $0)] } ?? [:] }
-
-  private static func list(_ registry: PluginRegistry) -> String {
-    let width = registry.names.map(\.count).max() ?? 0
-    return registry.types.map { type in
-      let ids = registry.defaultIDs(type.name).map { String($0) }.joined(separator: ",")
-      let name = type.name + String(repeating: " ", count: width - type.name.count)
-      return "\(name)  \(ids.isEmpty ? "-" : ids)  \(type.summary)"
-    }.joined(separator: "\n")
-  }
-
-  /// Written by hand: `stderr` of C is a variable that Swift cannot see to be safe.
-  /// The journal takes the level of a line from the prefix of sd-daemon(3).
-  private static func complain(_ line: String, _ environment: ServiceEnvironment?) {
-    let prefix = environment?.journalStream == nil ? "" : "<3>"
-    let bytes = Array((prefix + line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-  }
-
-  private static func finish(_ text: String) -> Never {
-    print(text)
-    exit(ExitStatus.success.rawValue)
-  }
-
-  /// The last line says what to do.
-  private static func fail(_ status: ExitStatus, _ advice: String) -> Never {
-    complain(advice, nil)
-    exit(status.rawValue)
   }
 }

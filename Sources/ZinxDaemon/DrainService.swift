@@ -1,6 +1,5 @@
 import Logging
 import ServiceLifecycle
-import Synchronization
 import Zinx
 
 /// Keeps the server until the group shuts down, then drains it.
@@ -18,16 +17,4 @@ struct DrainService: Service {
       "drain timed out after \(timeout): \(cut) connections were cut",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.drainCut.rawValue)"])
   }
-}
-
-/// The group that a signal shuts down is made after the service that waits for the signal.
-actor ServiceGroupBox {
-  private var group: ServiceGroup?
-
-  func run(_ group: ServiceGroup) async throws {
-    self.group = group
-    try await group.run()
-  }
-
-  func shutDown() async { await group?.triggerGracefulShutdown() }
 }

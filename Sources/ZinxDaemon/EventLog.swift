@@ -103,6 +103,10 @@ final class EventLog: Sendable {
       log.warning(
         "more connections come than \(rate) a second (AcceptRate): they wait in the backlog",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptRateReached.rawValue)", "limit": "\(rate)"])
+    case .handlersAbandoned(let count):
+      log.warning(
+        "\(count) connections are abandoned: their handlers go on half a second after they were cancelled",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.handlersAbandoned.rawValue)", "count": "\(count)"])
     case .maxConnLowered(let configured, let effective):
       log.warning(
         "MaxConn is \(configured), but the limit of open files leaves room for \(effective): raise LimitNOFILE=, or lower MaxConn or ReservedDescriptors",

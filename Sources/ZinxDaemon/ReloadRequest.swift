@@ -13,15 +13,15 @@ enum ReloadRequest {
     return "\(variable.split(separator: ":").first ?? "/run/zinxd")/reload"
   }
 
-  /// Answers requests, if there is a runtime directory. `tell` and `done` speak to systemd about each reload.
+  /// Answers requests, if there is a runtime directory. `begins` and `ended` speak to systemd about each reload.
   static func serve(
-    _ reloader: Reloader, tell: @escaping @Sendable (Notification) -> Void, done: @escaping @Sendable () -> Void, _ log: Logger
+    _ reloader: Reloader, begins: @escaping @Sendable () -> Void, ended: @escaping @Sendable () -> Void, _ log: Logger
   ) -> RequestSocket? {
     guard getenv("RUNTIME_DIRECTORY") != nil else { return nil }
     do {
       return try RequestSocket(path: path) {
-        tell(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-        defer { done() }
+        begins()
+        defer { ended() }
         let lines = reloader.reload()
         return RequestSocket.Answer(isSuccess: lines.isEmpty, text: lines.joined(separator: "\n"))
       }

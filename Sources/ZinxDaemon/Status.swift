@@ -1,7 +1,7 @@
 import Synchronization
 import Zinx
 
-/// The one line that `systemctl status` shows.
+/// The one line that `systemctl status` shows, and what SIGUSR1 writes to the log.
 final class Status: Sendable {
   private struct State {
     var isDraining = false
@@ -10,6 +10,7 @@ final class Status: Sendable {
   }
 
   private let server: Server
+  private let start = ContinuousClock.now
   private let state = Mutex(State())
 
   init(_ server: Server) { self.server = server }
@@ -24,6 +25,33 @@ final class Status: Sendable {
     let live = server.connManager.count
     let (isDraining, note) = state.withLock { ($0.isDraining, $0.note) }
     return Self.text(live: live, maxConn: server.maxConn, isDraining: isDraining, note: note)
+  }
+
+  /// Lines for the log.
+  var report: [String] {
+    let workers = server.workerBusyTimes
+    return Self.report(
+      text, server.counters, queuedBytes: server.queuedBytes, workers: workers.count,
+      busy: workers.count { $0 > .zero }, uptime: .now - start)
+  }
+
+  static func report(
+    _ text: String, _ counters: CounterSnapshot, queuedBytes: Int, workers: Int, busy: Int, uptime: Duration
+  ) -> [String] {
+    [
+      "status: \(text); up \(uptime.components.seconds) s; \(queuedBytes) bytes queued for peers; \(busy) of \(workers) workers busy",
+      "connections since the start: \(counters.connectionsAccepted) accepted, "
+        + total("refused", counters.refusals) + ", " + total("ended", counters.connectionsClosed),
+      "messages since the start: \(counters.requestsReceived) received (\(counters.bytesReceived) bytes), "
+        + "\(counters.messagesSent) sent (\(counters.bytesSent) bytes), \(counters.unknownMessages) without a route, "
+        + "\(counters.handlerErrors) handlers failed",
+    ]
+  }
+
+  private static func total<Reason>(_ word: String, _ counts: [Reason: UInt64]) -> String {
+    let sum = counts.values.reduce(0, +)
+    let parts = counts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")
+    return "\(sum) \(word)" + (parts.isEmpty ? "" : " (\(parts))")
   }
 
   static func text(live: Int, maxConn: Int, isDraining: Bool, note: String?) -> String {

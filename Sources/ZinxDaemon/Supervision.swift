@@ -34,9 +34,19 @@ final class Supervision: Service {
     watchdog = Mutex(Watchdog(timeout: manager.watchdogTimeout, loops: server.pingLoops { _ in }, now: .now))
   }
 
-  /// Tells systemd something together with the status of this moment.
-  func announce(_ notification: Notification) {
-    reporter.withLock { announce(notification, &$0) }
+  /// Tells systemd that the server serves, together with the status of this moment; of one that drains this would be no news.
+  func announceReady() {
+    reporter.withLock { reporter in
+      if !status.isDraining { announce(.ready, &reporter) }
+    }
+  }
+
+  /// A reload begins; ``announceReady()`` is its end.
+  func announceReload() {
+    reporter.withLock { _ in
+      guard !status.isDraining else { return }
+      _ = manager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
+    }
   }
 
   /// The drain begins. No word about it reaches systemd before `STOPPING=1`.

@@ -13,26 +13,13 @@ enum Interrupt {
   }
 
   private static let waiting = Mutex<AsyncStream<Void>.Continuation?>(nil)
-  /// Where the signal handler writes the signal's number.
-  private static let writeEnd = Atomic<Int32>(-1)
 
   /// Takes the signals over. To be called once, at the start.
   static func start() {
-    var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { return }
-    let readEnd = ends[0]
-    writeEnd.store(ends[1], ordering: .sequentiallyConsistent)
-    // Without a thread to read the pipe, the default action is better than none.
-    guard (try? Thread { watch(readEnd) }) != nil else { return }
-    for number in [SIGINT, SIGTERM] {
-      // A handler and not sigwait(3): the main thread of a Swift program ends up in a sigsuspend(2) that blocks no signal.
-      signal(number) { number in
-        let code = errno
-        var byte = UInt8(truncatingIfNeeded: number)
-        _ = write(Interrupt.writeEnd.load(ordering: .relaxed), &byte, 1)
-        errno = code
-      }
-    }
+    let signals = [SIGINT, SIGTERM]
+    guard (try? SignalPipe.open(signals)) != nil else { return }
+    // Without a thread to take them, the default actions are better than none.
+    if (try? Thread(watch)) == nil { SignalPipe.close(signals) }
   }
 
   /// Does the work, and what goes on beside it, until one of them ends or a signal comes. The rest is cancelled.
@@ -66,14 +53,13 @@ enum Interrupt {
     }
   }
 
-  private static func watch(_ readEnd: Int32) {
-    var number: UInt8 = 0
-    while retryingOnInterrupt({ read(readEnd, &number, 1) }) == 1 {
+  @Sendable private static func watch() {
+    while let number = SignalPipe.next() {
       let continuation = waiting.withLock { continuation in
         defer { continuation = nil }
         return continuation
       }
-      guard let continuation else { _exit(128 + Int32(number)) }
+      guard let continuation else { _exit(128 + number) }
       continuation.finish()
     }
   }

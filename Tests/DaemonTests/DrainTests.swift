@@ -7,7 +7,7 @@ extension Daemons {
   struct DrainTests {
     private static let slowEcho = local(#""Plugins": {"greeting": {}, "echo": {"Delay": 30}}"#)
 
-    @Test("end a daemon with nothing to do at once, with status 0", arguments: [SIGTERM, SIGINT])
+    @Test("end a daemon with nothing to do at once, with status 0", arguments: [SIGTERM, SIGINT, SIGQUIT])
     func idle(_ signal: Int32) async throws {
       var times: [Duration] = []
       // The quickest of three: the machine may be busy with other tests.
@@ -94,19 +94,60 @@ extension Daemons {
       }
     }
 
-    @Test("a second one ends the daemon at once", arguments: [(SIGTERM, SIGTERM), (SIGINT, SIGINT), (SIGTERM, SIGINT)])
+    @Test(
+      "a second one half a second later ends the daemon at once",
+      arguments: [(SIGTERM, SIGTERM), (SIGINT, SIGQUIT), (SIGTERM, SIGINT)])
     func second(_ first: Int32, _ second: Int32) async throws {
       try await withDaemon(Self.slowEcho) { daemon, _ in
         let peer = try await FakePeer.greeted(by: try await daemon.port())
         try await peer.send(3, "slow")
+        let start = ContinuousClock.now
         daemon.signal(first)
         try await daemon.line(containing: "draining: 1 connections left")
+        // Again and again, as somebody who is impatient: those that come too early count as the first.
+        let exit = try await daemon.exit(repeating: second)
+        #expect(exit.status == 0)
+        #expect(exit.instant - start > .milliseconds(490))
+        #expect(exit.instant - start < .milliseconds(1500))
+        #expect(daemon.errorLines.contains { $0.contains("second signal: 1 connections are cut") && $0.contains("WARN") })
+        peer.close()
+      }
+    }
+
+    @Test("a second one right after the first, as timeout(1) sends it, is the same one: no answer is lost")
+    func twice() async throws {
+      try await withDaemon(local(#""Plugins": {"echo": {"Delay": 0.2}}"#)) { daemon, _ in
+        let peer = try await FakePeer.connect(to: try await daemon.port())
+        try await peer.send(3, "slow")
+        try await daemon.line(containing: "connection added")
+        daemon.signal(SIGTERM)
+        daemon.signal(SIGINT)
+        daemon.signal(SIGTERM)
+        #expect(try await peer.readToEnd() == FakePeer.frame(3, "slow"))
+        peer.close()
+        #expect(try await daemon.exit().status == 0)
+        #expect(!daemon.errorLines.contains { $0.contains("second signal") })
+      }
+    }
+
+    @Test("a handler that blocks its thread for longer is abandoned, which is said, and keeps nobody", arguments: [0, 2])
+    func abandoned(workers: Int) async throws {
+      let text = local(
+        #""DrainTimeout": 0.1, "IOThreads": 1, "WorkerPoolSize": \#(workers), "Plugins": {"echo": {"Delay": 30, "Blocking": true}}"#
+      )
+      try await withDaemon(text) { daemon, _ in
+        let peer = try await FakePeer.connect(to: try await daemon.port())
+        try await peer.send(3, "slow")
+        try await daemon.line(containing: "connection added")
         let start = ContinuousClock.now
-        daemon.signal(second)
+        daemon.signal(SIGTERM)
         let exit = try await daemon.exit()
         #expect(exit.status == 0)
-        #expect(exit.instant - start < .seconds(1))
-        #expect(daemon.errorLines.contains { $0.contains("second signal: 1 connections are cut") && $0.contains("WARN") })
+        #expect(exit.instant - start < .seconds(3))
+        let lines = daemon.errorLines.suffix(3)
+        #expect(lines.first?.contains("1 connections are abandoned: their handlers go on") == true)
+        #expect(lines.dropFirst().first?.contains("drain timed out after 0.1 seconds: 1 connections were cut") == true)
+        #expect(lines.last?.contains("stopped") == true)
         peer.close()
       }
     }
@@ -120,8 +161,7 @@ extension Daemons {
         try await daemon.line(containing: "draining: 1 connections left")
         try folder.write("zinx.json", local(#""MaxConn": 1"#))
         daemon.signal(SIGHUP)
-        daemon.signal(SIGTERM)
-        #expect(try await daemon.exit().status == 0)
+        #expect(try await daemon.exit(repeating: SIGTERM).status == 0)
         #expect(!daemon.errorLines.contains { $0.contains("reload") })
         peer.close()
       }

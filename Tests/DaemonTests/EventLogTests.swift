@@ -53,6 +53,15 @@ struct EventLogTests {
       ])
   }
 
+  @Test("says how many connections are abandoned at the end of a drain")
+  func abandoned() {
+    log.take(.handlersAbandoned(connections: 3))
+    #expect(
+      lines.all == [
+        "warning 3 connections are abandoned: their handlers go on half a second after they were cancelled count=3"
+      ])
+  }
+
   @Test("is rate-limited for each kind alone, and says what was left out")
   func flood() {
     for _ in 0..<100_000 { log.take(.connectionRefused(peer, .denied, limit: nil)) }

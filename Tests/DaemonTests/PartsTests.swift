@@ -84,7 +84,9 @@ struct LifecycleMessageTests {
     case .stopped: .reloaded
     case .reloaded: .reloadRefused
     case .reloadRefused: .drainCut
-    case .drainCut: .connectionAdded
+    case .drainCut: .handlersAbandoned
+    case .handlersAbandoned: .status
+    case .status: .connectionAdded
     case .connectionAdded: .connectionEnded
     case .connectionEnded: .connectionRefused
     case .connectionRefused: .connectionsShed
@@ -109,6 +111,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 17)
+    #expect(ids.count == 19)
   }
 }

@@ -85,6 +85,18 @@ package final class DaemonProcess: Sendable {
   /// Waits for its end. All that it wrote is there then.
   package func exit() async throws -> Exit { try await watch.wait("the exit") { $0.exit } }
 
+  /// Sends it a signal twenty times a second until it ends.
+  package func exit(repeating number: Int32) async throws -> Exit {
+    let sending = Task {
+      while !Task.isCancelled {
+        signal(number)
+        try? await Task.sleep(for: .milliseconds(50))
+      }
+    }
+    defer { sending.cancel() }
+    return try await exit()
+  }
+
   /// Kills it, if it still runs, and waits for its end.
   package func kill() async throws {
     signal(SIGKILL)

@@ -97,9 +97,10 @@ class Manager:
 class Daemon:
     """Runs while the `with` lasts. If all went well it is ended with SIGTERM then, and must have left nothing behind."""
 
-    def __init__(self, arguments=(), environment=None, stderr=None, faults=None, serves=True, **settings):
+    def __init__(self, arguments=(), environment=None, stderr=None, faults=None, serves=True, launcher=(), passing=(), **settings):
         """`stderr`: a descriptor that is the daemon's from here on; without one its lines are in `log`. `faults`: sets rules that
-        are in force from the start. `serves`: whether it is to get that far."""
+        are in force from the start. `serves`: whether it is to get that far. `launcher`: a command that starts it. `passing`:
+        descriptors that it inherits."""
         self.folder = tempfile.mkdtemp(prefix="zinxd-faults-")
         self.path = os.path.join(self.folder, "zinx.json")
         self.settings = {"Host": "127.0.0.1", "TcpPort": 0, "IOThreads": 1, "WorkerPoolSize": 2, "Plugins": PLUGINS}
@@ -112,8 +113,8 @@ class Daemon:
         ours, theirs = os.pipe() if stderr is None else (None, stderr)
         variables |= environment(self.folder, os.fstat(theirs)) if environment else {}
         self.process = subprocess.Popen(
-            [PROGRAM, *arguments], cwd=self.folder, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=theirs)
+            [*launcher, PROGRAM, *arguments], cwd=self.folder, env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=theirs, pass_fds=passing)
         os.close(theirs)
         self.pid = self.process.pid
         self.log = Lines(open(ours, "rb")) if ours else None
@@ -159,7 +160,11 @@ class Daemon:
         self.signal(signal.SIGHUP)
 
     def signal(self, number):
-        self.process.send_signal(number)
+        os.kill(self.main_pid(), number)
+
+    def main_pid(self):
+        """Who gets its signals."""
+        return self.pid
 
     def stop(self):
         """Stops it in its tracks, as a debugger or a freezing machine does."""

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +44,8 @@ enum kind {
   CONNECT,
   THREAD,     // pthread_create while the process has `limit` threads
   CLOCK,      // reads of the time of day; they never fail, `error` seconds are added
+  RESOLVE,    // getaddrinfo of a name; it never fails, but takes `limit` milliseconds
+  CHILD,      // getaddrinfo of a name; it forks, and `injected` counts the children of which it got the status itself
   KINDS,
 };
 
@@ -279,4 +283,35 @@ time_t time(time_t *now) {
   time_t value = NEXT(time)(NULL) + offset();
   if (now) *now = value;
   return value;
+}
+
+// Names and children
+
+static void pause_for(uint64_t milliseconds) {
+  struct timespec rest = {.tv_sec = (time_t)(milliseconds / 1000), .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) {}
+}
+
+// As a plugin may: a child that somebody waits for, though not at once, and whose own child loses its parent.
+static bool waits_for_child(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    if (fork() == 0) pause_for(100);
+    _exit(7);
+  }
+  siginfo_t information;
+  while (waitid(P_PID, (id_t)child, &information, WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
+  pause_for(300);
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+int getaddrinfo(const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict list) {
+  // An address needs nobody to be asked.
+  if (!hints || !(hints->ai_flags & AI_NUMERICHOST)) {
+    if (struck(RESOLVE)) pause_for(rules[RESOLVE].limit);
+    if (LOAD(rules[CHILD].left) > 0 && waits_for_child()) struck(CHILD);
+  }
+  return NEXT(getaddrinfo)(host, service, hints, list);
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int pipe2(int ends[2], int flags);
 
 /// The number of CPUs this process may run on (sched_getaffinity(2)), at least 1.
 int clinux_usable_cpus(void);
@@ -54,3 +55,15 @@ int clinux_epoll_wait_precisely(int epoll, struct epoll_event *events, int count
 
 /// Lets the calling thread's waits end when they are due and not up to 50 microseconds later, as the kernel does to save power.
 void clinux_precise_timers(void);
+
+/// fork(2), which Swift does not offer: for a process that has one thread only.
+pid_t clinux_fork(void);
+
+/// Whether processes further down that lose their parent become children of this one (PR_SET_CHILD_SUBREAPER).
+int clinux_is_subreaper(void);
+
+/// Has the kernel send this signal when the thread that forked this process ends.
+void clinux_end_with_parent(int signal);
+
+/// Closes this descriptor and all above it.
+void clinux_close_from(int first);

@@ -104,15 +104,6 @@ public final class ConnManager: Sendable {
   /// Returns at once.
   public func clearConn() { forEach { $0.drain() } }
 
-  /// Lets ``waitUntilEmpty()`` return although connections are live.
-  func giveUpWaiting() {
-    let waiting = state.withLock { state in
-      defer { state.whenEmpty = [] }
-      return state.whenEmpty
-    }
-    for continuation in waiting { continuation.resume() }
-  }
-
   /// Returns once no connection is live, and the end of each has been told.
   func waitUntilEmpty() async {
     await withCheckedContinuation { continuation in

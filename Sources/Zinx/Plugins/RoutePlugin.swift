@@ -16,9 +16,10 @@ public protocol RoutePlugin: Sendable {
   /// Registers what the plugin serves. Called once, before the server listens.
   func register(in routes: inout RouteRegistrar)
 
-  /// Called before the server listens; throwing keeps it from starting.
+  /// Called before the server listens; throwing keeps it from starting. When the start is called off meanwhile, the task is
+  /// cancelled.
   func start() async throws
-  /// Called after the last connection has ended.
+  /// Called after the last connection has ended, but for those whose handlers were abandoned, if ``start()`` has returned.
   func stop() async
 }
 

@@ -17,19 +17,27 @@ import ZinxWire
 ///
 /// Every call is safe from any thread.
 public final class Server: Sendable {
-  private struct Running: Sendable {
-    var loops: LoopGroup
-    var contexts: [LoopContext]
+  /// The life, and what is to be ended with it.
+  private struct State {
+    var life = ServerLife()
+    /// The work of a start that is under way.
+    var start: Task<Void, any Error>?
+    /// Those that have started.
+    var plugins: [any RoutePlugin] = []
+    var loops: [EventLoop] = []
     var listeners: [Listener] = []
   }
+
+  /// What a handler has to end in when its connection was cut, which cancels it.
+  private static let cancelledGrace = Duration.milliseconds(500)
 
   private let context: ServerContext
   private let plugins: [any RoutePlugin]
   private let configuration: Mutex<ServerConfiguration>
-  private let running = Mutex<Running?>(nil)
-  private let wasStarted = Atomic<Bool>(false)
-  /// To be stopped, in reverse.
-  private let startedPlugins = Mutex<[any RoutePlugin]>([])
+  private let state = Mutex(State())
+  /// The connections have ended, or have had their time.
+  private let hadTheirTime = Latch()
+  private let isOver = Latch()
 
   /// Takes the routes of the plugins, then those of `register`.
   ///
@@ -74,22 +82,55 @@ public final class Server: Sendable {
 
   /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)`` and while it
   /// drains.
-  public var addresses: [SocketAddress] { running.withLock { $0?.listeners.map(\.address) ?? [] } }
+  public var addresses: [SocketAddress] { state.withLock { $0.listeners.map(\.address) } }
 
-  // MARK: Life
+  // MARK: Start
 
   /// Starts plugins, threads and listeners; connections are accepted when it returns.
   ///
+  /// A server starts once: a second call throws ``ZinxError/alreadyStarted``, also one after ``drain(timeout:)``. A drain that comes
+  /// meanwhile, and the cancellation of the calling task, call the start off: what it waits for is cancelled, what it has done is
+  /// undone, and it throws `CancellationError`.
+  ///
   /// - Parameter inherited: listening sockets to use instead of opening `host` and `port`; the server owns them from here on.
   ///
-  /// Throws: ``ZinxError``, and whatever a plugin's `start()` throws. The server is stopped then.
+  /// Throws: ``ZinxError``, `CancellationError`, and whatever a plugin's `start()` throws. The server is stopped then.
   public func start(listeningOn inherited: [Int32] = []) async throws {
-    guard !wasStarted.exchange(true, ordering: .relaxed) else { throw ZinxError.alreadyStarted }
+    do { try state.withLock { state throws(ZinxError) in try state.life.start() } } catch {
+      for socket in inherited { _ = Descriptor(owning: socket) }
+      throw error
+    }
+    let work = Task { try await begin(listeningOn: inherited) }
+    let isCalledOff = state.withLock { state in
+      state.start = work
+      return state.life.phase != .starting
+    }
+    if isCalledOff { work.cancel() }
+    do {
+      try await withTaskCancellationHandler {
+        try await work.value
+      } onCancel: {
+        work.cancel()
+      }
+      guard state.withLock({ $0.life.started() }) else { throw CancellationError() }
+      state.withLock { $0.start = nil }
+    } catch {
+      let drains = state.withLock { $0.life.startFailed() }
+      if !drains { hadTheirTime.open() }
+      // A task of its own, like that of a drain: the caller's may be cancelled, and plugins are to stop in peace.
+      await Task { await end() }.value
+      guard let error = error as? SystemError else { throw error }
+      throw ZinxError.systemCallFailed(call: error.call, code: error.code)
+    }
+  }
+
+  private func begin(listeningOn inherited: [Int32]) async throws {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
-    // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-    var sockets = inherited.isEmpty ? [try open(configuration)] : inherited
+    var sockets = inherited
     do {
+      // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
+      if inherited.isEmpty { sockets = [try await open(configuration)] }
       for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       try await startPlugins()
       let contexts = try startThreads(configuration)
@@ -97,18 +138,21 @@ public final class Server: Sendable {
         // Ids stay unique: each listener counts in a range of its own that no process lives long enough to leave.
         let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts, firstID: UInt64(index) << 56)
         try await listener.start()
-        running.withLock { $0?.listeners.append(listener) }
+        state.withLock { $0.listeners.append(listener) }
       }
     } catch {
       for socket in sockets { _ = Descriptor(owning: socket) }
-      await drain(timeout: .zero)
-      guard let error = error as? SystemError else { throw error }
-      throw ZinxError.systemCallFailed(call: error.call, code: error.code)
+      throw error
     }
   }
 
-  private func open(_ configuration: ServerConfiguration) throws(ZinxError) -> Int32 {
-    try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
+  /// On a thread of its own: a host name may take long to resolve.
+  private func open(_ configuration: ServerConfiguration) async throws -> Int32 {
+    try await runBlocking {
+      try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
+    } discard: { socket in
+      _ = Descriptor(owning: socket)
+    }
   }
 
   /// Finds out, before ``start(listeningOn:)``, whether there will be threads enough. Blocks for the moment that it takes to make them.
@@ -124,9 +168,11 @@ public final class Server: Sendable {
 
   private func startPlugins() async throws {
     for plugin in plugins {
+      try Task.checkCancellation()
       try await plugin.start()
-      startedPlugins.withLock { $0.append(plugin) }
+      state.withLock { $0.plugins.append(plugin) }
     }
+    try Task.checkCancellation()
   }
 
   private func limitConnections(_ configuration: ServerConfiguration) {
@@ -140,68 +186,108 @@ public final class Server: Sendable {
   private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {
     let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
     let contexts = loops.loops.map { LoopContext($0, context.counters.traffic()) }
-    running.withLock { $0 = Running(loops: loops, contexts: contexts) }
+    state.withLock { $0.loops = loops.loops }
     try loops.start()
     try context.workers.start()
     return contexts
   }
 
+  // MARK: End
+
   /// Ends gently: no new connections; requests that were received are handled and answered; connections close. What is left after
-  /// `timeout` is cut. Then plugins and threads end.
+  /// `timeout` is cut, which cancels its handlers. Then plugins and threads end.
   ///
-  /// Returns how many connections were cut.
+  /// A handler that goes on for half a second after it was cancelled is abandoned, with ``ServerEvent/handlersAbandoned(connections:)``:
+  /// plugins are stopped and this returns, while the threads stay until it ends, so that it is resumed and its connection ends in good
+  /// order should it ever.
+  ///
+  /// In any state this has one outcome:
+  /// - before ``start(listeningOn:)``: the server is stopped, and cannot be started any more;
+  /// - while it starts: the start is called off. Returns when that is done, or after `timeout` if a plugin does not take notice;
+  /// - while another call drains: waits with it. The `timeout` that ends first holds for all;
+  /// - afterwards: returns at once.
+  ///
+  /// The time of a caller whose task is cancelled is over at once. Waits for plugins to stop without limit.
+  ///
+  /// Returns how many connections were cut, the same number to every caller.
   @discardableResult
   public func drain(timeout: Duration) async -> Int {
-    for listener in takeListeners() { await listener.stop() }
-    connManager.clearConn()
-    let isEmpty = await isEmpty(within: timeout)
-    let left = isEmpty ? 0 : connManager.count
-    if left > 0 {
-      connManager.forEach { $0.cut(.drainTimeout) }
-      // Handlers were cancelled; those that take notice let OnConnStop run and the connection end in good order.
-      _ = await self.isEmpty(within: .milliseconds(500))
+    let (drain, start) = state.withLock { ($0.life.drain(), $0.start) }
+    switch drain {
+    case .nothing: break
+    case .callOff:
+      start?.cancel()
+      if await !isOver.wait(atMost: timeout) { hadTheirTime.open() }
+    case .begin:
+      Task { await end() }
+      fallthrough
+    case .join:
+      if await !isOver.wait(atMost: timeout) {
+        hadTheirTime.open()
+        await isOver.wait()
+      }
     }
-    await stop()
-    return left
+    return state.withLock { $0.life.cut }
   }
 
-  /// Closes every connection now, with reason `drain-timeout`, without handling or flushing anything.
+  /// Closes every connection now, with reason `drain-timeout`, without handling or flushing anything. In any state; ends nothing else.
   public func cutAll() { connManager.forEach { $0.cut(.drainTimeout) } }
 
-  private func isEmpty(within timeout: Duration) async -> Bool {
-    await withTaskGroup { group in
-      group.addTask {
-        await self.connManager.waitUntilEmpty()
-        return true
-      }
-      group.addTask {
-        try? await Task.sleep(for: timeout)
-        return false
-      }
-      let isEmpty = await group.next() ?? false
-      group.cancelAll()
-      if !isEmpty { self.connManager.giveUpWaiting() }
-      return isEmpty
+  /// Ends connections, plugins and threads, in this order. Called once.
+  private func end() async {
+    let areGone = Latch()
+    Task {
+      await endConnections()
+      areGone.open()
+      hadTheirTime.open()
     }
+    await hadTheirTime.wait()
+    let cut = areGone.isOpen ? 0 : connManager.count
+    if !areGone.isOpen {
+      cutAll()
+      // Handlers were cancelled; those that take notice let OnConnStop run and the connection end in good order.
+      _ = await areGone.wait(atMost: Self.cancelledGrace)
+      let left = connManager.count
+      if left > 0 { context.emit(.handlersAbandoned(connections: left)) }
+    }
+    await stopPlugins()
+    if areGone.isOpen {
+      stopThreads()
+    } else {
+      Task {
+        await areGone.wait()
+        stopThreads()
+      }
+    }
+    state.withLock { $0.life.ended(cut: cut) }
+    isOver.open()
   }
 
-  /// A listener is stopped once: after that the loops may end, and nobody would answer.
+  private func endConnections() async {
+    for listener in takeListeners() { await listener.stop() }
+    // A handler that blocks the loop of a listener may have kept it open for longer than there was time.
+    if hadTheirTime.isOpen { cutAll() } else { connManager.clearConn() }
+    await connManager.waitUntilEmpty()
+  }
+
   private func takeListeners() -> [Listener] {
-    running.withLock { running in
-      defer { running?.listeners = [] }
-      return running?.listeners ?? []
+    state.withLock { state in
+      defer { state.listeners = [] }
+      return state.listeners
     }
   }
 
-  private func stop() async {
-    let plugins = startedPlugins.withLock { plugins in
-      defer { plugins = [] }
-      return plugins
+  private func stopPlugins() async {
+    let plugins = state.withLock { state in
+      defer { state.plugins = [] }
+      return state.plugins
     }
     for plugin in plugins.reversed() { await plugin.stop() }
+  }
+
+  private func stopThreads() {
     context.workers.stop()
-    guard let loops = running.withLock({ $0?.loops }) else { return }
-    for loop in loops.loops { loop.stop() }
+    for loop in state.withLock({ $0.loops }) { loop.stop() }
   }
 
   // MARK: While it runs
@@ -217,7 +303,7 @@ public final class Server: Sendable {
     context.gate.apply(new)
     connManager.limitPerSource(new.maxConnPerIP)
     limitConnections(new)
-    for listener in running.withLock({ $0?.listeners ?? [] }) {
+    for listener in state.withLock({ $0.listeners }) {
       listener.setKeepAlive(KeepAlive(new.vanishedTimeout))
       listener.placeFree()
     }
@@ -227,7 +313,7 @@ public final class Server: Sendable {
 
   /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.
   package func pingLoops(_ answered: @escaping @Sendable (Int) -> Void) -> Int {
-    let loops = running.withLock { $0?.loops.loops ?? [] }
+    let loops = state.withLock { $0.loops }
     for (index, loop) in loops.enumerated() { loop.execute { answered(index) } }
     return loops.count
   }

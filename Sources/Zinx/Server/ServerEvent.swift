@@ -23,6 +23,9 @@ public enum ServerEvent: Sendable {
   case acceptResumed
   /// More connections come than `AcceptRate` lets in: they wait in the backlog. Told once in ten seconds at most.
   case acceptRateReached(perSecond: Int)
+  /// At the end of a drain, so many connections have handlers that go on although they were cancelled half a second ago. Nobody waits for
+  /// them any longer.
+  case handlersAbandoned(connections: Int)
   /// The process may open fewer descriptors than `MaxConn` needs.
   case maxConnLowered(configured: Int, effective: Int)
 }

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Systemd
+import Zinx
+import ZinxConfig
+
+/// What is answered and over: the command line, and how a process that does not serve ends.
+extension Daemon {
+  typealias Loader = @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
+
+  static let threadAdvice = "Raise the limit of threads (TasksMax=, ulimit -u)."
+
+  static func parse(name: String) -> CommandLineArguments {
+    CommandLineArguments.commandName = name
+    do { return try CommandLineArguments.parse() } catch {
+      let text = CommandLineArguments.fullMessage(for: error)
+      if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
+      complain(text, nil)
+      fail(.usage, "See \(name) --help.")
+    }
+  }
+
+  /// Signals do what they do by default: a question that was not answered must not look as if it was.
+  static func answer(_ arguments: CommandLineArguments, _ registry: PluginRegistry, name: String, version: String) -> Never {
+    Signals.giveBack()
+    if arguments.version { finish("\(name) \(version)") }
+    if arguments.listPlugins { finish(list(registry)) }
+    if let section = arguments.manual { finish(section.text(registry)) }
+    if arguments.reload {
+      let (status, lines) = ReloadRequest.ask()
+      for line in lines { complain(line, nil) }
+      exit(status.rawValue)
+    }
+    let load = loader(arguments, registry)
+    let environment = ServiceEnvironment.takeFromProcess()
+    let output = openLog(environment, name: name)
+    do {
+      let loaded = try load()
+      if arguments.check { finish((loaded.warnings + ["\(loaded.path): OK"]).joined(separator: "\n")) }
+      finish(withExtendedLifetime(output) { Reference.json(loaded.configuration) })
+    } catch { refuse(error, environment, name: name) }
+  }
+
+  /// To be made before the environment is changed.
+  static func loader(_ arguments: CommandLineArguments, _ registry: PluginRegistry) -> Loader {
+    let variables = variable(ConfigurationFile.environmentVariable)
+    return { () throws(LoadedConfiguration.Refused) in
+      try LoadedConfiguration.load(arguments.configurationPath, environment: variables, registry: registry)
+    }
+  }
+
+  static func openLog(_ environment: ServiceEnvironment, name: String) -> LogOutput {
+    do {
+      let output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name))
+      LoggingSystem.bootstrap { output.handler(label: $0) }
+      return output
+    } catch {
+      complain("error: \(error)", environment)
+      fail(.unavailable, threadAdvice)
+    }
+  }
+
+  static func refuse(_ refused: LoadedConfiguration.Refused, _ environment: ServiceEnvironment, name: String) -> Never {
+    for line in refused.lines { complain(line, environment) }
+    fail(.configuration, "Correct the configuration, then check it with \(name) --check.")
+  }
+
+  private static func variable(_ name: String) -> [String: String] { getenv(name).map { [name: String(cString: $0)] } ?? [:] }
+
+  private static func list(_ registry: PluginRegistry) -> String {
+    let width = registry.names.map(\.count).max() ?? 0
+    return registry.types.map { type in
+      let ids = registry.defaultIDs(type.name).map { String($0) }.joined(separator: ",")
+      let name = type.name + String(repeating: " ", count: width - type.name.count)
+      return "\(name)  \(ids.isEmpty ? "-" : ids)  \(type.summary)"
+    }.joined(separator: "\n")
+  }
+
+  /// Written by hand: `stderr` of C is a variable that Swift cannot see to be safe.
+  /// The journal takes the level of a line from the prefix of sd-daemon(3).
+  static func complain(_ line: String, _ environment: ServiceEnvironment?) {
+    let prefix = environment?.journalStream == nil ? "" : "<3>"
+    let bytes = Array((prefix + line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  private static func finish(_ text: String) -> Never {
+    print(text)
+    exit(ExitStatus.success.rawValue)
+  }
+
+  /// The last line says what to do.
+  static func fail(_ status: ExitStatus, _ advice: String) -> Never {
+    complain(advice, nil)
+    exit(status.rawValue)
+  }
+}

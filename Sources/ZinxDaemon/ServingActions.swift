@@ -1,0 +1,55 @@
+import Glibc
+import Logging
+import ServiceLifecycle
+import Systemd
+import Zinx
+import ZinxIO
+
+/// Does what signals mean while the daemon serves, on their thread.
+struct ServingActions: Sendable {
+  let server: Server
+  let status: Status
+  let supervision: Supervision
+  let reloader: Reloader
+  let requests: RequestSocket?
+  let group: ServiceGroup
+  let signals: Signals
+  let output: LogOutput
+  let log: Logger
+
+  func perform(_ action: Signals.Life.Action) {
+    switch action {
+    case .reload: reload()
+    case .report:
+      for line in status.report { log.notice("\(line)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.status.rawValue)"]) }
+    case .upgrade: log.notice("SIGUSR2: upgrading without a break is not there yet; nothing was done")
+    case .drain: drain()
+    case .callOff, .exit:
+      log.warning("second signal: \(server.connManager.count) connections are cut")
+      Daemon.end(output)
+    }
+  }
+
+  /// On a thread of its own, if there is one: reading the file must not hold up a signal that ends.
+  private func reload() {
+    let reload: @Sendable () -> Void = {
+      supervision.announceReload()
+      _ = reloader.reload()
+      supervision.announceReady()
+      signals.reloaded()
+    }
+    do { _ = try Thread(reload) } catch {
+      log.warning("\(error)")
+      reload()
+    }
+  }
+
+  private func drain() {
+    requests?.close()
+    log.notice(
+      "draining: \(server.connManager.count) connections left",
+      metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])
+    supervision.announceDrain()
+    Task { await group.triggerGracefulShutdown() }
+  }
+}

@@ -1,0 +1,54 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// Signals as numbers to be read, from the first instruction of `main` on: those that come before anybody reads wait in the pipe.
+///
+/// One for the process. A handler and not sigwait(3) or signalfd(2): the main thread of a Swift program ends up in a sigsuspend(2)
+/// that blocks no signal, so one that is blocked elsewhere would end the process there.
+package enum SignalPipe {
+  private static let readEnd = Atomic<Int32>(-1)
+  private static let writeEnd = Atomic<Int32>(-1)
+
+  /// Takes these signals over, also ones that the parent had blocked or ignored.
+  ///
+  /// Throws: ``SystemError`` when the process has no descriptor left.
+  package static func open(_ numbers: [Int32]) throws(SystemError) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw SystemError("pipe2") }
+    readEnd.store(ends[0], ordering: .relaxed)
+    writeEnd.store(ends[1], ordering: .sequentiallyConsistent)
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in numbers {
+      sigaddset(&set, number)
+      // A full pipe has the signal already: nobody has read for long.
+      signal(number) { number in
+        let code = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(SignalPipe.writeEnd.load(ordering: .relaxed), &byte, 1)
+        errno = code
+      }
+    }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
+  /// Waits for the next signal; without a time-out for ever. Returns nil when the time is over. Blocks; one thread at a time.
+  package static func next(within timeout: Duration? = nil) -> Int32? {
+    let deadline = timeout.map { ContinuousClock.now + $0 }
+    var request = pollfd(fd: readEnd.load(ordering: .relaxed), events: Int16(POLLIN), revents: 0)
+    while true {
+      var number: UInt8 = 0
+      if read(request.fd, &number, 1) == 1 { return Int32(number) }
+      let rest = deadline.map { $0 - .now }
+      if let rest, rest <= .zero { return nil }
+      _ = poll(&request, 1, rest.map { Int32(clamping: Int64($0 / .milliseconds(1)) + 1) } ?? -1)
+    }
+  }
+
+  /// Gives the signals their default actions back. One that has come already has its own now.
+  package static func close(_ numbers: [Int32]) {
+    for number in numbers { signal(number, SIG_DFL) }
+    if let number = next(within: .zero) { kill(getpid(), number) }
+  }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import Systemd
+import Testing
+import Zinx
+import ZinxTestKit
+
+@testable import ZinxDaemon
+
+extension Daemons {
+  @Suite("Signals")
+  struct SignalTests {
+    /// Returns once the daemon handles `signal`: no earlier moment is its own.
+    private func caught(_ signal: Int32, by daemon: DaemonProcess) async throws {
+      try await until {
+        guard let file = fopen("/proc/\(daemon.pid)/status", "r") else { return false }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, Int32(line.count), file) != nil {
+          let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+          guard let mask = text.firstMatch(of: /SigCgt:\s*([0-9a-f]+)/)?.1 else { continue }
+          return (UInt64(mask, radix: 16) ?? 0) >> UInt64(signal - 1) & 1 == 1
+        }
+        return false
+      }
+    }
+
+    @Test("that end do so from the first instruction on, with status 0", arguments: [SIGTERM, SIGINT, SIGQUIT])
+    func firstInstruction(_ signal: Int32) async throws {
+      try await withDaemon { daemon, _ in
+        // SIGUSR2 is the last that is taken; SIGQUIT is the runtime's before.
+        try await caught(SIGUSR2, by: daemon)
+        daemon.signal(signal)
+        let exit = try await daemon.exit()
+        #expect(exit.status == 0)
+        #expect(exit.signal == nil)
+      }
+    }
+
+    @Test("that come during the start wait for its end: a reload that changes nothing, a status")
+    func duringStart() async throws {
+      try await withDaemon { daemon, _ in
+        try await caught(SIGUSR2, by: daemon)
+        for signal in [SIGHUP, SIGUSR1, SIGUSR2] { daemon.signal(signal) }
+        try await daemon.line(containing: "configuration reloaded: nothing changed")
+        try await daemon.line(containing: "status: 0/12000 connections")
+        try await daemon.line(containing: "SIGUSR2: upgrading without a break is not there yet")
+        #expect(try await FakePeer.greeted(by: try await daemon.port()).ask(0) == "ping...ping...ping")
+      }
+    }
+
+    @Test("SIGUSR1 writes a summary to the log, SIGUSR2 says that it cannot upgrade yet, and nobody notices")
+    func user() async throws {
+      try await withDaemon { daemon, _ in
+        let peer = try await FakePeer.greeted(by: try await daemon.port())
+        #expect(try await peer.ask(0) == "ping...ping...ping")
+        daemon.signal(SIGUSR1)
+        let status = try await daemon.line(containing: "status: 1/12000 connections; up ")
+        #expect(status.contains("NOTICE"))
+        #expect(status.contains(" of 10 workers busy"))
+        try await daemon.line(containing: "connections since the start: 1 accepted, 0 refused, 0 ended")
+        try await daemon.line(containing: "messages since the start: 1 received (")
+        daemon.signal(SIGUSR2)
+        #expect(try await daemon.line(containing: "upgrading without a break is not there yet").contains("nothing was done"))
+        #expect(try await peer.ask(1) == "Hello Zinx Router V0.9")
+        #expect(!daemon.errorLines.contains { $0.contains("draining") })
+      }
+    }
+
+    @Test("that end leave a question unanswered: the process ends by them")
+    func question() async throws {
+      let folder = try TestFolder()
+      let asked = Recorder<Bool>()
+      let gate = BlockingGate()
+      let socket = try RequestSocket(path: "\(folder.path)/reload") {
+        asked.append(true)
+        gate.pass()
+        return RequestSocket.Answer(isSuccess: true, text: "")
+      }
+      defer { socket.close() }
+      try await withDaemon(local(), ["--reload"], environment: ["RUNTIME_DIRECTORY": folder.path]) { daemon, _ in
+        try await asked.wait(for: 1)
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exit().signal == SIGTERM)
+      }
+      gate.open()
+    }
+  }
+}
+
+@Suite("The report of SIGUSR1")
+struct ReportTests {
+  @Test("has what happened, with its reasons in order")
+  func report() {
+    let counters = Counters()
+    for reason: CloseReason in [.reset, .peerClosed, .peerClosed] { counters.countClose(reason) }
+    counters.countRefusal(.maxConn)
+    let lines = Status.report(
+      "2/3 connections", counters.snapshot, queuedBytes: 5, workers: 10, busy: 1, uptime: .milliseconds(61_500))
+    #expect(
+      lines == [
+        "status: 2/3 connections; up 61 s; 5 bytes queued for peers; 1 of 10 workers busy",
+        "connections since the start: 0 accepted, 1 refused (max-conn 1), 3 ended (peer-closed 2, reset 1)",
+        "messages since the start: 0 received (0 bytes), 0 sent (0 bytes), 0 without a route, 0 handlers failed",
+      ])
+  }
+}
