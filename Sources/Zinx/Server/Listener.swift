@@ -23,7 +23,6 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// The listener's own, that of the first context.
   private let loop: EventLoop
   @exclusivity(unchecked) private var nextContext = 0
-  @exclusivity(unchecked) private var nextID: UInt64
   @exclusivity(unchecked) private var isAccepting = false
   @exclusivity(unchecked) private var burst = AcceptBurst()
   @exclusivity(unchecked) private var isExhausted = false
@@ -34,10 +33,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   @exclusivity(unchecked) private var isClosed = false
   private var pauseTimer: EventLoop.Timer?
 
-  /// Takes ownership of a listening, non-blocking socket. `firstID` is the id of the first connection.
-  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext], firstID: UInt64)
-    throws(SystemError)
-  {
+  /// Takes ownership of a listening, non-blocking socket.
+  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext]) throws(SystemError) {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout.size(ofValue: storage))
     let status = withUnsafeMutableBytes(of: &storage) {
@@ -50,7 +47,6 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     gate = server.gate
     self.contexts = contexts
     loop = contexts[0].loop
-    nextID = firstID
   }
 
   // MARK: From any thread
@@ -155,8 +151,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
     let connection = Connection(
-      id: nextID, descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
-    nextID += 1
+      id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
     server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
   }

@@ -93,9 +93,8 @@ public final class Server: Sendable {
       for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       try await startPlugins()
       let contexts = try startThreads(configuration)
-      for index in sockets.indices {
-        // Ids stay unique: each listener counts in a range of its own that no process lives long enough to leave.
-        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts, firstID: UInt64(index) << 56)
+      while !sockets.isEmpty {
+        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts)
         try await listener.start()
         running.withLock { $0?.listeners.append(listener) }
       }
