@@ -50,7 +50,7 @@ public enum Daemon {
     let output: LogOutput
     do { output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name)) } catch {
       complain("error: \(error)", environment)
-      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u).")
+      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u) or of address space (LimitAS=, ulimit -v).")
     }
     LoggingSystem.bootstrap { output.handler(label: $0) }
 
@@ -91,7 +91,7 @@ public enum Daemon {
     let sockets = try ListenSockets.claim(environment)
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
-    try server.checkThreads()
+    try Server.checkLimits(configuration.server)
     try await server.start(listeningOn: sockets.map(\.descriptor))
 
     // 6. Who looks after it.

@@ -110,15 +110,16 @@ public final class Server: Sendable {
     try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
   }
 
-  /// Finds out, before ``start(listeningOn:)``, whether there will be threads enough. Blocks for the moment that it takes to make them.
+  /// Finds out whether the process may have the descriptors, the memory and the threads that a server with this configuration takes, one
+  /// connection included. To be called before the Swift runtime has threads of its own, as long as a program does not `await`: it ends
+  /// the process, or waits without end, when it cannot have them. Blocks for the moment that it takes to make the threads.
   ///
-  /// Throws: ``ZinxError/systemCallFailed(call:code:)``.
-  package func checkThreads() throws(ZinxError) {
-    let configuration = configuration.withLock { $0 }
-    let loops = configuration.ioThreads > 0 ? configuration.ioThreads : LoopGroup.usableCPUs
-    do { try ThreadLimit.check(loops + configuration.workerPoolSize + ThreadLimit.reserve) } catch {
-      throw .systemCallFailed(call: error.call, code: error.code)
-    }
+  /// Throws: ``ZinxError/limitTooLow(name:limit:needed:)``, ``ZinxError/systemCallFailed(call:code:)``.
+  package static func checkLimits(_ configuration: ServerConfiguration) throws(ZinxError) {
+    let threads = LoopGroup.size(configuration.ioThreads) + configuration.workerPoolSize + ThreadLimit.reserve
+    try DescriptorLimit.check(configuration)
+    try MemoryLimit.check(threads: threads)
+    do { try ThreadLimit.check(threads) } catch { throw .systemCallFailed(call: error.call, code: error.code) }
   }
 
   private func startPlugins() async throws {
@@ -129,7 +130,7 @@ public final class Server: Sendable {
   }
 
   private func limitConnections(_ configuration: ServerConfiguration) {
-    let effective = DescriptorLimit.makeRoom(for: configuration.maxConn, reserved: configuration.reservedDescriptors)
+    let effective = DescriptorLimit.makeRoom(for: configuration)
     context.admission.withLock { $0.limit = effective }
     if effective < configuration.maxConn {
       context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective))
