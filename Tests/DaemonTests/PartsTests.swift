@@ -113,7 +113,9 @@ struct LifecycleMessageTests {
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
     case .loopLate: .acceptRateReached
-    case .acceptRateReached: nil
+    case .acceptRateReached: .addressAbsent
+    case .addressAbsent: .listenerLost
+    case .listenerLost: nil
     }
   }
 
@@ -127,6 +129,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 17)
+    #expect(ids.count == 19)
   }
 }

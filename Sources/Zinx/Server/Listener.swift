@@ -35,13 +35,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Takes ownership of a listening, non-blocking socket.
   init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext]) throws(SystemError) {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout.size(ofValue: storage))
-    let status = withUnsafeMutableBytes(of: &storage) {
-      getsockname(descriptor.number, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, &length)
-    }
-    guard status == 0 else { throw SystemError("getsockname") }
-    address = SocketAddress(storage)
+    address = try SocketAddress(of: descriptor.number)
     self.descriptor = descriptor.release()
     self.server = server
     gate = server.gate
@@ -90,6 +84,18 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     guard !isClosed else { return }
     isClosing = true
     for _ in 0..<Self.lastBursts where accept(upTo: AcceptBurst.largest) < AcceptBurst.largest { break }
+    release()
+  }
+
+  /// Another process that has a passed socket too has shut it down. Epoll would report that for as long as the socket is there, whatever
+  /// is asked of it.
+  private func lost() {
+    guard !isClosed else { return }
+    release()
+    server.emit(.listenerLost(address))
+  }
+
+  private func release() {
     isClosed = true
     server.placeWaiters.withLock { $0.removeAll { $0 === self } }
     // A socket that systemd passed stays open there, and epoll would go on to report it.
@@ -98,6 +104,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   }
 
   func ready(_ readiness: Readiness) {
+    guard !readiness.isBroken else { return lost() }
     // Somebody waits, so there is somebody whom the rate keeps waiting.
     if let opening = gate.opening(at: loop.now) { return waitForRate(until: opening) }
     burst.ended(after: accept(upTo: burst.size))

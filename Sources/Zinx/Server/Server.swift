@@ -26,6 +26,7 @@ public final class Server: Sendable {
   private let context: ServerContext
   private let plugins: [any RoutePlugin]
   private let configuration: Mutex<ServerConfiguration>
+  private let lookUp: HostLookUp
   private let running = Mutex<Running?>(nil)
   private let wasStarted = Atomic<Bool>(false)
   /// To be stopped, in reverse.
@@ -40,13 +41,16 @@ public final class Server: Sendable {
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], onEvent: @escaping EventSink = { _ in },
     register: (inout RouteRegistrar) -> Void = { _ in }
   ) throws(ZinxError) {
-    try self.init(configuration, plugins: plugins, accept: systemAccept, onEvent: onEvent, register: register)
+    try self.init(
+      configuration, plugins: plugins, accept: systemAccept, lookUp: systemLookUp, onEvent: onEvent, register: register)
   }
 
-  /// - Parameter accept: what accepts, ``systemAccept`` outside tests.
+  /// - Parameters:
+  ///   - accept: what accepts, ``systemAccept`` outside tests.
+  ///   - lookUp: what finds the addresses of `host`, ``systemLookUp`` outside tests.
   package init(
-    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, onEvent: @escaping EventSink,
-    register: (inout RouteRegistrar) -> Void
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, lookUp: @escaping HostLookUp,
+    onEvent: @escaping EventSink, register: (inout RouteRegistrar) -> Void
   ) throws(ZinxError) {
     var registrar = RouteRegistrar()
     for plugin in plugins {
@@ -57,6 +61,7 @@ public final class Server: Sendable {
     register(&registrar)
     self.plugins = plugins
     self.configuration = Mutex(configuration)
+    self.lookUp = lookUp
     context = try ServerContext(configuration, registrar, accept: accept, emit: onEvent)
   }
 
@@ -88,7 +93,7 @@ public final class Server: Sendable {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
     // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-    var sockets = inherited.isEmpty ? [try open(configuration)] : inherited
+    var sockets = inherited.isEmpty ? try await openSockets() : inherited
     do {
       for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       try await startPlugins()
@@ -106,8 +111,18 @@ public final class Server: Sendable {
     }
   }
 
-  private func open(_ configuration: ServerConfiguration) throws(ZinxError) -> Int32 {
-    try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
+  /// Opens `host` and `port`, for ``start(listeningOn:)``: a part of the start that may be tried again when an address or a name is not
+  /// there yet. The caller owns the sockets.
+  ///
+  /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
+  /// ``ZinxError/cannotListen(address:call:code:)``, `CancellationError`.
+  package func openSockets() async throws -> [Int32] {
+    let configuration = configuration.withLock { $0 }
+    let host = configuration.host
+    let opened = try ListeningSocket.open(
+      host, await lookUp(host, configuration.port), KeepAlive(configuration.vanishedTimeout))
+    for address in opened.absent { context.emit(.addressAbsent(address, host: host)) }
+    return opened.sockets
   }
 
   /// Finds out whether the process may have the descriptors, the memory and the threads that a server with this configuration takes, one

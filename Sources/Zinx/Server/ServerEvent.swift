@@ -20,6 +20,10 @@ public enum ServerEvent: Sendable {
   case acceptResumed
   /// More connections come than `AcceptRate` lets in: they wait in the backlog. Told once in ten seconds at most.
   case acceptRateReached(perSecond: Int)
+  /// Another process that has a passed socket too has shut it down: nobody comes in there any more.
+  case listenerLost(SocketAddress)
+  /// One of several addresses of the host is not this machine's: nobody listens there.
+  case addressAbsent(SocketAddress, host: String)
   /// The process may open fewer descriptors than `MaxConn` needs.
   case maxConnLowered(configured: Int, effective: Int)
 }
