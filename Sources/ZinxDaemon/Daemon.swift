@@ -92,7 +92,8 @@ public enum Daemon {
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
     try Server.checkLimits(configuration.server)
-    try await server.start(listeningOn: sockets.map(\.descriptor))
+    let opened = sockets.isEmpty ? try await AddressWait(server, configuration.server, manager, log).sockets() : []
+    try await server.start(listeningOn: opened + sockets.map(\.descriptor))
 
     // 6. Who looks after it.
     let status = Status(server)

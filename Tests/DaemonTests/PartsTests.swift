@@ -113,7 +113,8 @@ struct LifecycleMessageTests {
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
     case .loopLate: .acceptRateReached
-    case .acceptRateReached: .addressAbsent
+    case .acceptRateReached: .waiting
+    case .waiting: .addressAbsent
     case .addressAbsent: .listenerLost
     case .listenerLost: nil
     }
@@ -129,6 +130,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 19)
+    #expect(ids.count == 20)
   }
 }
