@@ -46,11 +46,16 @@ public enum Daemon {
     let variables = Self.variable(ConfigurationFile.environmentVariable)
     let environment = ServiceEnvironment.takeFromProcess()
 
+    // A server without files enough is told from a file that cannot be read.
+    if !arguments.check, !arguments.printConfig {
+      do { try Server.checkDescriptors() } catch { fail(error, path: arguments.configurationPath ?? "zinx.json", environment) }
+    }
+
     // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it.
     let output: LogOutput
     do { output = try LogOutput(to: JournalStream.sink(for: environment, identifier: name)) } catch {
       complain("error: \(error)", environment)
-      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u) or of address space (LimitAS=, ulimit -v).")
+      fail(.unavailable, "Raise the limit of threads (TasksMax=, ulimit -u) or of memory (LimitAS=, LimitDATA=, ulimit -v -d).")
     }
     LoggingSystem.bootstrap { output.handler(label: $0) }
 
@@ -69,10 +74,8 @@ public enum Daemon {
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     do { try await serve(loaded, arguments, environment, output, name: name, version: version, load: load) } catch {
-      let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
       _ = output.flush(timeout: .seconds(1))
-      complain("error: \(what)", environment)
-      fail(status, advice)
+      fail(error, path: loaded.path, environment)
     }
     _ = output.flush(timeout: .seconds(2))
     exit(ExitStatus.success.rawValue)
@@ -187,6 +190,12 @@ public enum Daemon {
   private static func finish(_ text: String) -> Never {
     print(text)
     exit(ExitStatus.success.rawValue)
+  }
+
+  private static func fail(_ error: any Error, path: String, _ environment: ServiceEnvironment) -> Never {
+    let (status, what, advice) = ExitStatus.explain(error, path: path)
+    complain("error: \(what)", environment)
+    fail(status, advice)
   }
 
   /// The last line says what to do.

@@ -55,7 +55,7 @@ enum ExitStatus: Int32 {
     case "RLIMIT_NOFILE":
       return (
         .unavailable, "the limit of open files (\(name)) is \(limit), but at least \(needed) are needed",
-        "Raise it (LimitNOFILE=, ulimit -n), or lower ReservedDescriptors or IOThreads in \(path)."
+        "Raise it (LimitNOFILE=, ulimit -n); ReservedDescriptors and IOThreads in \(path) have a part in it."
       )
     default:
       let (unit, option) = name == "RLIMIT_AS" ? ("LimitAS=", "v") : ("LimitDATA=", "d")

@@ -125,6 +125,15 @@ public final class Server: Sendable {
     return opened.sockets
   }
 
+  /// Finds out whether there are descriptors for any server at all: with fewer not even a configuration can be read.
+  ///
+  /// Throws: ``ZinxError/limitTooLow(name:limit:needed:)``.
+  package static func checkDescriptors() throws(ZinxError) {
+    var least = ServerConfiguration()
+    (least.ioThreads, least.reservedDescriptors) = (1, 0)
+    try DescriptorLimit.check(least)
+  }
+
   /// Finds out whether the process may have the descriptors, the memory and the threads that a server with this configuration takes, one
   /// connection included. To be called before the Swift runtime has threads of its own, as long as a program does not `await`: it ends
   /// the process, or waits without end, when it cannot have them. Blocks for the moment that it takes to make the threads.
