@@ -22,7 +22,7 @@ run: needs ## build zinxd and run it in the foreground with ./zinx.json; Ctrl-C 
 	$(SWIFT) build -c release --product zinxd
 	exec .build/release/zinxd --config zinx.json
 
-test: needs ## build and run every test
+test: needs test-needs ## build and run every test
 	$(SWIFT) build --build-tests
 	# One after the other: side by side, tests that compute would starve those that wait for a real socket within a time limit.
 	$(SWIFT) test --disable-xctest --no-parallel
@@ -121,7 +121,7 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish bench-needs deb-needs e2e-needs vanish-needs
+.PHONY: deb e2e vanish bench-needs deb-needs e2e-needs test-needs vanish-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -178,7 +178,11 @@ deb-needs:
 	$(call install,dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian man:man-db python3:python3)
 
 e2e-needs:
-	$(call install,mmdebstrap:mmdebstrap nsenter:util-linux setpriv:util-linux python3:python3 dpkg-deb:dpkg)
+	$(call install,mmdebstrap:mmdebstrap ip:iproute2 nsenter:util-linux setpriv:util-linux python3:python3 dpkg-deb:dpkg)
+
+# For the tests that are in a network of their own.
+test-needs:
+	$(call install,ip:iproute2 unshare:util-linux)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

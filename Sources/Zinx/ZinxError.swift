@@ -8,12 +8,16 @@ public enum ZinxError: Error, Hashable, Sendable {
   case connectionNotFound(UInt64)
   /// Two plugins want the same message id; both are named.
   case duplicateRoute(id: UInt32, first: String, second: String)
-  /// The host of the configuration has no address; `reason` is the resolver's.
+  /// The host of the configuration has no address and will have none; `reason` is the resolver's.
   case hostNotFound(host: String, reason: String)
-  /// The port cannot be listened on; `code` is the `errno` of `call`.
+  /// The resolver cannot say for the moment which addresses the host has; `reason` is the resolver's.
+  case hostUnresolved(host: String, reason: String)
+  /// The port cannot be listened on; `code` is the `errno` of `call`. With `EADDRNOTAVAIL` no address of the host is this machine's.
   case cannotListen(address: String, call: String, code: Int32)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
   case systemCallFailed(call: String, code: Int32)
+  /// A limit of the process, by its name in setrlimit(2), is lower than what the configuration takes at least.
+  case limitTooLow(name: String, limit: UInt64, needed: UInt64)
   /// The server was started before, or stopped before it ever was.
   case alreadyStarted
 }

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Synchronization
 import ZinxIO
 
 /// Finds a host's addresses. getaddrinfo(3) blocks and cannot be stopped, so it runs on a thread of its own, which is left behind when
@@ -14,7 +13,7 @@ package enum Resolver {
   ) async throws(ClientError) -> [SocketAddress] {
     // An address needs no look-up and no thread.
     if case .success(let addresses) = lookUp(host, port, AI_NUMERICHOST) { return addresses }
-    let race = Race()
+    let race = Race<Found>()
     let found = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         race.start(continuation)
@@ -56,44 +55,5 @@ package enum Resolver {
 
   private static func reason(_ status: Int32) -> String {
     status == EAI_SYSTEM ? SystemError("getaddrinfo").reason : String(cString: gai_strerror(status))
-  }
-}
-
-/// Several may finish; the first one counts.
-private final class Race: Sendable {
-  private enum State {
-    case unstarted
-    case waiting(CheckedContinuation<Resolver.Found, Never>)
-    case early(Resolver.Found)
-    case over
-  }
-
-  private let state = Mutex(State.unstarted)
-
-  func start(_ continuation: CheckedContinuation<Resolver.Found, Never>) {
-    let early: Resolver.Found? = state.withLock { state in
-      if case .early(let result) = state {
-        state = .over
-        return result
-      }
-      state = .waiting(continuation)
-      return nil
-    }
-    if let early { continuation.resume(returning: early) }
-  }
-
-  func finish(_ result: Resolver.Found) {
-    let continuation: CheckedContinuation<Resolver.Found, Never>? = state.withLock { state in
-      switch state {
-      case .unstarted:
-        state = .early(result)
-        return nil
-      case .waiting(let continuation):
-        state = .over
-        return continuation
-      case .early, .over: return nil
-      }
-    }
-    continuation?.resume(returning: result)
   }
 }

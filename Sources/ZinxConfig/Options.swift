@@ -12,7 +12,7 @@ extension Option {
       "Server name, in logs and status"),
     Option(
       "Host", \.server.host, .string("an address or a host name", where: isHost), reload: false,
-      "Address or host name to bind, IPv4 or IPv6"),
+      "Address or host name to bind, IPv4 or IPv6; a name with all its addresses that are this machine's"),
     Option(
       "TcpPort", \.server.port, .integer(in: 0...65535), reload: false,
       "TCP port; 0 asks the kernel for one, and the log says which"),

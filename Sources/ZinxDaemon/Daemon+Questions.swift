@@ -9,7 +9,7 @@ import ZinxConfig
 extension Daemon {
   typealias Loader = @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
 
-  static let threadAdvice = "Raise the limit of threads (TasksMax=, ulimit -u)."
+  static let threadAdvice = "Raise the limit of threads (TasksMax=, ulimit -u) or of memory (LimitAS=, LimitDATA=, ulimit -v -d)."
 
   static func parse(name: String) -> CommandLineArguments {
     CommandLineArguments.commandName = name
@@ -88,6 +88,12 @@ extension Daemon {
   private static func finish(_ text: String) -> Never {
     print(text)
     exit(ExitStatus.success.rawValue)
+  }
+
+  static func fail(_ error: any Error, path: String, _ environment: ServiceEnvironment) -> Never {
+    let (status, what, advice) = ExitStatus.explain(error, path: path)
+    complain("error: \(what)", environment)
+    fail(status, advice)
   }
 
   /// The last line says what to do.

@@ -45,6 +45,9 @@ public enum Daemon {
     let load = loader(arguments, registry)
     let environment = ServiceEnvironment.takeFromProcess()
 
+    // A server without files enough is told from a file that cannot be read.
+    do { try Server.checkDescriptors() } catch { fail(error, path: arguments.configurationPath ?? "zinx.json", environment) }
+
     // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it. From here on a signal ends
     // what goes on.
     let output = openLog(environment, name: name)
@@ -62,10 +65,8 @@ public enum Daemon {
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: load) } catch {
       if signals.haveEnded { abandonStart(log, output) }
-      let (status, what, advice) = ExitStatus.explain(error, path: loaded.path)
       _ = output.flush(timeout: .seconds(1))
-      complain("error: \(what)", environment)
-      fail(status, advice)
+      fail(error, path: loaded.path, environment)
     }
     _ = output.flush(timeout: .seconds(2))
     exit(ExitStatus.success.rawValue)
@@ -83,8 +84,11 @@ public enum Daemon {
     let sockets = try ListenSockets.claim(environment)
     let events = EventLog(log)
     let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
-    try server.checkThreads()
-    let start = Task { try await server.start(listeningOn: sockets.map(\.descriptor)) }
+    try Server.checkLimits(configuration.server)
+    let start = Task {
+      let opened = sockets.isEmpty ? try await AddressWait(server, configuration.server, manager, log).sockets() : []
+      try await server.start(listeningOn: opened + sockets.map(\.descriptor))
+    }
     signals.began(.starting) { action in
       if action == .callOff { start.cancel() } else { abandonStart(log, output) }
     }

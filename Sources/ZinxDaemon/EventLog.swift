@@ -107,6 +107,14 @@ final class EventLog: Sendable {
       log.warning(
         "\(count) connections are abandoned: their handlers go on half a second after they were cancelled",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.handlersAbandoned.rawValue)", "count": "\(count)"])
+    case .listenerLost(let address):
+      log.warning(
+        "nobody can come in at \(address) any more: another process that has the socket has shut it down; restart zinxd and its socket unit",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.listenerLost.rawValue)"])
+    case .addressAbsent(let address, let host):
+      log.warning(
+        "\(address), an address of the host \(host), is not one of this machine: nobody listens there",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.addressAbsent.rawValue)"])
     case .maxConnLowered(let configured, let effective):
       log.warning(
         "MaxConn is \(configured), but the limit of open files leaves room for \(effective): raise LimitNOFILE=, or lower MaxConn or ReservedDescriptors",

@@ -18,6 +18,13 @@ enum ExitStatus: Int32 {
     switch error as? ZinxError {
     case .hostNotFound(let host, let reason):
       return (.configuration, "cannot find the host \"\(host)\": \(reason)", "Set Host in \(path) to an address of this machine.")
+    case .hostUnresolved(let host, let reason):
+      return (
+        .unavailable, "cannot find the host \"\(host)\" for the moment: \(reason)",
+        "Start again when names can be resolved (getent ahosts \(host) tries it), or set Host in \(path) to an address."
+      )
+    case .limitTooLow(let name, let limit, let needed):
+      return limitTooLow(name, limit, needed, path)
     case .cannotListen(let address, let call, let code):
       return listenFailed(address, "\(call): \(String(cString: strerror(code)))", code, path)
     case .duplicateRoute(let id, let first, let second):
@@ -26,12 +33,37 @@ enum ExitStatus: Int32 {
         "Give one of them another MsgID under Plugins in \(path)."
       )
     case .systemCallFailed(let call, let code):
-      return (
-        .unavailable, "\(call): \(String(cString: strerror(code)))",
-        "Raise the limit that was reached (LimitNOFILE=, TasksMax=) or lower MaxConn, IOThreads or WorkerPoolSize in \(path)."
-      )
+      return (.unavailable, "\(call): \(String(cString: strerror(code)))", shortage(code, path))
     default:
       return (.unavailable, "cannot start: \(error)", "See the lines above.")
+    }
+  }
+
+  /// What to do when a system call found too little of something.
+  private static func shortage(_ code: Int32, _ path: String) -> String {
+    switch code {
+    case EMFILE, ENFILE: "Raise the limit of open files (LimitNOFILE=, ulimit -n), or lower IOThreads in \(path)."
+    default:
+      "Raise the limit of threads (TasksMax=, ulimit -u) or of memory (RLIMIT_AS: LimitAS=, ulimit -v), or lower IOThreads or WorkerPoolSize in \(path)."
+    }
+  }
+
+  private static func limitTooLow(_ name: String, _ limit: UInt64, _ needed: UInt64, _ path: String) -> (
+    ExitStatus, String, String
+  ) {
+    switch name {
+    case "RLIMIT_NOFILE":
+      return (
+        .unavailable, "the limit of open files (\(name)) is \(limit), but at least \(needed) are needed",
+        "Raise it (LimitNOFILE=, ulimit -n); ReservedDescriptors and IOThreads in \(path) have a part in it."
+      )
+    default:
+      let (unit, option) = name == "RLIMIT_AS" ? ("LimitAS=", "v") : ("LimitDATA=", "d")
+      return (
+        .unavailable,
+        "the limit of memory (\(name)) is \(limit >> 20) MiB, but at least \(needed >> 20 + 1) are needed, most of it for the stacks of threads",
+        "Raise it (\(unit), ulimit -\(option)), or lower WorkerPoolSize or IOThreads in \(path)."
+      )
     }
   }
 
@@ -49,6 +81,7 @@ enum ExitStatus: Int32 {
       return (.unavailable, what, "Stop who listens there (ss -ltnp shows it), or set another TcpPort in \(path).")
     case EADDRNOTAVAIL:
       return (.unavailable, what, "Set Host in \(path) to an address of this machine (ip address shows them).")
+    case EMFILE, ENFILE, ENOMEM, ENOBUFS: return (.unavailable, what, shortage(code, path))
     default:
       return (.unavailable, what, "Set Host and TcpPort in \(path) to what this machine can listen on.")
     }

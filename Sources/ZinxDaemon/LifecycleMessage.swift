@@ -19,4 +19,7 @@ enum LifecycleMessage: String, CaseIterable {
   case workerBlocked = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0e"
   case loopLate = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0f"
   case acceptRateReached = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c20"
+  case waiting = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c30"
+  case addressAbsent = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c31"
+  case listenerLost = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c32"
 }

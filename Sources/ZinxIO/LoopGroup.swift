@@ -9,10 +9,13 @@ package final class LoopGroup: Sendable {
   /// The CPUs that the process may run on, at least 1.
   package static var usableCPUs: Int { Int(clinux_usable_cpus()) }
 
-  /// Makes the loops; they run from ``start()`` on. `count` 0 means one for each CPU that the process may run on.
+  /// How many loops `count` means: 0 is one for each CPU that the process may run on.
+  package static func size(_ count: Int) -> Int { count > 0 ? count : usableCPUs }
+
+  /// Makes ``size(_:)`` loops; they run from ``start()`` on.
   package init(count: Int, name: String) throws(SystemError) {
     var loops: [EventLoop] = []
-    for index in 0..<(count > 0 ? count : Self.usableCPUs) { loops.append(try EventLoop(name: "\(name)-\(index)")) }
+    for index in 0..<Self.size(count) { loops.append(try EventLoop(name: "\(name)-\(index)")) }
     self.loops = loops
   }
 

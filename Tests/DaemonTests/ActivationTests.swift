@@ -43,6 +43,28 @@ extension Daemons {
       }
     }
 
+    @Test("and that another holder shuts down is not looked at any more; who is in stays")
+    func shutDown() async throws {
+      let listener = try PassedSocket(isNonBlocking: true)
+      let text = local(#""Plugins": {"ping": {}}"#)
+      try await withDaemon(text, environment: environment, launcher: launcher, passing: listener.number) { daemon, _ in
+        let peer = try RawPeer(port: listener.port)
+        #expect(try await peer.exchange(RawFrame(0, "")).text == "ping...ping...ping")
+        shutdown(listener.number, Int32(SHUT_RDWR))
+        let line = try await daemon.line(containing: "nobody can come in at 127.0.0.1:\(listener.port) any more")
+        #expect(line.contains("WARN"))
+        let before = try processorTicks(of: daemon.pid)
+        #expect(try await peer.isQuiet(milliseconds: 1000))
+        // A loop that spins takes a hundred of them in that second.
+        #expect(try processorTicks(of: daemon.pid) - before < 30)
+        #expect(try await peer.exchange(RawFrame(0, "")).text == "ping...ping...ping")
+        #expect(daemon.errorLines.count { $0.contains("nobody can come in") } == 1)
+        daemon.signal(SIGTERM)
+        peer.close()
+        #expect(try await daemon.exit().status == 0)
+      }
+    }
+
     @Test("for another process is left alone")
     func anotherProcess() async throws {
       let listener = try PassedSocket(isNonBlocking: false)

@@ -31,26 +31,44 @@ struct ExitStatusTests {
 
   private struct Other: Error {}
 
-  @Test(
-    "comes with what happened and what to do",
-    arguments: [
-      (
-        ZinxError.hostNotFound(host: "h", reason: "unknown"), ZinxDaemon.ExitStatus.configuration,
-        #"cannot find the host "h": unknown"#, "Host"
-      ),
-      (
-        .cannotListen(address: "a:1", call: "bind", code: EADDRINUSE), .unavailable, "cannot listen on a:1: bind: Address",
-        "TcpPort"
-      ),
-      (.cannotListen(address: "a:1", call: "bind", code: EADDRNOTAVAIL), .unavailable, "bind: Cannot assign", "Host"),
-      (.cannotListen(address: "a:1", call: "bind", code: EACCES), .notPermitted, "bind: Permission denied", "TcpPort"),
-      (.cannotListen(address: "a:1", call: "bind", code: EPERM), .notPermitted, "bind: Operation not permitted", "TcpPort"),
-      (.cannotListen(address: "a:1", call: "socket", code: EAFNOSUPPORT), .unavailable, "socket: Address family", "Host"),
-      (.duplicateRoute(id: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
-      (
-        .systemCallFailed(call: "epoll_create1", code: EMFILE), .unavailable, "epoll_create1: Too many open files", "LimitNOFILE="
-      ),
-    ])
+  private static let errors: [(ZinxError, ZinxDaemon.ExitStatus, String, String)] = [
+    (
+      .hostNotFound(host: "h", reason: "unknown"), .configuration,
+      #"cannot find the host "h": unknown"#, "Host"
+    ),
+    (
+      .cannotListen(address: "a:1", call: "bind", code: EADDRINUSE), .unavailable, "cannot listen on a:1: bind: Address",
+      "TcpPort"
+    ),
+    (.cannotListen(address: "a:1", call: "bind", code: EADDRNOTAVAIL), .unavailable, "bind: Cannot assign", "Host"),
+    (.cannotListen(address: "a:1", call: "bind", code: EACCES), .notPermitted, "bind: Permission denied", "TcpPort"),
+    (.cannotListen(address: "a:1", call: "bind", code: EPERM), .notPermitted, "bind: Operation not permitted", "TcpPort"),
+    (.cannotListen(address: "a:1", call: "socket", code: EAFNOSUPPORT), .unavailable, "socket: Address family", "Host"),
+    (.cannotListen(address: "a:1", call: "socket", code: EMFILE), .unavailable, "socket: Too many open files", "LimitNOFILE="),
+    (
+      .hostUnresolved(host: "h", reason: "temporary"), .unavailable, #"cannot find the host "h" for the moment: temporary"#,
+      "Start again when names can be resolved"
+    ),
+    (
+      .limitTooLow(name: "RLIMIT_NOFILE", limit: 7, needed: 65), .unavailable,
+      "the limit of open files (RLIMIT_NOFILE) is 7, but at least 65 are needed", "LimitNOFILE="
+    ),
+    (
+      .limitTooLow(name: "RLIMIT_AS", limit: 300 << 20, needed: 400 << 20 - 1), .unavailable,
+      "the limit of memory (RLIMIT_AS) is 300 MiB, but at least 400 are needed", "ulimit -v"
+    ),
+    (
+      .limitTooLow(name: "RLIMIT_DATA", limit: 300 << 20, needed: 400 << 20 - 1), .unavailable,
+      "the limit of memory (RLIMIT_DATA) is 300 MiB", "ulimit -d"
+    ),
+    (.systemCallFailed(call: "pthread_create", code: EAGAIN), .unavailable, "pthread_create: Resource", "RLIMIT_AS"),
+    (.duplicateRoute(id: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
+    (
+      .systemCallFailed(call: "epoll_create1", code: EMFILE), .unavailable, "epoll_create1: Too many open files", "LimitNOFILE="
+    ),
+  ]
+
+  @Test("comes with what happened and what to do", arguments: errors)
   func explains(_ error: ZinxError, _ status: ZinxDaemon.ExitStatus, _ what: String, _ advice: String) {
     let explained = Status.explain(error, path: "p.json")
     #expect(explained.status == status)
@@ -97,7 +115,10 @@ struct LifecycleMessageTests {
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
     case .loopLate: .acceptRateReached
-    case .acceptRateReached: nil
+    case .acceptRateReached: .waiting
+    case .waiting: .addressAbsent
+    case .addressAbsent: .listenerLost
+    case .listenerLost: nil
     }
   }
 
@@ -111,6 +132,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 19)
+    #expect(ids.count == 22)
   }
 }

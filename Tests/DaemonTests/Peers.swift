@@ -1,5 +1,7 @@
+import Glibc
 import NIOCore
 import Testing
+import ZinxIO
 import ZinxTestKit
 import ZinxWire
 
@@ -34,4 +36,15 @@ extension NotifySocket {
     repeat { all.append(try await following()) } while !(all.last ?? "").contains(text)
     return all
   }
+}
+
+/// CPU time of a process so far, in hundredths of a second.
+func processorTicks(of pid: pid_t) throws -> Int {
+  let descriptor = try Descriptor(open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC), from: "open")
+  var bytes = [UInt8](repeating: 0, count: 1024)
+  let count = read(descriptor.number, &bytes, bytes.count)
+  // Behind the name, which may have spaces in it, the eleventh field is the time in user mode, the next that in the kernel.
+  let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+  let fields = text.split(separator: ")").last?.split(separator: " ").compactMap { Int($0) } ?? []
+  return fields.count > 12 ? fields[10] + fields[11] : 0
 }

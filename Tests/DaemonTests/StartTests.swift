@@ -66,7 +66,8 @@ extension Daemons {
     func fewDescriptors() async throws {
       let notify = try NotifySocket()
       let launcher = ["sh", "-c", #"ulimit -n 164; exec "$0" "$@""#]
-      try await withDaemon(environment: ["NOTIFY_SOCKET": notify.address], launcher: launcher) { daemon, _ in
+      let environment = ["NOTIFY_SOCKET": notify.address]
+      try await withDaemon(local(#""IOThreads": 2"#), environment: environment, launcher: launcher) { daemon, _ in
         let line = try await daemon.line(containing: "MaxConn is 12000, but the limit of open files leaves room for 100")
         #expect(line.contains("WARN"))
         #expect(try await daemon.line(containing: "listens on").contains("at most 100 connections"))

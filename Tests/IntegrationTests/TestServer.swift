@@ -15,20 +15,23 @@ final class TestServer: Sendable {
 
   init(
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], accept: FaultyAccept? = nil,
-    register: (inout RouteRegistrar) -> Void = { _ in }
+    host: FakeHost? = nil, register: (inout RouteRegistrar) -> Void = { _ in }
   ) throws {
     let events = Recorder<ServerEvent>()
     self.events = events
     server = try Server(
-      configuration, plugins: plugins, accept: accept?.call ?? systemAccept, onEvent: { events.append($0) }, register: register)
+      configuration, plugins: plugins, accept: accept?.call ?? systemAccept, lookUp: host?.lookUp ?? systemLookUp,
+      onEvent: { events.append($0) },
+      register: register)
   }
 
   /// Starts a server, lets `body` use it, ends it, and checks that every connection that was added has ended exactly once.
   static func run(
     _ configuration: ServerConfiguration = .test(), plugins: [any RoutePlugin] = [], accept: FaultyAccept? = nil,
-    register: (inout RouteRegistrar) -> Void = { _ in }, use body: (TestServer) async throws -> Void
+    host: FakeHost? = nil, register: (inout RouteRegistrar) -> Void = { _ in },
+    use body: (TestServer) async throws -> Void
   ) async throws {
-    let test = try TestServer(configuration, plugins: plugins, accept: accept, register: register)
+    let test = try TestServer(configuration, plugins: plugins, accept: accept, host: host, register: register)
     try await test.start()
     do { try await body(test) } catch {
       await test.end()
@@ -111,6 +114,19 @@ final class TestServer: Sendable {
   func reasons(_ count: Int) async throws -> [CloseReason] {
     try await events.wait { events in events.filter { if case .connectionEnded = $0 { true } else { false } }.count >= count }
     return ended.map(\.1)
+  }
+}
+
+/// A host name with addresses that a test gives it.
+struct FakeHost {
+  var addresses: [String]
+
+  var lookUp: HostLookUp {
+    { [addresses] _, port in
+      var found: [BindAddress] = []
+      for address in addresses { found += try await systemLookUp(address, port) }
+      return found
+    }
   }
 }
 

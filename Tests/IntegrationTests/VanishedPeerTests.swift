@@ -24,7 +24,7 @@ struct VanishedPeerTests {
     arguments: [(120, [1, 60, 10, 120_000]), (30, [1, 15, 2, 30_000])], [false, true])
   func inherited(form: (seconds: Int, options: [Int32]), isPassed: Bool) async throws {
     let test = try TestServer(.test { $0.vanishedTimeout = .seconds(form.seconds) })
-    let passed = isPassed ? [try ListeningSocket.open(host: "127.0.0.1", port: 0, KeepAlive(.zero))] : []
+    let passed = isPassed ? [try ServerLifeTests.listeningSocket()] : []
     try await test.server.start(listeningOn: passed)
     let peer = try RawPeer(port: try #require(test.server.addresses.first?.port))
     #expect(options(of: try await test.connection()) == form.options)

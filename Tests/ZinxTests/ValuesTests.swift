@@ -40,9 +40,34 @@ struct DescriptorLimitTests {
     #expect(DescriptorLimit.connections(wanted: wanted, reserved: reserved, limit: limit) == expected)
   }
 
+  @Test("what is kept is what the configuration says, but never less than the process and its event loops take")
+  func reserved() {
+    var configuration = ServerConfiguration()
+    configuration.ioThreads = 2
+    #expect(DescriptorLimit.reserved(configuration) == 64)
+    configuration.ioThreads = 256
+    #expect(DescriptorLimit.reserved(configuration) == 532)
+    configuration.reservedDescriptors = 0
+    configuration.ioThreads = 1
+    #expect(DescriptorLimit.reserved(configuration) == 22)
+  }
+
+  @Test("a limit that leaves no connection is an error that names it and what is needed")
+  func tooLow() throws {
+    var configuration = ServerConfiguration()
+    try DescriptorLimit.check(configuration)
+    configuration.reservedDescriptors = 1_000_000_000
+    let limit = UInt64(sysconf(Int32(_SC_OPEN_MAX)))
+    #expect(throws: ZinxError.limitTooLow(name: "RLIMIT_NOFILE", limit: limit, needed: 1_000_000_001)) {
+      try DescriptorLimit.check(configuration)
+    }
+  }
+
   @Test("making room raises the soft limit to the hard one")
   func raises() {
-    #expect(DescriptorLimit.makeRoom(for: 1, reserved: 64) == 1)
+    var configuration = ServerConfiguration()
+    configuration.maxConn = 1
+    #expect(DescriptorLimit.makeRoom(for: configuration) == 1)
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     #expect(limit.rlim_cur == limit.rlim_max)

@@ -66,6 +66,78 @@ def start(machine):
     return f"{took * 1000:.0f} ms"
 
 
+ABSENT = "203.0.113.7"
+
+
+def starting(machine, seconds):
+    """The service as systemd sees it in each of so many seconds, all of which it starts for the first time."""
+    texts = []
+    for _ in range(seconds):
+        time.sleep(1)
+        assert machine.property("ActiveState") == "activating" and machine.property("NRestarts") == "0", machine.messages()
+        texts.append(machine.property("StatusText"))
+    return texts
+
+
+@check("an address that comes after the boot, long after systemd's patience, is waited for without a restart")
+def late_address(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.configure(Host=ABSENT)
+    machine.drop_in("[Service]\nTimeoutStartSec=3\n")
+    since = machine.now()
+    machine.systemctl("start", "--no-block", "zinxd")
+    try:
+        texts = starting(machine, 12)
+        assert texts[3:] == [f"Waiting for the address {ABSENT}:7777"] * 9, texts
+        # This program is in the network of the box.
+        subprocess.run(["ip", "address", "add", ABSENT + "/32", "dev", "lo"], check=True)
+        _, took = machine.until("active", lambda: machine.property("ActiveState") == "active", 3)
+        with Peer(address=(ABSENT, 7777)) as peer:
+            assert peer.ask() == (0, PONG)
+    finally:
+        subprocess.run(["ip", "address", "delete", ABSENT + "/32", "dev", "lo"], check=False)
+    lines = machine.journal("_COMM=zinxd", since=since)
+    assert sum("waiting for" in entry["MESSAGE"] for entry in lines) == 1 and len(lines) < 10, machine.messages(since)
+    return f"served {took:.1f} s after it came, {len(lines)} lines in the journal"
+
+
+@check("a start that waits for an address ends at once with systemctl stop")
+def stopped_wait(machine):
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.configure(Host=ABSENT)
+    machine.systemctl("start", "--no-block", "zinxd")
+    machine.until("waiting", lambda: machine.property("StatusText").startswith("Waiting for"), 5)
+    begin = time.monotonic()
+    machine.systemctl("stop", "zinxd")
+    took = time.monotonic() - begin
+    assert took < 1, took
+    assert machine.property("Result") == "success" and machine.property("ActiveState") == "inactive"
+    return f"{took * 1000:.0f} ms"
+
+
+@check("a name that resolves only when the resolver's files have been replaced is waited for, also in the sandbox")
+def late_name(machine):
+    hosts = machine.read("/etc/hosts")
+    machine.fresh()
+    machine.systemctl("stop", "zinxd")
+    machine.configure(Host="game.example")
+    since = machine.now()
+    machine.systemctl("start", "--no-block", "zinxd")
+    assert starting(machine, 3)[-1] == "Waiting for the name game.example to resolve"
+    machine.write("/etc/hosts.new", hosts + "127.0.0.1 game.example\n")
+    machine.run("mv", "/etc/hosts.new", "/etc/hosts")
+    _, took = machine.until("active", lambda: machine.property("ActiveState") == "active", 45)
+    with Peer() as peer:
+        assert peer.ask() == (0, PONG)
+    restarts = machine.property("NRestarts")
+    machine.write("/etc/hosts.new", hosts)
+    machine.run("mv", "/etc/hosts.new", "/etc/hosts")
+    assert restarts == "1", machine.messages(since)
+    return f"served {took:.0f} s after it came"
+
+
 @check("systemd-analyze verify is silent")
 def verify(machine):
     output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket")

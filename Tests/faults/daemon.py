@@ -97,10 +97,11 @@ class Manager:
 class Daemon:
     """Runs while the `with` lasts. If all went well it is ended with SIGTERM then, and must have left nothing behind."""
 
-    def __init__(self, arguments=(), environment=None, stderr=None, faults=None, serves=True, launcher=(), passing=(), **settings):
+    def __init__(self, arguments=(), environment=None, stderr=None, faults=None, serves=True, launcher=(), passing=(), limits=None,
+                 **settings):
         """`stderr`: a descriptor that is the daemon's from here on; without one its lines are in `log`. `faults`: sets rules that
         are in force from the start. `serves`: whether it is to get that far. `launcher`: a command that starts it. `passing`:
-        descriptors that it inherits."""
+        descriptors that it inherits. `limits`: of resources, by the numbers that `resource` has for them."""
         self.folder = tempfile.mkdtemp(prefix="zinxd-faults-")
         self.path = os.path.join(self.folder, "zinx.json")
         self.settings = {"Host": "127.0.0.1", "TcpPort": 0, "IOThreads": 1, "WorkerPoolSize": 2, "Plugins": PLUGINS}
@@ -114,15 +115,20 @@ class Daemon:
         variables |= environment(self.folder, os.fstat(theirs)) if environment else {}
         self.process = subprocess.Popen(
             [*launcher, PROGRAM, *arguments], cwd=self.folder, env=variables, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=theirs, pass_fds=passing)
+            stdout=subprocess.DEVNULL, stderr=theirs, pass_fds=passing,
+            preexec_fn=(lambda: confine(limits)) if limits else None)
         os.close(theirs)
         self.pid = self.process.pid
         self.log = Lines(open(ours, "rb")) if ours else None
         self.serves = serves
         if serves:
-            self.manager.wait("READY=1")
-            self.address = ("127.0.0.1", self.port())
-            self.sockets = self.open_sockets()
+            self.started()
+
+    def started(self):
+        """Waits until it serves."""
+        self.manager.wait("READY=1")
+        self.address = ("127.0.0.1", self.port())
+        self.sockets = self.open_sockets()
 
     def __enter__(self):
         return self
@@ -260,6 +266,13 @@ def exchange(peer, count=200, size=1000, id=3):
     for number, data in enumerate(messages):
         assert peer.receive() == (id, data), f"answer {number}"
     sender.join()
+
+
+def confine(limits):
+    """Limits the calling process, to two CPUs too: how many threads a daemon has depends on them."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    for name, value in limits.items():
+        resource.setrlimit(name, (value, value))
 
 
 # Some tests have many peers.

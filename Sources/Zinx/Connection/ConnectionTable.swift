@@ -1,8 +1,7 @@
 /// Connections by id: open addressing with linear probing.
 ///
 /// A dictionary hashes so that nobody can choose keys that collide: that and its generality took a thirtieth of a short connection's
-/// instructions. Ids are counted by us, and a multiplication spreads them evenly, also those of several listeners, which count from
-/// different starts.
+/// instructions. Ids are counted by us, and a multiplication spreads them evenly.
 struct ConnectionTable {
   /// 2^64 divided by the golden ratio, odd (Knuth, The Art of Computer Programming, 6.4): numbers in a row land far from each other.
   private static let multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15

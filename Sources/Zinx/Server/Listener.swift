@@ -23,7 +23,6 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// The listener's own, that of the first context.
   private let loop: EventLoop
   @exclusivity(unchecked) private var nextContext = 0
-  @exclusivity(unchecked) private var nextID: UInt64
   @exclusivity(unchecked) private var isAccepting = false
   @exclusivity(unchecked) private var burst = AcceptBurst()
   @exclusivity(unchecked) private var isExhausted = false
@@ -34,23 +33,14 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   @exclusivity(unchecked) private var isClosed = false
   private var pauseTimer: EventLoop.Timer?
 
-  /// Takes ownership of a listening, non-blocking socket. `firstID` is the id of the first connection.
-  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext], firstID: UInt64)
-    throws(SystemError)
-  {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout.size(ofValue: storage))
-    let status = withUnsafeMutableBytes(of: &storage) {
-      getsockname(descriptor.number, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, &length)
-    }
-    guard status == 0 else { throw SystemError("getsockname") }
-    address = SocketAddress(storage)
+  /// Takes ownership of a listening, non-blocking socket.
+  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext]) throws(SystemError) {
+    address = try SocketAddress(of: descriptor.number)
     self.descriptor = descriptor.release()
     self.server = server
     gate = server.gate
     self.contexts = contexts
     loop = contexts[0].loop
-    nextID = firstID
   }
 
   // MARK: From any thread
@@ -94,6 +84,18 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     guard !isClosed else { return }
     isClosing = true
     for _ in 0..<Self.lastBursts where accept(upTo: AcceptBurst.largest) < AcceptBurst.largest { break }
+    release()
+  }
+
+  /// Another process that has a passed socket too has shut it down. Epoll would report that for as long as the socket is there, whatever
+  /// is asked of it.
+  private func lost() {
+    guard !isClosed else { return }
+    release()
+    server.emit(.listenerLost(address))
+  }
+
+  private func release() {
     isClosed = true
     server.placeWaiters.withLock { $0.removeAll { $0 === self } }
     // A socket that systemd passed stays open there, and epoll would go on to report it.
@@ -102,6 +104,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   }
 
   func ready(_ readiness: Readiness) {
+    guard !readiness.isBroken else { return lost() }
     // Somebody waits, so there is somebody whom the rate keeps waiting.
     if let opening = gate.opening(at: loop.now) { return waitForRate(until: opening) }
     burst.ended(after: accept(upTo: burst.size))
@@ -155,8 +158,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
     let connection = Connection(
-      id: nextID, descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
-    nextID += 1
+      id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
     server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
   }

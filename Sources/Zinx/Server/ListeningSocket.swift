@@ -2,38 +2,91 @@ import CLinux
 import Glibc
 import ZinxIO
 
-/// Makes the socket that a server listens on.
+/// bind(2), or `errno`. A seam: tests have a port taken here at the moment when it matters.
+typealias BindCall = @Sendable (_ socket: Int32, _ address: BindAddress) -> Int32
+
+/// Makes the sockets that a server listens on.
 enum ListeningSocket {
   /// Connections that the kernel completes before we accept them; it lowers this to `net.core.somaxconn`.
   private static let backlog: Int32 = 4096
+  /// Ports that the kernel may choose for the first address and that are taken at another, before that is an error.
+  private static let attempts = 16
 
-  /// Binds and listens on the first address of a host. Blocks while the host name is resolved.
-  ///
-  /// Throws: ``ZinxError/hostNotFound(host:reason:)``, ``ZinxError/cannotListen(address:call:code:)``.
-  static func open(host: String, port: UInt16, _ keepAlive: KeepAlive) throws(ZinxError) -> Int32 {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-    var list: UnsafeMutablePointer<addrinfo>?
-    let status = getaddrinfo(host, String(port), &hints, &list)
-    guard status == 0, let first = list?.pointee else {
-      throw .hostNotFound(host: host, reason: String(cString: gai_strerror(status)))
-    }
-    defer { freeaddrinfo(list) }
-    do { return try open(first, keepAlive) } catch {
-      throw .cannotListen(address: address(host, port), call: error.call, code: error.code)
-    }
+  /// The sockets of a host.
+  struct Opened: Equatable {
+    var sockets: [Int32] = []
+    /// Addresses of the host that are not this machine's, or of a kind that it does not have.
+    var absent: [SocketAddress] = []
   }
 
-  private static func open(_ address: addrinfo, _ keepAlive: KeepAlive) throws(SystemError) -> Int32 {
-    let type = address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-    let socket = try Descriptor(socket(address.ai_family, type, address.ai_protocol), from: "socket")
+  /// The kernel's.
+  static let systemBind: BindCall = { socket, address in address.withSockaddr { bind(socket, $0, $1) == 0 ? 0 : errno } }
+
+  /// Binds and listens on every address that is this machine's, or on none. With port 0 all have the port that the kernel chooses for the
+  /// first of them.
+  ///
+  /// Throws: ``ZinxError/cannotListen(address:call:code:)``.
+  static func open(
+    _ host: String, _ addresses: [BindAddress], _ keepAlive: KeepAlive, bind: BindCall = systemBind
+  ) throws(ZinxError) -> Opened {
+    let choosesPort = addresses.contains { $0.socketAddress.port == 0 }
+    for _ in 1..<attempts where choosesPort {
+      do { return try openAll(host, addresses, keepAlive, bind) } catch .cannotListen(_, _, EADDRINUSE) {}
+    }
+    return try openAll(host, addresses, keepAlive, bind)
+  }
+
+  private static func openAll(
+    _ host: String, _ addresses: [BindAddress], _ keepAlive: KeepAlive, _ bind: BindCall
+  ) throws(ZinxError) -> Opened {
+    var opened = Opened()
+    var (absent, absence) = ([BindAddress](), SystemError?.none)
+    var port: UInt16?
+    for address in addresses {
+      do throws(SystemError) {
+        let wanted = port.map { address.with(port: $0) } ?? address
+        opened.sockets.append(try open(wanted, isOneOfMany: addresses.count > 1, keepAlive, bind))
+        if port == nil { port = try SocketAddress(of: opened.sockets[0]).port }
+      } catch  where error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT {
+        absent.append(address)
+        // What may still come counts more than what will not.
+        if absence?.code != EADDRNOTAVAIL { absence = error }
+      } catch {
+        close(opened)
+        throw .cannotListen(address: name([address.socketAddress], of: host), call: error.call, code: error.code)
+      }
+    }
+    opened.absent = absent.map { (port.map($0.with(port:)) ?? $0).socketAddress }
+    if let absence, opened.sockets.isEmpty {
+      throw .cannotListen(address: name(opened.absent, of: host), call: absence.call, code: absence.code)
+    }
+    return opened
+  }
+
+  private static func close(_ opened: Opened) {
+    for socket in opened.sockets { _ = Descriptor(owning: socket) }
+  }
+
+  private static func open(
+    _ address: BindAddress, isOneOfMany: Bool, _ keepAlive: KeepAlive, _ bind: BindCall
+  ) throws(SystemError) -> Int32 {
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    let socket = try Descriptor(socket(address.family, type, Int32(IPPROTO_TCP)), from: "socket")
     // A restart must not wait for the connections of the run before to leave TIME_WAIT.
     try set(socket.number, SOL_SOCKET, SO_REUSEADDR, 1)
+    // One that takes IPv4 too would be in the way of an IPv4 address beside it.
+    if isOneOfMany, address.family == AF_INET6 { try set(socket.number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
     try prepare(socket.number, keepAlive)
-    guard bind(socket.number, address.ai_addr, address.ai_addrlen) == 0 else { throw SystemError("bind") }
+    let code = bind(socket.number, address)
+    guard code == 0 else { throw SystemError("bind", code: code) }
     guard listen(socket.number, backlog) == 0 else { throw SystemError("listen") }
     return socket.release()
+  }
+
+  /// `127.0.0.1:7777`, `127.0.0.1:7777 (localhost)`.
+  private static func name(_ addresses: [SocketAddress], of host: String) -> String {
+    let text = addresses.map(\.description).joined(separator: ", ")
+    return addresses.allSatisfy { $0.ip == IPAddress(host) } ? text : "\(text) (\(host))"
   }
 
   /// Makes a socket that was opened elsewhere, listening already, like one of ours: systemd passes it as it is by default, blocking.
@@ -65,9 +118,5 @@ enum ListeningSocket {
     guard setsockopt(socket, level, option, &value, socklen_t(MemoryLayout.size(ofValue: value))) == 0 else {
       throw SystemError("setsockopt")
     }
-  }
-
-  private static func address(_ host: String, _ port: UInt16) -> String {
-    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 }

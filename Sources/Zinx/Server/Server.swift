@@ -34,6 +34,7 @@ public final class Server: Sendable {
   private let context: ServerContext
   private let plugins: [any RoutePlugin]
   private let configuration: Mutex<ServerConfiguration>
+  private let lookUp: HostLookUp
   private let state = Mutex(State())
   /// The connections have ended, or have had their time.
   private let hadTheirTime = Latch()
@@ -48,13 +49,16 @@ public final class Server: Sendable {
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], onEvent: @escaping EventSink = { _ in },
     register: (inout RouteRegistrar) -> Void = { _ in }
   ) throws(ZinxError) {
-    try self.init(configuration, plugins: plugins, accept: systemAccept, onEvent: onEvent, register: register)
+    try self.init(
+      configuration, plugins: plugins, accept: systemAccept, lookUp: systemLookUp, onEvent: onEvent, register: register)
   }
 
-  /// - Parameter accept: what accepts, ``systemAccept`` outside tests.
+  /// - Parameters:
+  ///   - accept: what accepts, ``systemAccept`` outside tests.
+  ///   - lookUp: what finds the addresses of `host`, ``systemLookUp`` outside tests.
   package init(
-    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, onEvent: @escaping EventSink,
-    register: (inout RouteRegistrar) -> Void
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, lookUp: @escaping HostLookUp,
+    onEvent: @escaping EventSink, register: (inout RouteRegistrar) -> Void
   ) throws(ZinxError) {
     var registrar = RouteRegistrar()
     for plugin in plugins {
@@ -65,6 +69,7 @@ public final class Server: Sendable {
     register(&registrar)
     self.plugins = plugins
     self.configuration = Mutex(configuration)
+    self.lookUp = lookUp
     context = try ServerContext(configuration, registrar, accept: accept, emit: onEvent)
   }
 
@@ -130,13 +135,12 @@ public final class Server: Sendable {
     var sockets = inherited
     do {
       // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-      if inherited.isEmpty { sockets = [try await open(configuration)] }
+      if inherited.isEmpty { sockets = try await openSockets() }
       for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       try await startPlugins()
       let contexts = try startThreads(configuration)
-      for index in sockets.indices {
-        // Ids stay unique: each listener counts in a range of its own that no process lives long enough to leave.
-        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts, firstID: UInt64(index) << 56)
+      while !sockets.isEmpty {
+        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts)
         try await listener.start()
         state.withLock { $0.listeners.append(listener) }
       }
@@ -146,24 +150,39 @@ public final class Server: Sendable {
     }
   }
 
-  /// On a thread of its own: a host name may take long to resolve.
-  private func open(_ configuration: ServerConfiguration) async throws -> Int32 {
-    try await runBlocking {
-      try ListeningSocket.open(host: configuration.host, port: configuration.port, KeepAlive(configuration.vanishedTimeout))
-    } discard: { socket in
-      _ = Descriptor(owning: socket)
-    }
+  /// Opens `host` and `port`, for ``start(listeningOn:)``: a part of the start that may be tried again when an address or a name is not
+  /// there yet. The caller owns the sockets.
+  ///
+  /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
+  /// ``ZinxError/cannotListen(address:call:code:)``, `CancellationError`.
+  package func openSockets() async throws -> [Int32] {
+    let configuration = configuration.withLock { $0 }
+    let host = configuration.host
+    let opened = try ListeningSocket.open(
+      host, await lookUp(host, configuration.port), KeepAlive(configuration.vanishedTimeout))
+    for address in opened.absent { context.emit(.addressAbsent(address, host: host)) }
+    return opened.sockets
   }
 
-  /// Finds out, before ``start(listeningOn:)``, whether there will be threads enough. Blocks for the moment that it takes to make them.
+  /// Finds out whether there are descriptors for any server at all: with fewer not even a configuration can be read.
   ///
-  /// Throws: ``ZinxError/systemCallFailed(call:code:)``.
-  package func checkThreads() throws(ZinxError) {
-    let configuration = configuration.withLock { $0 }
-    let loops = configuration.ioThreads > 0 ? configuration.ioThreads : LoopGroup.usableCPUs
-    do { try ThreadLimit.check(loops + configuration.workerPoolSize + ThreadLimit.reserve) } catch {
-      throw .systemCallFailed(call: error.call, code: error.code)
-    }
+  /// Throws: ``ZinxError/limitTooLow(name:limit:needed:)``.
+  package static func checkDescriptors() throws(ZinxError) {
+    var least = ServerConfiguration()
+    (least.ioThreads, least.reservedDescriptors) = (1, 0)
+    try DescriptorLimit.check(least)
+  }
+
+  /// Finds out whether the process may have the descriptors, the memory and the threads that a server with this configuration takes, one
+  /// connection included. To be called before the Swift runtime has threads of its own, as long as a program does not `await`: it ends
+  /// the process, or waits without end, when it cannot have them. Blocks for the moment that it takes to make the threads.
+  ///
+  /// Throws: ``ZinxError/limitTooLow(name:limit:needed:)``, ``ZinxError/systemCallFailed(call:code:)``.
+  package static func checkLimits(_ configuration: ServerConfiguration) throws(ZinxError) {
+    let threads = LoopGroup.size(configuration.ioThreads) + configuration.workerPoolSize + ThreadLimit.reserve
+    try DescriptorLimit.check(configuration)
+    try MemoryLimit.check(threads: threads)
+    do { try ThreadLimit.check(threads) } catch { throw .systemCallFailed(call: error.call, code: error.code) }
   }
 
   private func startPlugins() async throws {
@@ -176,7 +195,7 @@ public final class Server: Sendable {
   }
 
   private func limitConnections(_ configuration: ServerConfiguration) {
-    let effective = DescriptorLimit.makeRoom(for: configuration.maxConn, reserved: configuration.reservedDescriptors)
+    let effective = DescriptorLimit.makeRoom(for: configuration)
     context.admission.withLock { $0.limit = effective }
     if effective < configuration.maxConn {
       context.emit(.maxConnLowered(configured: configuration.maxConn, effective: effective))

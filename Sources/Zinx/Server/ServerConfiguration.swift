@@ -12,7 +12,7 @@ public enum OverloadPolicy: String, Sendable, CaseIterable {
 public struct ServerConfiguration: Sendable, Equatable {
   /// Server name, in logs and status.
   public var name = "zinxd"
-  /// Address or host name to bind, IPv4 or IPv6.
+  /// Address or host name to bind, IPv4 or IPv6; a name with all its addresses.
   public var host = "0.0.0.0"
   /// TCP port; 0 asks the kernel for one.
   public var port: UInt16 = 7777

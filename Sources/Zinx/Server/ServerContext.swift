@@ -15,6 +15,8 @@ final class ServerContext: Sendable {
   let queueMemory = QueueMemory()
   let handler: MsgHandler
   let emit: EventSink
+  /// One counter for all listeners: an id is never used again, however many of them come and go.
+  private let nextID = Atomic<UInt64>(0)
   /// Listeners that wait for a place in `MaxConn`.
   let placeWaiters = Mutex<[Listener]>([])
 
@@ -32,6 +34,9 @@ final class ServerContext: Sendable {
     self.emit = emit
     handler = try MsgHandler(registrar, counters: counters, emit: emit)
   }
+
+  /// The id of a new connection. Any thread.
+  func takeID() -> UInt64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
 
   /// A connection has begun. Event loop of the listener.
   func added(_ connection: Connection, isCounted: Bool) {

@@ -26,6 +26,10 @@ public enum ServerEvent: Sendable {
   /// At the end of a drain, so many connections have handlers that go on although they were cancelled half a second ago. Nobody waits for
   /// them any longer.
   case handlersAbandoned(connections: Int)
+  /// Another process that has a passed socket too has shut it down: nobody comes in there any more.
+  case listenerLost(SocketAddress)
+  /// One of several addresses of the host is not this machine's: nobody listens there.
+  case addressAbsent(SocketAddress, host: String)
   /// The process may open fewer descriptors than `MaxConn` needs.
   case maxConnLowered(configured: Int, effective: Int)
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import ZinxIO
 
 /// The address of one end of a connection.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
@@ -27,6 +28,17 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     default:
       (port, high, low, scope) = (0, 0, 0, 0)
     }
+  }
+
+  /// What a socket is bound to.
+  init(of socket: Int32) throws(SystemError) {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout.size(ofValue: storage))
+    let status = withUnsafeMutableBytes(of: &storage) {
+      getsockname(socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, &length)
+    }
+    guard status == 0 else { throw SystemError("getsockname") }
+    self.init(storage)
   }
 
   /// `127.0.0.1:7777`, `[::1]:7777`, `unix`.
