@@ -169,6 +169,6 @@ extension Connection {
       finally()
       return close(&outbox)
     }
-    for resume in waiting { resume(false) }
+    for resume in waiting { resume(.closed) }
   }
 }
