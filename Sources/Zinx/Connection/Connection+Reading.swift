@@ -15,8 +15,9 @@ extension Connection {
 
   /// The beginning: from here on the event loop reports what the socket is ready for.
   func begin() {
+    life.begin()
     // Somebody may have ended the connection before its loop came to see it.
-    guard life.phase == .new else { return }
+    guard life.reason == nil else { return advance() }
     let interest = Self.interest(reads: true, writes: false)
     do { try loop.register(descriptor, for: interest, self) } catch { return socketBroke() }
     isRegistered = true
