@@ -8,7 +8,7 @@ extension Connection {
     let frame = try sendable(id, data)
     try await wait { ticket, waiter in
       outbox.append(frame, ticket, sent: waiter)
-      flush()
+      scheduleFlush()
     } onCancel: { connection, ticket in
       connection.outbox.giveUp(ticket).sent?.fail(.cancelled)
       connection.flush()
@@ -23,7 +23,7 @@ extension Connection {
       let timer = loop.schedule(at: .now.advanced(byNanoseconds: timeout.inNanoseconds)) { self.timeOut(ticket, timeout) }
       replies.expect(replyID, ticket, (waiter, timer))
       outbox.append(frame, ticket, sent: nil)
-      flush()
+      scheduleFlush()
     } onCancel: { connection, ticket in
       connection.giveUp(ticket, .cancelled) { $0.replies.cancel(ticket) }
     }

@@ -93,7 +93,7 @@ extension Connection {
     for reader in readers {
       if reason.isOrderly { reader.waiter.succeed(nil) } else { reader.waiter.fail(.closed(reason)) }
     }
-    readers = []
+    readers.removeAll()
     for closer in closers { closer.succeed(()) }
     closers = []
   }

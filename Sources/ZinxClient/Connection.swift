@@ -31,11 +31,12 @@ actor Connection: ReadinessHandler {
   private var interest: Readiness = .writable
   private var lastTicket: UInt64 = 0
 
-  private var inbound = ByteBuffer()
+  private var inbound = Inbound()
   var outbox = Outbox()
   var replies = ReplyQueue<Reply>()
   var unread: UnreadMessages
-  var readers: [(ticket: UInt64, waiter: Waiter<Message?>)] = []
+  private var isFlushScheduled = false
+  var readers = CircularBuffer<(ticket: UInt64, waiter: Waiter<Message?>)>()
   var closers: [Waiter<Void>] = []
 
   init(_ loop: EventLoop, _ configuration: ClientConfiguration) {
@@ -92,11 +93,20 @@ actor Connection: ReadinessHandler {
 
   // MARK: Writing
 
+  /// Writes soon, together with what else is sent in this turn of the loop.
+  func scheduleFlush() {
+    // While the kernel takes no more, the loop tells when it does.
+    guard !isFlushScheduled, !interest.contains(.writable) else { return }
+    isFlushScheduled = true
+    loop.execute { self.assumeIsolated { $0.flush() } }
+  }
+
   /// Writes until the kernel takes no more.
   func flush() {
+    isFlushScheduled = false
     while let socket, !outbox.isEmpty {
-      let (outcome, sent) = outbox.writeFirst(socket.write)
-      sent?.succeed(())
+      let (outcome, sent) = outbox.write(socket.write)
+      for waiter in sent { waiter.succeed(()) }
       switch outcome {
       case .bytes, .end: continue
       case .wouldBlock: return updateInterest()
@@ -119,9 +129,9 @@ actor Connection: ReadinessHandler {
   /// Reads once. Returns whether there may be more.
   private func receive() -> Bool {
     guard let socket else { return false }
-    switch socket.read(into: &inbound) {
+    switch socket.read(into: &inbound.buffer) {
     case .bytes: decode()
-    case .end: finish(inbound.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
+    case .end: finish(inbound.buffer.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
     case .wouldBlock: return false
     case .failed(let error): finish(CloseReason(error))
     }
@@ -131,18 +141,12 @@ actor Connection: ReadinessHandler {
   private func decode() {
     let decoder = FrameDecoder(configuration.pack, maxPacketSize: configuration.maxPacketSize)
     do {
-      while let message = try decoder.next(&inbound) { deliver(message) }
+      while let message = try decoder.next(&inbound.buffer) { deliver(message) }
     } catch {
       return finish(CloseReason(error))
     }
-    tidy()
+    inbound.tidy()
     updateInterest()
-  }
-
-  /// A large message leaves a large buffer, which an idle connection should not keep.
-  private func tidy() {
-    guard inbound.readableBytes == 0 else { return }
-    if inbound.capacity > 16 * StreamSocket.bytesPerRead { inbound = ByteBuffer() } else { inbound.clear() }
   }
 
   private func deliver(_ slice: Message) {

@@ -184,6 +184,31 @@ struct HandlerTests {
     }
   }
 
+  /// Tells its connection when it goes.
+  private final class Parting: Sendable {
+    let connection: Connection
+    init(_ connection: Connection) { self.connection = connection }
+    deinit { connection[Visits.self] = (connection[Visits.self] ?? 0) + 1 }
+  }
+
+  private enum Part: PropertyKey { typealias Value = Parting }
+
+  @Test("a property that is replaced or taken away may use its connection as it goes", arguments: pools)
+  func partingProperty(workers: Int) async throws {
+    try await TestServer.run(.test(workers: workers)) { routes in
+      routes.route(7) { request in
+        let connection = request.connection
+        connection[Part.self] = Parting(connection)
+        connection[Part.self] = Parting(connection)
+        connection[Part.self] = nil
+        try await connection.sendBuffMsg(7, ByteBuffer(string: "\(connection[Visits.self] ?? 0)"))
+      }
+    } use: { server in
+      let peer = try server.connect()
+      #expect(try await peer.exchange(RawFrame(7)).text == "2")
+    }
+  }
+
   private enum Name: PropertyKey { typealias Value = String }
   private enum Visits: PropertyKey { typealias Value = Int }
 

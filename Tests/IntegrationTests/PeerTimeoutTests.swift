@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Synchronization
 import Testing
@@ -54,6 +55,47 @@ struct PeerTimeoutTests {
         }
       } catch RawPeer.Failure.reset {}
       #expect(server.ended.map(\.1) == (rate == 0 ? [] : [.slowConsumer]))
+    }
+  }
+
+  @Test(
+    "time in which the event loop was kept from a peer whose bytes came meanwhile is not the peer's", arguments: [false, true])
+  func lateLoop(insideFrame: Bool) async throws {
+    let (first, second) = (BlockingGate(), BlockingGate())
+    let begun = Recorder<String>()
+    let configuration = ServerConfiguration.test {
+      $0.ioThreads = 1
+      if insideFrame { $0.frameTimeout = .milliseconds(400) } else { $0.idleTimeout = .milliseconds(400) }
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.route(6) { _ in
+        begun.append("first")
+        first.pass()
+      }
+      routes.route(7) { _ in
+        begun.append("second")
+        second.pass()
+      }
+      routes.route(8, echo)
+    } use: { server in
+      let peers = try (0..<3).map { _ in try server.connect() }
+      _ = try await server.connection(2)
+      let peer = peers[2]
+      // One wake-up finds both the one that will block the loop and the peer.
+      try await peers[0].send(RawFrame(6))
+      try await begun.wait(for: "first")
+      try await peers[1].send(RawFrame(7))
+      try await peer.send(RawFrame(8, "early"))
+      first.open()
+      try await begun.wait(for: "second")
+      _ = try await onThread { usleep(600_000) }
+      let rest = insideFrame ? [UInt8](repeating: 0, count: 3) : []
+      try await peer.send(RawFrame(8, "late").bytes() + rest)
+      second.open()
+      #expect(try await peer.frames(2).map(\.text) == ["early", "late"])
+      #expect(try await peer.isQuiet(milliseconds: 200))
+      #expect(try await peer.receiveAll() == [])
+      #expect(try await server.reason(2) == (insideFrame ? .headerTimeout : .idle))
     }
   }
 

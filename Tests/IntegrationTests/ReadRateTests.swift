@@ -120,6 +120,43 @@ struct ReadRateTests {
     }
   }
 
+  @Test(
+    "a drain answers what was received behind urgent data too, where the kernel's count of bytes ends", arguments: pools,
+    [(1, 0), (0, 13)])
+  func drainUrgent(workers: Int, rates: (messages: Int, bytes: Int)) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) {
+      $0.maxMsgRate = rates.messages
+      $0.maxByteRate = rates.bytes
+    }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(Self.bytes(Self.frames(22)))
+      try await until { server.server.counters.readPauses > 0 }
+      try peer.sendUrgent(1)
+      try await peer.send(Self.bytes(Self.frames(5)))
+      async let cut = server.server.drain(timeout: .seconds(20))
+      #expect(try await peer.receiveAll() == Self.bytes(Self.frames(22) + Self.frames(5)))
+      peer.close()
+      #expect(await cut == 0)
+      #expect(try await server.reason() == .draining)
+    }
+  }
+
+  @Test("a drain does not wait for what is no part of the stream", arguments: pools)
+  func drainUrgentAlone(workers: Int) async throws {
+    let configuration = ServerConfiguration.test(workers: workers) { $0.maxMsgRate = 1 }
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(Self.bytes(Self.frames(22)))
+      try await until { server.server.counters.readPauses > 0 }
+      try peer.sendUrgent(1)
+      async let cut = server.server.drain(timeout: .seconds(20))
+      #expect(try await peer.receiveAll() == Self.bytes(Self.frames(22)))
+      peer.close()
+      #expect(await cut == 0)
+    }
+  }
+
   @Test("a reload ends a rest, and begins to limit connections that are there", arguments: pools)
   func reload(workers: Int) async throws {
     let slow = ServerConfiguration.test(workers: workers) { $0.maxMsgRate = 1 }

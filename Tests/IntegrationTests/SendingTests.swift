@@ -205,6 +205,45 @@ struct SendingTests {
     }
   }
 
+  @Test("sendMsg succeeds whenever the kernel has its bytes, though the connection ends right then", arguments: pools)
+  func sentAtTheEnd(workers: Int) async throws {
+    try await TestServer.run(.test(workers: workers)) { server in
+      for id: UInt64 in 0..<2000 {
+        let peer = try server.connect()
+        let connection = try await server.connection(id)
+        let sending = Task.detached { try await connection.sendMsg(1, ByteBuffer(string: "last")) }
+        if id % 2 == 0 {
+          // The peer leaves as soon as it has the message.
+          #expect(try await peer.frame().text == "last")
+          peer.close()
+          try await sending.value
+        } else {
+          connection.stop()
+          let received = try await peer.receiveAll()
+          peer.close()
+          // What did not fail has arrived.
+          do { try await sending.value } catch { #expect(error as? ZinxError == .connectionClosed && received == []) }
+          if await sending.result.isSuccess { #expect(received.count == 12) }
+        }
+      }
+    }
+  }
+
+  @Test("a cancelled task's sendMsg succeeds when the kernel takes the message at once", arguments: pools)
+  func sentByCancelled(workers: Int) async throws {
+    try await TestServer.run(.test(workers: workers)) { server in
+      let peer = try server.connect()
+      let connection = try await server.connection()
+      let sending = Task.detached {
+        while !Task.isCancelled { await Task.yield() }
+        try await connection.sendMsg(1, ByteBuffer(string: "still"))
+      }
+      sending.cancel()
+      try await sending.value
+      #expect(try await peer.frame().text == "still")
+    }
+  }
+
   @Test("sendMsg returns once the kernel has its bytes, not before", arguments: pools)
   func written(workers: Int) async throws {
     try await TestServer.run(Self.configuration(workers, messages: 1000)) { server in
@@ -295,4 +334,8 @@ struct SendingTests {
       }
     }
   }
+}
+
+extension Result {
+  fileprivate var isSuccess: Bool { if case .success = self { true } else { false } }
 }

@@ -44,6 +44,38 @@ struct ServerLifeTests {
     #expect(log.all == ["start a", "start b", "connection ended", "stop b", "stop a"])
   }
 
+  @Test("a connection is told of as added before it is told of as ended, however early its end comes", arguments: pools)
+  func addedFirst(workers: Int) async throws {
+    let gate = BlockingGate()
+    let lines = Recorder<String>()
+    let server = try Server(
+      .test(workers: workers),
+      onEvent: { event in
+        switch event {
+        case .connectionAdded(let connection, _):
+          lines.append("accepted \(connection.id)")
+          if connection.id == 1 { gate.pass() }
+          lines.append("added \(connection.id)")
+        case .connectionEnded(let connection, _, _): lines.append("ended \(connection.id)")
+        default: break
+        }
+      })
+    try await server.start()
+    let peers = try (0..<2).map { _ in try RawPeer(port: server.addresses[0].port) }
+    try await lines.wait(for: "accepted 1")
+    // The listener's loop is held; the connection belongs to the other one.
+    try server.connManager.get(1).stop()
+    let answered = Recorder<Int>()
+    _ = server.pingLoops { answered.append($0) }
+    try await answered.wait { $0.contains(1) }
+    gate.open()
+    try await lines.wait(for: "ended 1")
+    #expect(lines.all.filter { $0.hasSuffix("1") } == ["accepted 1", "added 1", "ended 1"])
+    _ = peers
+    server.cutAll()
+    await server.drain(timeout: .seconds(5))
+  }
+
   @Test("a plugin that fails to start stops those before it, and the port is free again")
   func pluginFails() async throws {
     let log = Recorder<String>()

@@ -28,11 +28,11 @@ final class TestServer: Sendable {
   /// Starts a server, lets `body` use it, ends it, and checks that every connection that was added has ended exactly once.
   static func run(
     _ configuration: ServerConfiguration = .test(), plugins: [any RoutePlugin] = [], accept: FaultyAccept? = nil,
-    host: FakeHost? = nil, register: (inout RouteRegistrar) -> Void = { _ in },
+    host: FakeHost? = nil, listeningOn sockets: [Int32] = [], register: (inout RouteRegistrar) -> Void = { _ in },
     use body: (TestServer) async throws -> Void
   ) async throws {
     let test = try TestServer(configuration, plugins: plugins, accept: accept, host: host, register: register)
-    try await test.start()
+    try await test.start(listeningOn: sockets)
     do { try await body(test) } catch {
       await test.end()
       throw error
@@ -44,8 +44,8 @@ final class TestServer: Sendable {
     #expect(test.connManager.count == 0)
   }
 
-  func start() async throws {
-    try await server.start()
+  func start(listeningOn sockets: [Int32] = []) async throws {
+    try await server.start(listeningOn: sockets)
     firstPort.store(server.addresses.first?.port ?? 0, ordering: .relaxed)
   }
 

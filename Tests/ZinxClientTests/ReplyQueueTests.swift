@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import ZinxTestKit
 import ZinxWire
 
 @testable import ZinxClient
@@ -70,6 +71,30 @@ struct ReplyQueueTests {
     for (ticket, id) in [3, 1, 2, 1].enumerated() { queue.expect(UInt32(id), UInt64(ticket), "\(ticket)") }
     _ = queue.cancel(2)
     #expect(queue.removeAll() == ["0", "1", "3"])
+    #expect(match(1) == "none")
+  }
+
+  @Test("are claimed by a request that was given up, however many others are under way")
+  mutating func lateAmongMany() {
+    for ticket in 1...5000 as ClosedRange<UInt64> { queue.expect(1, ticket, "\(ticket)") }
+    #expect(queue.timeOut(1) == "1")
+    #expect(queue.cancel(3) == "3")
+    #expect(queue.withdraw(5000) == "5000")
+    #expect([match(1), match(1), match(1), match(1)] == ["late", "2", "late", "4"])
+    for ticket in 5..<5000 { #expect(match(1) == "\(ticket)") }
+    #expect(match(1) == "none")
+    #expect(queue.count == 0)
+  }
+
+  @Test("reach who is left, in order, when most of many requests are given up in any order", arguments: [1, 2, 3] as [UInt64])
+  mutating func manyGivenUp(seed: UInt64) {
+    var generator = SplitMix64(seed: seed)
+    let tickets = Array(1...20_000 as ClosedRange<UInt64>)
+    for ticket in tickets { queue.expect(1, ticket, "\(ticket)") }
+    let withdrawn = Set(tickets.shuffled(using: &generator).prefix(19_000))
+    for ticket in withdrawn { #expect(queue.withdraw(ticket) == "\(ticket)") }
+    #expect(queue.count == 1000)
+    for ticket in tickets where !withdrawn.contains(ticket) { #expect(match(1) == "\(ticket)") }
     #expect(match(1) == "none")
   }
 

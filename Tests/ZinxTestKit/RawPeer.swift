@@ -21,6 +21,11 @@ public final class RawPeer: Sendable {
 
   private let descriptor: Descriptor
 
+  var number: Int32 { descriptor.number }
+
+  /// Takes a connected socket.
+  init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+
   /// Connects.
   ///
   /// - Parameter receiveBuffer: bytes the kernel takes for a peer that does not read; it doubles them. Nil: its default.

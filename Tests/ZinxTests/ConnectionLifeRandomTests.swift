@@ -19,7 +19,7 @@ struct ConnectionLifeRandomTests {
   }
 
   private struct Round {
-    var life = ConnectionLife()
+    var life = ConnectionLifeTests.begun
     var seen = Record()
     var generator: SplitMix64
 

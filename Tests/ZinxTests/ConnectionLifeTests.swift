@@ -4,9 +4,16 @@ import Testing
 
 @Suite("The life of a connection")
 struct ConnectionLifeTests {
+  /// A connection that its event loop has come to see.
+  static var begun: ConnectionLife {
+    var life = ConnectionLife()
+    life.begin()
+    return life
+  }
+
   /// A connection that serves: its OnConnStart has run, nothing is at hand.
   static func serving() -> ConnectionLife {
-    var life = ConnectionLife()
+    var life = Self.begun
     _ = life.next(.none, isFlushed: true)
     life.userCodeEnded()
     _ = life.next(.none, isFlushed: true)
@@ -30,9 +37,19 @@ struct ConnectionLifeTests {
     return actions
   }
 
+  @Test("nothing happens to a connection before its event loop has come to see it, though it is to end")
+  func notBegun() {
+    var life = ConnectionLife()
+    #expect(life.next(.ready, isFlushed: true) == .wait)
+    life.cut(.drainTimeout)
+    #expect(life.next(.none, isFlushed: true) == .wait)
+    life.begin()
+    #expect(life.next(.none, isFlushed: true) == .close(.drainTimeout))
+  }
+
   @Test("OnConnStart runs before the first request, though requests are there")
   func startFirst() {
-    var life = ConnectionLife()
+    var life = Self.begun
     #expect(life.next(.ready, isFlushed: true) == .runStartHook)
     #expect(life.next(.ready, isFlushed: true) == .wait)
     life.userCodeEnded()
@@ -207,7 +224,7 @@ struct ConnectionLifeTests {
 
   @Test("a connection that ends before OnConnStart ran has no OnConnStop")
   func neverStarted() {
-    var life = ConnectionLife()
+    var life = Self.begun
     life.broke()
     #expect(life.next(.none, isFlushed: true) == .close(.reset))
     #expect(life.next(.ready, isFlushed: true) == .wait)
@@ -215,7 +232,7 @@ struct ConnectionLifeTests {
 
   @Test("an OnConnStart that fails is followed by OnConnStop, and no request is handled")
   func hookFailed() {
-    var life = ConnectionLife()
+    var life = Self.begun
     _ = life.next(.none, isFlushed: true)
     life.userCodeEnded()
     life.end(.hookFailed, handlingRest: false)
@@ -224,7 +241,7 @@ struct ConnectionLifeTests {
 
   @Test("an end that comes while OnConnStart runs waits for it, then handles what was received")
   func endWhileStarting() {
-    var life = ConnectionLife()
+    var life = Self.begun
     _ = life.next(.none, isFlushed: true)
     life.peerClosed(insideFrame: false)
     #expect(!life.reads)

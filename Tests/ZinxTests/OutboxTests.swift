@@ -121,11 +121,11 @@ struct OutboxTests {
     for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
     #expect((outbox.takeResumable(limit: .messages(3)) ?? []).isEmpty)
     outbox.wrote(20)
-    outbox.takeResumable(limit: .messages(3))?.forEach { $0(true) }
-    #expect(log.lines == ["a true", "b true"])
+    outbox.takeResumable(limit: .messages(3))?.forEach { $0(.over) }
+    #expect(log.lines == ["a over", "b over"])
     outbox.wrote(10)
-    outbox.takeResumable(limit: .messages(3))?.forEach { $0(true) }
-    #expect(log.lines.last == "c true")
+    outbox.takeResumable(limit: .messages(3))?.forEach { $0(.over) }
+    #expect(log.lines.last == "c over")
   }
 
   @Test("a queue has room until its bytes have reached the limit, so that a message of any size fits into an empty one")
@@ -150,8 +150,8 @@ struct OutboxTests {
     for (name, bytes) in [("a", 30), ("b", 500), ("c", 1)] { _ = outbox.waitForRoom(for: bytes, log.resume(name)) }
     #expect((outbox.takeResumable(limit: .bytes(100)) ?? []).isEmpty)
     outbox.wrote(31)
-    outbox.takeResumable(limit: .bytes(100))?.forEach { $0(true) }
-    #expect(log.lines == ["a true", "b true"])
+    outbox.takeResumable(limit: .bytes(100))?.forEach { $0(.over) }
+    #expect(log.lines == ["a over", "b over"])
   }
 
   @Test("a higher limit lets those go on who wait, without a write")
@@ -161,8 +161,8 @@ struct OutboxTests {
     Self.append(Self.frame(1), Self.frame(2), to: &outbox)
     for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
     #expect((outbox.takeResumable(limit: .messages(2)) ?? []).isEmpty)
-    outbox.takeResumable(limit: .messages(4))?.forEach { $0(true) }
-    #expect(log.lines == ["a true", "b true"])
+    outbox.takeResumable(limit: .messages(4))?.forEach { $0(.over) }
+    #expect(log.lines == ["a over", "b over"])
   }
 
   // MARK: Memory
@@ -223,8 +223,8 @@ struct OutboxTests {
     outbox.wrote(9)
     #expect((outbox.takeResumable(limit: .messages(1)) ?? []).isEmpty)
     outbox.wrote(1)
-    outbox.takeResumable(limit: .messages(1))?.forEach { $0(true) }
-    #expect(log.lines == ["a true"])
+    outbox.takeResumable(limit: .messages(1))?.forEach { $0(.over) }
+    #expect(log.lines == ["a over"])
   }
 
   @Test("who waits for a message behind the cork does not go on when only the corked replies are written")
@@ -236,8 +236,8 @@ struct OutboxTests {
     outbox.uncork(Self.frames(1, 2), count: 2, written: 20)
     #expect((outbox.takeResumable(limit: .messages(10)) ?? []).isEmpty)
     outbox.wrote(10)
-    outbox.takeResumable(limit: .messages(10))?.forEach { $0(true) }
-    #expect(log.lines == ["behind true"])
+    outbox.takeResumable(limit: .messages(10))?.forEach { $0(.over) }
+    #expect(log.lines == ["behind over"])
   }
 
   @Test("who waits for a message before the cork does not wait for the corked replies")
@@ -249,8 +249,8 @@ struct OutboxTests {
     outbox.append(frame: Self.frame(9), isCorked: true)
     outbox.uncork(Self.frames(2), count: 1, written: 0)
     outbox.wrote(10)
-    outbox.takeResumable(limit: .messages(10))?.forEach { $0(true) }
-    #expect(log.lines == ["before true"])
+    outbox.takeResumable(limit: .messages(10))?.forEach { $0(.over) }
+    #expect(log.lines == ["before over"])
   }
 
   @Test("who gives up is resumed once, by the caller")
@@ -258,11 +258,11 @@ struct OutboxTests {
     var outbox = Outbox(Self.pack)
     let log = Log()
     let token = outbox.waitForRoom(for: 10, log.resume("a"))
-    outbox.giveUp(token)?(true)
+    outbox.giveUp(token)?(.cancelled)
     #expect(outbox.giveUp(token) == nil)
     #expect((outbox.takeResumable(limit: .messages(10)) ?? []).isEmpty)
     #expect(outbox.giveUp(0) == nil)
-    #expect(log.lines == ["a true"])
+    #expect(log.lines == ["a cancelled"])
   }
 
   @Test("closing drops everything and tells all who wait")
@@ -273,8 +273,8 @@ struct OutboxTests {
     outbox.append(frame: Self.frame(2), isCorked: true)
     _ = outbox.waitForRoom(for: 10, log.resume("a"))
     _ = outbox.waitUntilWritten(log.resume("b"))
-    outbox.close().forEach { $0(false) }
-    #expect(log.lines == ["a false", "b false"])
+    outbox.close().forEach { $0(.closed) }
+    #expect(log.lines == ["a closed", "b closed"])
     #expect(outbox.isClosed && outbox.isEmpty && outbox.messages == 0)
     #expect(outbox.close().count == 0)
   }

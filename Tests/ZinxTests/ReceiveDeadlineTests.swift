@@ -44,6 +44,33 @@ struct ReceiveDeadlineTests {
     #expect(receiving.next(limits(idle: 5)) == due(13, .idle))
   }
 
+  @Test("bytes that came later than the event loop looked at the clock count from then, once for each time that some were read")
+  func came() {
+    var receiving = ReceiveDeadline(at: at(0))
+    receiving.received(at: at(4))
+    receiving.hold(3, isAwaited: true, at: at(4))
+    receiving.lastCame(at: at(6))
+    #expect(receiving.next(limits(idle: 5)) == due(11, .idle))
+    #expect(receiving.next(limits(frame: 2)) == due(8, .headerTimeout))
+    // What has come since was no part of the stream.
+    receiving.lastCame(at: at(7))
+    #expect(receiving.next(limits(idle: 5)) == due(11, .idle))
+    receiving.received(at: at(8))
+    receiving.lastCame(at: at(5))
+    #expect(receiving.next(limits(idle: 5)) == due(13, .idle))
+    receiving.lastCame(at: at(9))
+    #expect(receiving.next(limits(idle: 5)) == due(14, .idle))
+    // The frame began before those bytes.
+    #expect(receiving.next(limits(frame: 2)) == due(8, .headerTimeout))
+  }
+
+  @Test("who has sent no byte of the stream is not forgiven for others")
+  func neverCame() {
+    var receiving = ReceiveDeadline(at: at(0))
+    receiving.lastCame(at: at(3))
+    #expect(receiving.next(limits(firstByte: 5)) == due(5, .noFirstByte))
+  }
+
   @Test(
     "of two deadlines the earlier one counts, with its reason",
     arguments: [(3, 5, 3.0, CloseReason.noFirstByte), (5, 3, 3.0, .idle)])

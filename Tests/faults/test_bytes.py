@@ -2,6 +2,7 @@
 
 import errno
 import struct
+import time
 
 from daemon import PONG, Checks, Daemon, exchange, until
 
@@ -44,8 +45,9 @@ class Bytes(Checks):
         """after a storm of EAGAIN in which nothing went at all"""
         for workers in POOLS:
             with self.subTest(workers=workers), Daemon(WorkerPoolSize=workers) as daemon, daemon.peer() as peer:
-                for kind in ["recv", "send"]:
-                    daemon.faults.inject(kind, errno.EAGAIN, times=2000)
+                # A send that fails though there is room is tried again after a rest.
+                for kind, times in [("recv", 2000), ("send", 100)]:
+                    daemon.faults.inject(kind, errno.EAGAIN, times=times)
                 exchange(peer)
                 for kind in ["recv", "send"]:
                     self.assertEqual(daemon.faults.left(kind), 0, kind)
@@ -111,3 +113,35 @@ class Failing(Checks):
                 frame = struct.pack("<II", len(data), 3) + data
                 self.assertTrue((frame + frame).startswith(received))
                 daemon.ended("reset")
+
+
+class Shortage(Checks):
+    """A kernel that is short of memory for a while"""
+
+    def waits(self, kind, code, workers):
+        """Nothing goes while the rule is in force, which must not keep a processor busy; all goes after that."""
+        with Daemon(WorkerPoolSize=workers) as daemon, daemon.peer() as peer, daemon.peer() as other:
+            daemon.faults.inject(kind, code)
+            peer.send((0, b""))
+            begin = time.monotonic()
+            until("many tries", lambda: daemon.faults.injected(kind) >= 30)
+            # A hundredth of a second apart but for the first few, so this is far from spinning.
+            self.assertGreater(time.monotonic() - begin, 0.2)
+            daemon.faults.clear()
+            self.assertEqual(peer.receive(), (0, PONG))
+            exchange(other)
+
+    def test_send(self):
+        """is asked again now and then, and not all the time"""
+        # EAGAIN of a socket that has room is how TCP says it.
+        for code in [errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN]:
+            for workers in POOLS:
+                with self.subTest(errno.errorcode[code], workers=workers):
+                    self.waits("send", code, workers)
+
+    def test_receive(self):
+        """is asked again now and then for what it has received"""
+        for code in [errno.ENOBUFS, errno.ENOMEM]:
+            for workers in POOLS:
+                with self.subTest(errno.errorcode[code], workers=workers):
+                    self.waits("recv", code, workers)

@@ -35,16 +35,18 @@ public final class JournalSink: LogSink {
   /// Returns when journald has the entry: waits for room, and for a journald that is away to come back.
   public func write(_ entry: LogEntry) {
     let bytes = JournalEntry(entry, identifier: identifier).bytes
-    socket.withLock { socket in
+    let isWritten = socket.withLock { socket in
       while true {
         switch Self.send(bytes, to: socket) {
-        case 0: return
+        case 0: return true
         case EAGAIN: wait(for: socket.descriptor, POLLOUT, milliseconds: 1_000)
         case ECONNREFUSED, ECONNRESET, ENOTCONN, EPIPE: reconnect(&socket)
-        default: return fallback.write(entry)
+        default: return false
         }
       }
     }
+    // Not under the lock: a sink may be somebody else's.
+    if !isWritten { fallback.write(entry) }
   }
 
   private func reconnect(_ socket: inout DatagramSocket) {

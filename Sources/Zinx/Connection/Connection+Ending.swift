@@ -91,12 +91,6 @@ extension Connection {
     if life.phase > .new { advance() }
   }
 
-  /// Bytes that the kernel has received and we have not read.
-  var unreadBytes: Int {
-    var bytes: Int32 = 0
-    return ioctl(descriptor, UInt(FIONREAD), &bytes) == 0 ? Int(bytes) : 0
-  }
-
   /// The kernel took less than all: wait until it takes more.
   func writeWasBlocked() {
     guard life.phase != .closed else { return }
@@ -108,11 +102,15 @@ extension Connection {
 
   /// The kernel takes more.
   func writable() {
-    outbox.withLock { $0.unblock() }
+    let before = outbox.withLock { outbox in
+      outbox.unblock()
+      return outbox.bytesWritten
+    }
     flushOutbox()
     if life.reason != nil { advance() } else { rest() }
-    // The kernel may have been short of memory, and not of room: no event would tell that it is not any more.
-    if interest.isWritable { askAgain() }
+    guard interest.isWritable else { return }
+    // It had room and took nothing: it is short of memory.
+    if outbox.withLock({ $0.blockedSince != nil && $0.bytesWritten == before }) { askAgainLater() } else { askAgain() }
   }
 
   /// The connection was reset, or given up by the kernel; `error` if the caller has met it.
@@ -170,6 +168,6 @@ extension Connection {
       finally()
       return close(&outbox)
     }
-    for resume in waiting { resume(false) }
+    for resume in waiting { resume(.closed) }
   }
 }

@@ -19,7 +19,7 @@ extension Connection {
   /// Lets those senders go on for whom there is room now.
   func resumeSenders() {
     let limit = server.settings.queueLimit
-    for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) ?? [] { resume(true) }
+    for resume in outbox.withLock({ $0.takeResumable(limit: limit) }) ?? [] { resume(.over) }
   }
 
   /// Drops what is queued, for good. Returns the senders that wait: they are to be told. Under the outbox lock.
@@ -47,7 +47,7 @@ extension Connection {
       return close(&outbox)
     }
     guard let waiting else { return false }
-    for resume in waiting { resume(false) }
+    for resume in waiting { resume(.closed) }
     cut(.shed)
     return true
   }

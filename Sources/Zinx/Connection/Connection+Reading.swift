@@ -12,18 +12,23 @@ extension Connection {
   /// Bytes that are read and dropped after the end: what a peer may have on the way that does not know of it yet, a receive window or
   /// two, and no more of what one sends that does not care.
   static let discardLimit = 16 << 20
+  /// Time after which a kernel is asked again that was short of memory.
+  private static let shortage: Int64 = 10_000_000
 
   /// The beginning: from here on the event loop reports what the socket is ready for.
   func begin() {
+    life.begin()
     // Somebody may have ended the connection before its loop came to see it.
-    guard life.phase == .new else { return }
+    guard life.reason == nil else { return advance() }
     let interest = Self.interest(reads: true, writes: false)
-    do { try loop.register(descriptor, for: interest, self) } catch { return socketBroke() }
+    do { try loop.register(descriptor, for: interest, isTCP ? self : LocalSocket(self)) } catch { return socketBroke() }
     isRegistered = true
     self.interest = interest
     setPace()
     advance()
   }
+
+  private var isTCP: Bool { remoteAddress.family == UInt16(AF_INET) || remoteAddress.family == UInt16(AF_INET6) }
 
   /// The socket has bytes, or the peer's end of stream; `isBroken`: or an error, which a write may have been told before us.
   /// Returns whether all bytes that there were are read.
@@ -52,8 +57,7 @@ extension Connection {
     context.traffic.bytesReceived.countAlone(count)
     if isPutBack { inbox = nil }
     keepReceived()
-    if let rest = drainRest { drainRest = rest - count }
-    if drainRest == 0 { life.end(.draining) }
+    if drainRest != nil { drained(count) }
     pace?.read(count)
     advance()
     return isDrained
@@ -67,11 +71,23 @@ extension Connection {
       && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
   }
 
+  /// A drain reads no more than had been received when it began. Nor does it wait for what the kernel has counted and does not hand out,
+  /// such as urgent data on a UNIX socket.
+  private func drained(_ count: Int) {
+    drainRest = drainRest.map { min($0 - count, unreadBytes) }
+    if drainRest == 0 { life.end(.draining) }
+  }
+
   /// The end of the stream, or a failure; `isBroken`: or an error that a write was told before us.
   private func receivedNothing(_ count: Int, isBroken: Bool) {
     let error = errno
     if count == 0 { return isBroken ? socketBroke() : peerClosed() }
-    if !isTemporary(error) { socketBroke(error) }
+    guard isTemporary(error) else { return socketBroke(error) }
+    guard error == EAGAIN else { return askAgainLater() }
+    if drainRest != nil {
+      drained(0)
+      advance()
+    }
   }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
@@ -185,8 +201,19 @@ extension Connection {
 
   /// Has epoll report anew what the socket is ready for.
   func askAgain() {
-    guard isRegistered else { return }
+    guard isRegistered, !asksLater else { return }
     loop.change(descriptor, to: interest)
+  }
+
+  /// The same in a while: the kernel reports that it is ready, and is not, as when it is short of memory. No event tells that it is over,
+  /// and to ask all the time would take a processor.
+  func askAgainLater() {
+    guard !asksLater else { return }
+    asksLater = true
+    loop.schedule(at: .now.advanced(byNanoseconds: Self.shortage)) { [self] in
+      asksLater = false
+      askAgain()
+    }
   }
 
   private var hasRoom: Bool {

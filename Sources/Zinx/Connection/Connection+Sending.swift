@@ -15,9 +15,20 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
   public func sendMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
-    try await sendBuffMsg(id, data)
-    flush()
-    try await waitUntilWritten()
+    let frame = pack.encoded(Message(id: id, data: data))
+    // What this thread has gathered was sent before.
+    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
+    var isQueued = false
+    while !isQueued {
+      let limit = server.settings.queueLimit
+      // Queued and waited for under one lock: what becomes of these bytes alone decides, also when the connection ends right then.
+      try await wait { outbox, resume in
+        guard outbox.hasRoom(limit) else { return outbox.waitForRoom(for: frame.readableBytes, resume) }
+        queue(frame, in: &outbox, isShared: false)
+        isQueued = true
+        return outbox.waitUntilWritten(resume)
+      }
+    }
   }
 
   /// Sends a message and returns when it is queued; while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued it waits for room.
@@ -145,50 +156,54 @@ extension Connection {
     let refusal: ZinxError? = outbox.withLock { outbox in
       guard !outbox.isClosed else { return .connectionClosed }
       guard outbox.hasRoom(limit) else { return .sendBufferFull }
-      let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
-      outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared)
-      // What the corked thread sends from here on comes after this one.
-      if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
-      note(outbox)
+      queue(frame, in: &outbox, isShared: isShared)
       return nil
     }
     if let refusal { throw refusal }
-    server.counters.outboxes.messagesSent.count()
     shedIfNeeded()
     scheduleFlush()
   }
 
-  private func waitUntilWritten() async throws {
-    if outbox.withLock({ !$0.isClosed && $0.bytesWritten == $0.bytesAccepted }) { return }
-    try await wait { outbox, resume in outbox.bytesWritten == outbox.bytesAccepted ? nil : outbox.waitUntilWritten(resume) }
+  /// Under the outbox lock.
+  private func queue(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool) {
+    let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
+    outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared)
+    // What the corked thread sends from here on comes after this one.
+    if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
+    note(outbox)
+    server.counters.outboxes.messagesSent.count()
   }
 
   /// Suspends the sender. `register` returns nil when there is nothing to wait for.
   private func wait(_ register: (inout Outbox, @escaping Outbox.Resume) -> UInt64?) async throws {
+    // Touched under the lock alone. So a cancellation that does not find the token there is seen below, by who registers.
     let token = Atomic<UInt64>(0)
-    let goesOn = await withTaskCancellationHandler {
-      await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
-        let waits = outbox.withLock { outbox in
-          guard !outbox.isClosed, let new = register(&outbox, { continuation.resume(returning: $0) }) else { return false }
+    let outcome = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Outbox.Outcome, Never>) in
+        let outcome: Outbox.Outcome? = outbox.withLock { outbox in
+          guard !outbox.isClosed else { return .closed }
+          guard let new = register(&outbox, { continuation.resume(returning: $0) }) else { return .over }
           token.store(new, ordering: .relaxed)
-          return true
+          return nil
         }
-        if !waits { continuation.resume(returning: !isClosed) }
-        // A cancellation that came before the registration found no token.
-        if waits, Task.isCancelled { giveUp(token.load(ordering: .relaxed)) }
+        if let outcome { return continuation.resume(returning: outcome) }
+        shedIfNeeded()
+        flushOutbox()
+        if Task.isCancelled { giveUp(token) }
       }
     } onCancel: {
-      giveUp(token.load(ordering: .relaxed))
+      giveUp(token)
     }
-    if Task.isCancelled {
-      // The room that this sender leaves unused is the next one's.
-      resumeSenders()
-      throw CancellationError()
+    switch outcome {
+    case .over: return
+    case .closed: throw ZinxError.connectionClosed
+    case .cancelled: throw CancellationError()
     }
-    if !goesOn { throw ZinxError.connectionClosed }
   }
 
-  private func giveUp(_ token: UInt64) { outbox.withLock { $0.giveUp(token) }?(true) }
+  private func giveUp(_ token: borrowing Atomic<UInt64>) {
+    outbox.withLock { $0.giveUp(token.load(ordering: .relaxed)) }?(.cancelled)
+  }
 
   // MARK: The cork
 
@@ -252,7 +267,7 @@ extension Connection {
     cork.traffic.bytesSent.countAlone(written)
     cork.clear()
     makeRoom(in: cork)
-    if let resumable { for resume in resumable { resume(true) } }
+    if let resumable { for resume in resumable { resume(.over) } }
     report(result)
   }
 
@@ -281,7 +296,7 @@ extension Connection {
       note(outbox)
       return (result, outbox.takeResumable(limit: server.settings.queueLimit))
     }
-    if let resumable { for resume in resumable { resume(true) } }
+    if let resumable { for resume in resumable { resume(.over) } }
     report(result)
   }
 

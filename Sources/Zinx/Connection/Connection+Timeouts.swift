@@ -86,14 +86,46 @@ extension Connection {
     }
     // It came in time, and we have not come to read it: the loop was busy, or the process was stopped.
     guard !hasUnread else { return now.advanced(byNanoseconds: Self.glance) }
-    end(due.reason, handlingRest: true)
+    if let came = lastCame { receiving.lastCame(at: came) }
+    let corrected = receiving.next(server.settings.receiveLimits)
+    if corrected.deadline <= now { end(corrected.reason, handlingRest: true) }
     return now
   }
 
+  /// When the last bytes came, as the kernel knows: we count from the wake-up that read them, and that may have begun long before, when a
+  /// handler kept the loop. Nil where it does not know.
+  private var lastCame: Instant? {
+    tcpInfo.map { Instant.now.advanced(byNanoseconds: -1_000_000 * Int64($0.tcpi_last_data_recv)) }
+  }
+
+  // MARK: What the kernel has received
+
   /// Whether the kernel has something from the peer, be it bytes or its end, that the loop has not been told of yet.
-  private var hasUnread: Bool {
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, 0) > 0
+  private var hasUnread: Bool { waiting & POLLIN != 0 }
+
+  /// What of POLLIN and POLLPRI (poll(2)) holds, or an error.
+  private var waiting: Int32 {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN | POLLPRI), revents: 0)
+    return poll(&entry, 1, 0) > 0 ? Int32(entry.revents) : 0
+  }
+
+  /// Bytes that the kernel has received and we have not read.
+  var unreadBytes: Int {
+    let waiting = waiting
+    guard waiting & POLLIN != 0 else { return 0 }
+    guard waiting & POLLPRI != 0 else { return countedBytes }
+    // The count ends in front of the urgent byte, unless that is part of the stream. It is no part of ours, and does not become one in
+    // between: nobody else reads.
+    let front = countedBytes
+    setSocketOption(SOL_SOCKET, SO_OOBINLINE, 1)
+    defer { setSocketOption(SOL_SOCKET, SO_OOBINLINE, 0) }
+    let all = countedBytes
+    return all > front ? all - 1 : front
+  }
+
+  private var countedBytes: Int {
+    var bytes: Int32 = 0
+    return ioctl(descriptor, UInt(FIONREAD), &bytes) == 0 ? Int(bytes) : 0
   }
 
   private var receiveDeadline: Instant {
@@ -143,11 +175,22 @@ extension Connection {
 
   /// The kernel gives up a peer too that answers all the time that it takes nothing: then its last answer is not as old as the time-out.
   private var answeredLately: Bool {
-    guard let limit: UInt32 = socketOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT), limit > 0 else { return false }
+    guard let limit: UInt32 = socketOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT), limit > 0, let tcpInfo else { return false }
+    return tcpInfo.tcpi_last_ack_recv < limit / 4 * 3
+  }
+
+  // MARK: Socket options
+
+  /// Nil for a socket that is not TCP.
+  private var tcpInfo: tcp_info? {
     var info = tcp_info()
     var length = socklen_t(MemoryLayout.size(ofValue: info))
-    guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return false }
-    return info.tcpi_last_ack_recv < limit / 4 * 3
+    return getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 ? info : nil
+  }
+
+  private func setSocketOption(_ level: Int32, _ name: Int32, _ value: Int32) {
+    var value = value
+    setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout.size(ofValue: value)))
   }
 
   private func socketOption<Value: FixedWidthInteger>(_ level: Int32, _ name: Int32) -> Value? {

@@ -84,6 +84,8 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var interest = Readiness.nothing
   @exclusivity(unchecked) var isRegistered = false
+  /// Epoll is to be asked again after a while.
+  @exclusivity(unchecked) var asksLater = false
   @exclusivity(unchecked) var receiving: ReceiveDeadline
   /// Nil while no rate is limited.
   @exclusivity(unchecked) var pace: Pace?

@@ -35,6 +35,7 @@ struct ConnectionLife: Equatable {
   }
 
   private(set) var phase = Phase.new
+  private var hasBegun = false
   /// Set once the end has begun.
   private(set) var reason: CloseReason?
   /// A hook or a batch of requests is running.
@@ -50,6 +51,9 @@ struct ConnectionLife: Equatable {
   var reads: Bool { reason == nil && phase < .finishing }
 
   // MARK: Events
+
+  /// The event loop has come to see the connection: all who are to know of it do. It does not end before.
+  mutating func begin() { hasBegun = true }
 
   /// The end begins. The first reason stays.
   ///
@@ -92,6 +96,7 @@ struct ConnectionLife: Equatable {
     guard !runsUserCode else { return .wait }
     switch phase {
     case .new:
+      guard hasBegun else { return .wait }
       // A connection that ends before OnConnStart has run ends without OnConnStop.
       if let reason { return close(reason) }
       return runUserCode(in: .starting, .runStartHook)

@@ -6,8 +6,16 @@ import ZinxWire
 ///
 /// Replies of a batch do not pass through here as long as the kernel takes them (see ``Cork``).
 struct Outbox {
-  /// A sender that waits. `resume(true)`: go on; `resume(false)`: the connection is closed.
-  typealias Resume = (Bool) -> Void
+  /// Ends a sender's wait.
+  typealias Resume = (Outcome) -> Void
+
+  /// What came of a wait.
+  enum Outcome {
+    /// There is room, or the bytes are written.
+    case over
+    case closed
+    case cancelled
+  }
 
   /// How much may wait for one peer. What is reached is full, so one message of any size fits into an empty queue.
   struct Limit {

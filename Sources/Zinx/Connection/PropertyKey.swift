@@ -11,12 +11,16 @@ public protocol PropertyKey: Sendable {
 extension Connection {
   /// The value attached under a key; nil without one. Any thread.
   public subscript<Key: PropertyKey>(_ key: Key.Type) -> Key.Value? {
-    get { properties.withLock { $0?[ObjectIdentifier(key)] as? Key.Value } }
+    get { properties.withLock { $0?[ObjectIdentifier(key)] } as? Key.Value }
     set {
-      properties.withLock { properties in
+      let old = properties.withLock { properties in
         if properties == nil, newValue != nil { properties = [:] }
+        let old = properties?[ObjectIdentifier(key)]
         properties?[ObjectIdentifier(key)] = newValue
+        return old
       }
+      // The old value ends here and not under the lock: its `deinit` may use the connection.
+      withExtendedLifetime(old) {}
     }
   }
 }

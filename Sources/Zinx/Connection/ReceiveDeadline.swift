@@ -27,9 +27,14 @@ struct ReceiveDeadline: Equatable {
     case resting(spent: Int64)
   }
 
+  /// What ``quietSince`` is the time of.
+  private enum QuietSource: UInt8 {
+    case beginning, read, arrival
+  }
+
   private var quietSince: Instant
   private var frame = FrameTime.none
-  private var hasReceived = false
+  private var source = QuietSource.beginning
   /// Bytes of the unfinished frame.
   private var frameBytes: Int32 = 0
 
@@ -41,7 +46,16 @@ struct ReceiveDeadline: Equatable {
   @inline(__always)
   mutating func received(at now: Instant) {
     quietSince = now
-    hasReceived = true
+    source = .read
+  }
+
+  /// The last bytes came at this moment, perhaps later than the time of the read that brought them. Once for each read: what comes between
+  /// two is no part of the stream, as urgent data.
+  mutating func lastCame(at moment: Instant) {
+    guard source == .read, moment > quietSince else { return }
+    // The frame began with that read: all of it came then.
+    if frame == .running(since: quietSince) { frame = .running(since: moment) }
+    (quietSince, source) = (moment, .arrival)
   }
 
   /// The peer was kept waiting: its quiet time begins anew.
@@ -73,7 +87,7 @@ struct ReceiveDeadline: Equatable {
   func next(_ limits: Limits) -> Due {
     var due = Due(deadline: .distantFuture, reason: .idle)
     if limits.idle > 0 { due.deadline = quietSince.advanced(byNanoseconds: limits.idle) }
-    if !hasReceived, limits.firstByte > 0 {
+    if source == .beginning, limits.firstByte > 0 {
       let deadline = quietSince.advanced(byNanoseconds: limits.firstByte)
       if deadline <= due.deadline { due = Due(deadline: deadline, reason: .noFirstByte) }
     }
