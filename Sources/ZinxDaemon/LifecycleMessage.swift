@@ -17,4 +17,5 @@ enum LifecycleMessage: String, CaseIterable {
   case workerBlocked = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0e"
   case loopLate = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0f"
   case acceptRateReached = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c20"
+  case messagesSkipped = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c30"
 }

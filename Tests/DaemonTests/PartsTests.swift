@@ -95,7 +95,8 @@ struct LifecycleMessageTests {
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
     case .loopLate: .acceptRateReached
-    case .acceptRateReached: nil
+    case .acceptRateReached: .messagesSkipped
+    case .messagesSkipped: nil
     }
   }
 
@@ -109,6 +110,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 17)
+    #expect(ids.count == 18)
   }
 }
