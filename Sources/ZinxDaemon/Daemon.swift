@@ -35,6 +35,12 @@ public enum Daemon {
     let registry = PluginRegistry(plugins)
     if arguments.version { finish("\(name) \(version)") }
     if arguments.listPlugins { finish(Self.list(registry)) }
+    if let path = arguments.importedPath {
+      let command = ImportCommand(path, registry, name: name)
+      print(command.output, terminator: "")
+      for line in command.lines { complain(line, nil) }
+      exit(command.status.rawValue)
+    }
     if let section = arguments.manual { finish(section.text(registry)) }
     if arguments.reload {
       let (status, lines) = ReloadRequest.ask()
