@@ -18,6 +18,8 @@ package final class Counters: Sendable {
   package let readPauses = Atomic<UInt64>(0)
   /// Times that a sender waited for room in the queue of its peer.
   package let sendWaits = Atomic<UInt64>(0)
+  /// Messages to many that a peer did not get because its queue was full.
+  package let messagesSkipped = Atomic<UInt64>(0)
   private let closed = Tally<CloseReason>()
   private let refused = Tally<RefusalReason>()
 
@@ -50,6 +52,7 @@ package final class Counters: Sendable {
       handlerErrors: handlerErrors.load(ordering: .relaxed),
       readPauses: readPauses.load(ordering: .relaxed),
       sendWaits: sendWaits.load(ordering: .relaxed),
+      messagesSkipped: messagesSkipped.load(ordering: .relaxed),
       connectionsClosed: closed.counts)
   }
 }
@@ -110,6 +113,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var readPauses: UInt64
   /// Times that a sender waited for room in the queue of its peer (`maxMsgChanLen`, `maxConnQueueBytes`).
   public var sendWaits: UInt64
+  /// Messages to many that a peer did not get because its queue was full, counted once for each peer: see ``FullQueuePolicy/skip``.
+  public var messagesSkipped: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
 

@@ -9,9 +9,14 @@ public struct Configuration: Sendable, Equatable {
   public var logLevel = Logger.Level.info
   /// Exactly the plugins that are on; nil means every plugin that is on by default.
   public var plugins: [PluginEntry]?
+  /// What the file keeps for others.
+  var custom = Ignored()
 
   public init() {}
 }
+
+/// What is in the file and never looked at; so it is kept nowhere either, and cannot show in a log.
+struct Ignored: Sendable, Equatable {}
 
 /// A plugin that the file switches on.
 public struct PluginEntry: Sendable {

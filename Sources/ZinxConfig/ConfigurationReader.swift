@@ -42,9 +42,10 @@ public struct ParsedConfiguration: Sendable, Equatable {
     } else if let foreign = ForeignKey.named(member.key) {
       warnings.append(ConfigurationProblem(at: member.position, foreign.warning))
     } else {
-      let nearest = nearestName(to: member.key, among: Option.all.map(\.name))
-      let hint = nearest.map { "; did you mean \"\($0)\"?" } ?? ""
-      problems.append(ConfigurationProblem(at: member.position, "unknown key \(quotedBriefly(member.key))\(hint)"))
+      let hint =
+        Spelling.suggestion(for: member.key).map { "did you mean \"\($0)\"?" }
+        ?? "what is not for zinxd goes into the object \"Custom\""
+      problems.append(ConfigurationProblem(at: member.position, "unknown key \(quotedBriefly(member.key)); \(hint)"))
     }
   }
 

@@ -9,7 +9,7 @@ public struct ForeignKey: Sendable, Equatable {
   /// The key of another version, in any case.
   public static func named(_ key: String) -> ForeignKey? { byFoldedName[asciiLowercased(key)] }
 
-  /// All of them: the fields of the Go framework's configuration from V0.9 on that section 6 of the contract does not have.
+  /// All of them: the fields of the Go framework's configuration, of any version, that have no meaning here.
   public static let all: [ForeignKey] =
     keys("LogDir", "LogFile", advice: "the log goes to the journal: journalctl -u zinxd")
     + keys(
@@ -18,7 +18,7 @@ public struct ForeignKey: Sendable, Equatable {
     + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
     + keys("HeartbeatMax", advice: "use IdleTimeout")
     + keys("CertFile", "PrivateKeyFile", advice: "connections are NOT encrypted; put a TLS proxy in front")
-    + keys("WsPort", "Mode", advice: "zinxd speaks TCP only, on TcpPort")
+    + keys("WsPort", "WsPath", "Mode", advice: "zinxd speaks TCP only, on TcpPort")
     + keys(
       "KcpPort", "KcpACKNoDelay", "KcpStreamMode", "KcpNoDelay", "KcpInterval", "KcpResend", "KcpNc", "KcpSendWindow",
       "KcpRecvWindow", "KcpFecDataShards", "KcpFecParityShards", advice: "zinxd speaks TCP only, not KCP")
@@ -28,6 +28,8 @@ public struct ForeignKey: Sendable, Equatable {
     + keys(
       "PrometheusMetricsEnable", "PrometheusServer", "PrometheusListen",
       advice: "the counters are in the status and the log: systemctl status zinxd")
+    + keys("IPVersion", "TCPVersion", advice: "Host decides: 0.0.0.0 is every IPv4 address, :: every address of IPv6 and IPv4")
+    + keys("TcpServer", advice: "it is an object of the Go code")
     + keys("Version", advice: "zinxd --version prints it")
     + keys("ConfFilePath", advice: "name the file with --config or ZINX_CONFIG_FILE_PATH")
 

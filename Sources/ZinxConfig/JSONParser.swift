@@ -11,16 +11,26 @@ package struct JSONDocument: Sendable, Equatable {
 ///
 /// Pure, and total: it has an answer for any bytes. Lines end at LF, columns count bytes, both from 1; a byte order mark, which no
 /// editor shows, takes no column.
+///
+/// Keys that begin with `//` or `_` are comments, in every object: they are checked to be JSON, and left out of the value.
 package struct JSONParser {
+  /// Whose file it is.
+  package enum Origin {
+    case ours
+    /// As Go reads it: of duplicate keys the last counts, which is told as a problem all the same. Comments stay, to be handed on.
+    case foreign
+  }
+
   /// Objects and arrays within each other; bounds the recursion. A configuration needs four.
   package static let maximumDepth = 64
 
   private var cursor: JSONCursor
+  private let origin: Origin
   private var depth = 0
   private var duplicates: [ConfigurationProblem] = []
 
-  package static func parse(_ bytes: [UInt8]) -> JSONDocument {
-    var parser = JSONParser(cursor: JSONCursor(bytes))
+  package static func parse(_ bytes: [UInt8], origin: Origin = .ours) -> JSONDocument {
+    var parser = JSONParser(cursor: JSONCursor(bytes), origin: origin)
     do throws(ConfigurationProblem) {
       let value = try parser.document()
       return JSONDocument(value: value, problems: parser.duplicates)
@@ -61,7 +71,9 @@ package struct JSONParser {
   private mutating func nested<T>(
     _ body: (inout JSONParser) throws(ConfigurationProblem) -> [T]
   ) throws(ConfigurationProblem) -> [T] {
-    guard depth < Self.maximumDepth else { throw cursor.problem("nested more than \(Self.maximumDepth) deep") }
+    // What is foreign may get into an object more.
+    let limit = origin == .foreign ? Self.maximumDepth - 1 : Self.maximumDepth
+    guard depth < limit else { throw cursor.problem("nested more than \(limit) deep") }
     depth += 1
     let list = try body(&self)
     depth -= 1
@@ -82,21 +94,28 @@ package struct JSONParser {
 
   private mutating func members() throws(ConfigurationProblem) -> [ConfigurationMember] {
     var members: [ConfigurationMember] = []
-    var seen: [String: ConfigurationMember] = [:]
+    /// Where the key is in `members`.
+    var seen: [String: Int] = [:]
     cursor.skipByte()
     cursor.skipWhitespace()
     if cursor.skip("}") { return [] }
     repeat {
       let member = try member()
-      if let first = seen.updateValue(member, forKey: asciiLowercased(member.key)) {
-        seen[asciiLowercased(member.key)] = first
-        duplicates.append(Self.duplicate(member, of: first))
+      if Self.isComment(member.key) {
+        if origin == .foreign { members.append(member) }
+      } else if let first = seen[asciiLowercased(member.key)] {
+        duplicates.append(Self.duplicate(member, of: members[first]))
+        if origin == .foreign { members[first] = member }
       } else {
+        seen[asciiLowercased(member.key)] = members.count
         members.append(member)
       }
     } while try another(until: "}")
     return members
   }
+
+  /// Whether a key says something to people alone.
+  package static func isComment(_ key: String) -> Bool { key.hasPrefix("//") || key.hasPrefix("_") }
 
   private mutating func member() throws(ConfigurationProblem) -> ConfigurationMember {
     cursor.skipWhitespace()

@@ -14,6 +14,8 @@ public struct Option: Sendable {
   public let isReloadable: Bool
   /// One sentence for the manual, without the final full stop.
   public let help: String
+  /// What it means that the key is not there, where no value means the same.
+  public let absence: String
 
   private let store: @Sendable (ConfigurationValue, inout Configuration) -> Bool
   private let faults: @Sendable (ConfigurationValue) -> [SettingFault]
@@ -23,12 +25,13 @@ public struct Option: Sendable {
 
   init<Value: Equatable>(
     _ name: String, _ path: any WritableKeyPath<Configuration, Value> & Sendable, _ rule: SettingRule<Value>,
-    unit: String? = nil, reload isReloadable: Bool, _ help: String
+    unit: String? = nil, reload isReloadable: Bool, absence: String = "nothing", _ help: String
   ) {
     self.name = name
     self.unit = unit
     self.isReloadable = isReloadable
     self.help = help
+    self.absence = absence
     type = rule.type
     allowed = rule.allowed
     store = { value, configuration in
@@ -45,7 +48,7 @@ public struct Option: Sendable {
   /// The value in a configuration, as its file would say it; nil where the file would not have the key.
   public func value(in configuration: Configuration) -> ConfigurationValue? { fetch(configuration) }
 
-  /// The default as JSON; nil for `Plugins`, whose default is not to be there.
+  /// The default as JSON; nil for those whose default is not to be there: see ``absence``.
   public var defaultText: String? { value(in: Configuration())?.jsonText }
 
   /// Sets the option in `configuration`, or leaves it as it is and says what is wrong with the value.

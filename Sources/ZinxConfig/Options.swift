@@ -90,7 +90,12 @@ extension Option {
       "MaxByteRate", \.server.maxByteRate, .integer(in: 0...1_000_000_000), unit: "bytes per second", reload: true,
       "Bytes that are read from one connection, after those of one second at once; beyond it reading rests; 0 means no limit"),
     Option("LogLevel", \.logLevel, .choice, reload: true, "Least severe level that is logged"),
-    Option("Plugins", \.plugins, .plugins, reload: false, "Exactly the plugins that are on, each with its settings"),
+    Option(
+      "Plugins", \.plugins, .plugins, reload: false, absence: "the default plugins",
+      "Exactly the plugins that are on, each with its settings"),
+    Option(
+      "Custom", \.custom, .ignored, reload: true,
+      "What others keep in the file, such as the application behind the server: it is never looked at"),
   ]
 
   /// The option with this key, in any case.
@@ -110,6 +115,16 @@ extension Option {
 /// Only what no resolver could make sense of is refused here; whether the name resolves is known when it is bound.
 @Sendable private func isHost(_ text: String) -> Bool {
   (1...255).contains(text.utf8.count) && text.unicodeScalars.allSatisfy { $0.isPrintable && !$0.properties.isWhitespace }
+}
+
+extension SettingRule where Value == Ignored {
+  /// An object of anything.
+  fileprivate static var ignored: Self {
+    Self(
+      type: "object", allowed: "an object",
+      read: { if case .object = $0.content { Ignored() } else { nil } },
+      write: { _ in nil })
+  }
 }
 
 extension SettingRule where Value == [PluginEntry]? {

@@ -10,8 +10,7 @@ public enum Reference {
     return prettyJSON(ConfigurationValue(.object(members))) + "\n"
   }
 
-  /// The `zinx.json` of a fresh install. It has every key, since JSON has no comments in which to mention one, except `Plugins`, whose
-  /// absence is what switches the default plugins on. It listens to its own machine only.
+  /// The `zinx.json` of a fresh install. It has every key that has a default. It listens to its own machine only.
   public static var shippedFile: String {
     var configuration = Configuration()
     configuration.server.host = "127.0.0.1"
@@ -21,7 +20,7 @@ public enum Reference {
   /// The table of the README.
   public static var markdown: String {
     let rows = Option.all.map { option in
-      let standard = option.defaultText.map { "`\($0)`" } ?? "the default plugins"
+      let standard = option.defaultText.map { "`\($0)`" } ?? option.absence
       let reload = option.isReloadable ? "yes" : "no"
       return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(reload) | \(option.help) |\n"
     }
@@ -48,7 +47,7 @@ public enum Reference {
   }
 
   private static func manualEntry(_ option: Option) -> String {
-    let standard = option.defaultText.map { "default \($0)" } ?? "default: the plugins that are on by default"
+    let standard = option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
     let reload = option.isReloadable ? "A reload changes it." : "Changing it takes a restart."
     return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard). \(reload)")
   }

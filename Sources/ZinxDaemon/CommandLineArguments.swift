@@ -24,6 +24,12 @@ struct CommandLineArguments: ParsableCommand {
   @Flag(help: "Print the effective configuration as JSON and exit.")
   var printConfig = false
 
+  @Option(
+    name: .customLong("import"),
+    help: ArgumentHelp("Print a file of Go Zinx as one of zinxd, tell what became of its keys, and exit.", valueName: "path"),
+    completion: .file(extensions: ["json"]))
+  var importedPath: String?
+
   @Flag(help: "List the plugins that are compiled in and exit.")
   var listPlugins = false
 
@@ -40,7 +46,7 @@ struct CommandLineArguments: ParsableCommand {
   var version = false
 
   /// Whether there is something to answer instead of a server to run.
-  var isQuestion: Bool { check || printConfig || listPlugins || reload || manual != nil || version }
+  var isQuestion: Bool { check || printConfig || listPlugins || reload || manual != nil || importedPath != nil || version }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}

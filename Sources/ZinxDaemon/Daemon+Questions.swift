@@ -26,6 +26,12 @@ extension Daemon {
     Signals.giveBack()
     if arguments.version { finish("\(name) \(version)") }
     if arguments.listPlugins { finish(list(registry)) }
+    if let path = arguments.importedPath {
+      let command = ImportCommand(path, registry, name: name)
+      print(command.output, terminator: "")
+      for line in command.lines { complain(line, nil) }
+      exit(command.status.rawValue)
+    }
     if let section = arguments.manual { finish(section.text(registry)) }
     if arguments.reload {
       let (status, lines) = ReloadRequest.ask()

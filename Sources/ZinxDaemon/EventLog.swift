@@ -46,6 +46,8 @@ final class EventLog: Sendable {
   private let toldOfRest = Atomic<Bool>(false)
   /// By topic.
   private let limits = Mutex(Topic.allCases.map(\.limit))
+  /// Messages to many that peers did not get, as far as it was told, and before when not to tell again.
+  private let skipped = Mutex((told: UInt64(0), next: Instant(nanoseconds: .min)))
 
   init(_ log: Logger) { self.log = log }
 
@@ -58,6 +60,20 @@ final class EventLog: Sendable {
       let count = limits.withLock { $0[topic.rawValue].takeLeftOut() }
       if count > 0 { log.info("left \(count) lines out of the log", metadata: ["topic": "\(topic.name)"]) }
     }
+  }
+
+  /// Says how many messages to many peers did not get since it was last told, if that is ten seconds ago. Called about twice a second
+  /// with how many there are since the start: an event for each would cost more than the message.
+  func reportSkipped(_ total: UInt64, at now: Instant = .now) {
+    let count = skipped.withLock { skipped -> UInt64 in
+      guard total > skipped.told, now >= skipped.next else { return 0 }
+      defer { skipped = (total, now.advanced(byNanoseconds: 10_000_000_000)) }
+      return total - skipped.told
+    }
+    guard count > 0 else { return }
+    log.warning(
+      "skipped \(count) messages to peers whose queue was full (MaxMsgChanLen, MaxConnQueueBytes)",
+      metadata: ["MESSAGE_ID": "\(LifecycleMessage.messagesSkipped.rawValue)", "count": "\(count)"])
   }
 
   /// Any thread; does not block.

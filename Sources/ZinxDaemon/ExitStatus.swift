@@ -6,6 +6,8 @@ enum ExitStatus: Int32 {
   case success = 0
   /// Wrong command line.
   case usage = 64
+  /// A file that was asked for cannot be read.
+  case noInput = 66
   /// Address in use, not available, or another resource of the system is missing.
   case unavailable = 69
   /// The user may not do this.

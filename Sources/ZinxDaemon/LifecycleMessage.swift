@@ -22,4 +22,5 @@ enum LifecycleMessage: String, CaseIterable {
   case waiting = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c30"
   case addressAbsent = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c31"
   case listenerLost = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c32"
+  case messagesSkipped = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c33"
 }

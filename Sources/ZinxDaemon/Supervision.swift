@@ -89,6 +89,7 @@ final class Supervision: Service {
     checkLoops()
     checkWorkers()
     events.reportLeftOut()
+    events.reportSkipped(server.counters.messagesSkipped)
   }
 
   private func reportStatus(_ reporter: inout StatusReporter<Clock.Instant>) {

@@ -1,10 +1,10 @@
 import NIOCore
 import Zinx
 
-/// Sends what one peer says to all of them, the sender included.
+/// Sends what one peer says to all of them, the sender included. Nobody waits for a peer that does not read: it is left out.
 public struct Broadcast: RoutePlugin {
   public static let name = "broadcast"
-  public static let summary = "Sends the data, under the same id, to every connection."
+  public static let summary = "Sends the data, under the same id, to every connection whose queue is not full."
 
   private let id: UInt32
 

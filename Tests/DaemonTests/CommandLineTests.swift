@@ -22,7 +22,7 @@ extension Daemons {
       let text = run.output.joined(separator: "\n")
       #expect(run.status == 0)
       #expect(run.output.contains { $0.hasPrefix("USAGE: zinxd ") })
-      for flag in ["--config", "--check", "--print-config", "--list-plugins", "--log-level", "--version", "--help"] {
+      for flag in ["--config", "--check", "--import", "--print-config", "--list-plugins", "--log-level", "--version", "--help"] {
         #expect(text.contains(flag))
       }
       #expect(!text.contains("arguments"))

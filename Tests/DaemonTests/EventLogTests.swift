@@ -107,6 +107,19 @@ struct EventLogTests {
       ])
   }
 
+  @Test("tells how many messages to many were skipped: at once, then every ten seconds while there are more")
+  func skipped() {
+    let second: Int64 = 1_000_000_000
+    let told: [(total: UInt64, at: Int64)] = [(0, 0), (3, 1), (3, 2), (5, 10), (8, 11), (8, 30), (9, 31), (9, 99)]
+    for (total, at) in told { log.reportSkipped(total, at: Instant(nanoseconds: at * second)) }
+    let reason = "peers whose queue was full (MaxMsgChanLen, MaxConnQueueBytes)"
+    #expect(
+      lines.all == [
+        "warning skipped 3 messages to \(reason) count=3", "warning skipped 5 messages to \(reason) count=5",
+        "warning skipped 1 messages to \(reason) count=1",
+      ])
+  }
+
   @Test("is not filled by a shortage that comes and goes, and its last word is how it stands")
   func rests() {
     for _ in 0..<1000 {

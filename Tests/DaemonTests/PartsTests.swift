@@ -118,7 +118,8 @@ struct LifecycleMessageTests {
     case .acceptRateReached: .waiting
     case .waiting: .addressAbsent
     case .addressAbsent: .listenerLost
-    case .listenerLost: nil
+    case .listenerLost: .messagesSkipped
+    case .messagesSkipped: nil
     }
   }
 
@@ -132,6 +133,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 22)
+    #expect(ids.count == 23)
   }
 }

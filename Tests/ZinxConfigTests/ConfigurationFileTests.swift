@@ -99,7 +99,11 @@ struct ConfigurationFileTests {
     let parsed = parse("{" + (1...count).map { "\"Frobnicate\($0)\": 0" }.joined(separator: ",") + "}")
     let lines = found.lines(for: parsed)
     #expect(lines.count == min(count, 101))
-    #expect(lines.last == (count == 100 ? "z:1:1775: error: unknown key \"Frobnicate100\"" : "z: error: and \(count - 100) more"))
+    #expect(
+      lines.last
+        == (count == 100
+          ? "z:1:1775: error: unknown key \"Frobnicate100\"; what is not for zinxd goes into the object \"Custom\""
+          : "z: error: and \(count - 100) more"))
   }
 
   @Test(

@@ -237,7 +237,7 @@ class Client:
         if self.excused_from is not None and first.end > self.excused_from:
             self.excused_from = None  # the daemon heard it in time after all
         if self.habits.is_brisk:
-            # The others wait for themselves, or for those who hold up a broadcast.
+            # The others wait for themselves.
             self.group.latencies.add(now - first.sent)
 
     def is_from_others(self, data):
@@ -249,8 +249,10 @@ class Client:
         if number == self.number:
             return False
         last = self.heard.get(number)
-        if last is not None and count != last + 1:
+        if last is not None and count <= last:
             self.violation(f"broadcast {count} of client {number} after its {last}")
+        if last is not None:
+            self.group.missed += count - last - 1  # a queue that is full is left out
         self.heard[number] = count
         self.group.overheard += 1
         return True
@@ -326,7 +328,7 @@ class Group:
         self.noise = random.Random(f"{seed} noise").randbytes(1 << 17)
         self.counts = collections.Counter()
         self.latencies = Latencies()
-        self.checked = self.bytes = self.connections = self.owed = self.overheard = 0
+        self.checked = self.bytes = self.connections = self.owed = self.overheard = self.missed = 0
         self.connects = self.rests = self.has_room = False
         self.clients = [Client(self, number) for number in range(count)]
         self.look()

@@ -16,7 +16,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case oversize
   /// The peer closed its side inside a frame.
   case truncated
-  /// The peer took nothing of what is queued for `SlowConsumerTimeout`, or less than `MinFrameRate` of it.
+  /// The peer took nothing of what is queued for `SlowConsumerTimeout`, or less than `MinFrameRate` of it, or its queue was full when
+  /// user code sent to many with ``FullQueuePolicy/close``.
   case slowConsumer
   /// More waited for all peers than `MaxQueueBytes`, and for this one the most.
   case shed

@@ -1,6 +1,4 @@
-import NIOCore
 import Synchronization
-import ZinxWire
 
 /// The live connections by id. Every call is O(1) but for the ones that visit all, and safe from any thread; no lock is held while user
 /// code runs, so a hook may call any of them.
@@ -112,24 +110,6 @@ public final class ConnManager: Sendable {
         return state.takeWaiting()
       }
       for continuation in waiting { continuation.resume() }
-    }
-  }
-
-  /// Sends one message to every connection, encoded once. A peer whose queue is full is waited for after all others have their copy;
-  /// it keeps the sender waiting at most until it has room or is closed as a slow consumer.
-  ///
-  /// Throws: `CancellationError`. A connection that closes meanwhile is passed over.
-  public func broadcast(_ id: UInt32, _ data: ByteBuffer) async throws {
-    let all = all
-    guard let pack = all.first?.pack else { return }
-    let frame = pack.encoded(Message(id: id, data: data))
-    var full: [Connection] = []
-    for connection in all {
-      do { try connection.trySend(frame: frame, isShared: true) } catch ZinxError.sendBufferFull { full.append(connection) } catch
-      {}
-    }
-    for connection in full {
-      do { try await connection.send(frame: frame, isShared: true) } catch is ZinxError {}
     }
   }
 }

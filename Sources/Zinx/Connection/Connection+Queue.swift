@@ -37,18 +37,26 @@ extension Connection {
     if queueMemory.load(ordering: .relaxed) > 0 { server.shedIfNeeded() }
   }
 
-  /// Frees the memory of the queue at once and gives the peer up with reason `shed`. Returns false if the end came first.
+  /// Gives the peer up with reason `shed`, and frees the memory of its queue at once. Returns false if the end came first.
   func shed() -> Bool {
-    let waiting = outbox.withLock { outbox -> [Outbox.Resume]? in
-      guard !outbox.isClosed else { return nil }
+    giveUp(.shed) {
       // The kernel would keep its share for a peer that does not read long after we have closed; a reset frees it.
       var now = linger(l_onoff: 1, l_linger: 0)
       setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout.size(ofValue: now)))
+    }
+  }
+
+  /// Gives the peer up and drops its queue at once. Returns false if the end came first. `prepare` runs under the outbox lock, which
+  /// keeps the descriptor from being closed.
+  func giveUp(_ reason: CloseReason, prepare: () -> Void = {}) -> Bool {
+    let waiting = outbox.withLock { outbox -> [Outbox.Resume]? in
+      guard !outbox.isClosed else { return nil }
+      prepare()
       return close(&outbox)
     }
     guard let waiting else { return false }
     for resume in waiting { resume(.closed) }
-    cut(.shed)
+    cut(reason)
     return true
   }
 }

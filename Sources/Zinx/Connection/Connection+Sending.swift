@@ -150,6 +150,23 @@ extension Connection {
 
   /// Queues an encoded frame. `isShared`: the same bytes go to others too.
   func trySend(frame: ByteBuffer, isShared: Bool = false) throws(ZinxError) {
+    try queue(frame: frame, isShared: isShared)
+    scheduleFlush()
+  }
+
+  /// Queues a frame whose bytes go to others too, and leaves it to the caller to have it written: see ``takesFlush()``.
+  ///
+  /// Throws: ``ZinxError/sendBufferFull`` while the queue is full and the kernel takes no more, ``ZinxError/connectionClosed``.
+  func queueShared(frame: ByteBuffer) throws(ZinxError) {
+    do throws(ZinxError) { try queue(frame: frame, isShared: true) } catch {
+      guard error == .sendBufferFull else { throw error }
+      // One sender can fill the queue before the loop comes to write: that is not the peer's fault.
+      flushOutbox()
+      try queue(frame: frame, isShared: true)
+    }
+  }
+
+  private func queue(frame: ByteBuffer, isShared: Bool) throws(ZinxError) {
     // What this thread has gathered was sent before.
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     let limit = server.settings.queueLimit
@@ -161,7 +178,6 @@ extension Connection {
     }
     if let refusal { throw refusal }
     shedIfNeeded()
-    scheduleFlush()
   }
 
   /// Under the outbox lock.
@@ -283,9 +299,11 @@ extension Connection {
 
   /// Sees to it that the outbox is written soon, by the event loop, together with what else is sent until then.
   private func scheduleFlush() {
-    guard !isFlushScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    if loop.isCurrent { context.scheduleFlush(self) } else { loop.execute { self.flushOutbox() } }
+    if takesFlush() { context.scheduleFlush(self) }
   }
+
+  /// Whether the caller is the one who has to have the outbox written; otherwise somebody sees to it already.
+  func takesFlush() -> Bool { !isFlushScheduled.exchange(true, ordering: .acquiringAndReleasing) }
 
   /// Writes what the outbox holds. Any thread.
   func flushOutbox() {

@@ -5,10 +5,12 @@ typealias EventLoop = ZinxIO.EventLoop
 
 /// What the connections of one event loop share: its buffers and its cork, so that an idle connection has none.
 ///
-/// Unchecked: touched on the loop's thread only.
+/// Unchecked: touched on the loop's thread only, but for what says that any thread may call it.
 final class LoopContext: @unchecked Sendable {
   /// Pieces of work for sleeping workers after which these are woken.
   private static let wakeAfter = 64
+  /// How long outboxes are written at the end of one wake-up, in nanoseconds. The rest comes after the next look at the descriptors.
+  private static let flushTime: Int64 = 500_000
 
   let loop: EventLoop
   let cork: Cork
@@ -18,6 +20,8 @@ final class LoopContext: @unchecked Sendable {
   /// The headers that have ended connections which are not closed yet, by their ids.
   @exclusivity(unchecked) var refusals: [UInt64: WireFault] = [:]
   @exclusivity(unchecked) private var toFlush: [Connection] = []
+  /// How many of them, from the front, are done.
+  @exclusivity(unchecked) private var flushed = 0
   /// Sleeping workers that have got work.
   @exclusivity(unchecked) private var toWake: [Worker] = []
 
@@ -29,8 +33,15 @@ final class LoopContext: @unchecked Sendable {
     loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.endOfWakeUp() })
   }
 
-  /// Writes the connection's outbox at the end of this wake-up.
-  func scheduleFlush(_ connection: Connection) { toFlush.append(connection) }
+  /// Has the connection's outbox written at the end of this wake-up, or of the next one. Any thread.
+  func scheduleFlush(_ connection: Connection) {
+    if loop.isCurrent { toFlush.append(connection) } else { loop.execute { self.toFlush.append(connection) } }
+  }
+
+  /// The same for many.
+  func scheduleFlush(_ connections: [Connection]) {
+    if loop.isCurrent { toFlush += connections } else { loop.execute { self.toFlush += connections } }
+  }
 
   /// Hands user code to a worker, which is woken at the end of this wake-up, or earlier when there is much to do.
   func submit(_ code: UserCode, of connection: Connection, to worker: Worker) {
@@ -50,8 +61,24 @@ final class LoopContext: @unchecked Sendable {
   }
 
   private func flushScheduled() {
-    let connections = toFlush
-    toFlush.removeAll(keepingCapacity: connections.count <= 1024)
-    for connection in connections { connection.flushOutbox() }
+    // One is what most wake-ups have: no look at the clock for it.
+    let deadline = toFlush.count > 1 ? Instant.now.advanced(byNanoseconds: Self.flushTime) : .distantFuture
+    while flushed < toFlush.count {
+      toFlush[flushed].flushOutbox()
+      flushed += 1
+      if flushed < toFlush.count, Instant.now >= deadline { return flushRestLater() }
+    }
+    flushed = 0
+    toFlush.removeAll(keepingCapacity: toFlush.count <= 1024)
+  }
+
+  private func flushRestLater() {
+    // Those that are done go when they are the most: moving the others each time would cost more than to keep them.
+    if flushed > toFlush.count / 2 {
+      toFlush.removeFirst(flushed)
+      flushed = 0
+    }
+    // The loop does not sleep before.
+    loop.execute {}
   }
 }
