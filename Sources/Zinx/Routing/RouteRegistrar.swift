@@ -20,6 +20,16 @@ public struct RouteRegistrar: Sendable {
 
   public init(owner: String = "server") { self.owner = owner }
 
+  /// What plugins register, each under its name.
+  package init(plugins: [any RoutePlugin]) {
+    self.init()
+    for plugin in plugins {
+      owner = type(of: plugin).name
+      plugin.register(in: &self)
+    }
+    owner = "server"
+  }
+
   /// Message ids that are served, in the order of registration, then those that are sent unasked.
   public var ids: [UInt32] { routes.map(\.id) + sent }
   private var sent: [UInt32] = []
@@ -148,18 +158,23 @@ public struct RouteRegistrar: Sendable {
   /// Runs once for every connection whose `OnConnStart` ran, after its last request; may send if the peer still listens.
   public mutating func onConnStop(_ hook: @escaping ConnStopHook) { hooks.stop.append(hook) }
 
+  /// Ids that are registered again: who was first, and who wants it too.
+  package var duplicates: [(id: UInt32, first: String, second: String)] {
+    var owners: [UInt32: String] = [:]
+    return routes.compactMap { registration in
+      if let first = owners[registration.id] { return (registration.id, first, registration.owner) }
+      owners[registration.id] = registration.owner
+      return nil
+    }
+  }
+
   /// The finished table.
   ///
   /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
   func makeTable() throws(ZinxError) -> RouteTable {
+    if let (id, first, second) = duplicates.first { throw .duplicateRoute(id: id, first: first, second: second) }
     var table = RouteTable()
-    var owners: [UInt32: String] = [:]
-    for registration in routes {
-      if let first = owners.updateValue(registration.owner, forKey: registration.id) {
-        throw .duplicateRoute(id: registration.id, first: first, second: registration.owner)
-      }
-      table.insert(wrapped(registration.route), for: registration.id)
-    }
+    for registration in routes { table.insert(wrapped(registration.route), for: registration.id) }
     return table
   }
 
