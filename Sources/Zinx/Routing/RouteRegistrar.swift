@@ -76,6 +76,7 @@ public struct RouteRegistrar: Sendable {
 
   /// Sends the messages of an id to a closure that does not wait: the fastest form, and the first to reach for.
   ///
+  /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
   /// ```swift
   /// routes.route(1) { request in try request.reply("pong") }
   /// ```
@@ -104,6 +105,8 @@ public struct RouteRegistrar: Sendable {
 
   /// Sends the messages of an id to a closure that runs isolated to an actor: the form for a world that many connections share.
   ///
+  /// <!-- in: actor World { func move(_ id: UInt64, _ data: ByteBuffer) {} }
+  /// func serve(_ routes: inout RouteRegistrar, _ world: World) { … } -->
   /// ```swift
   /// routes.route(2, on: world) { world, request in
   ///   world.move(request.connection.id, request.data)
@@ -142,9 +145,11 @@ public struct RouteRegistrar: Sendable {
   /// Asks for every request of every route, also those of other plugins, whether it may go on. A request that is refused, or for which
   /// the check throws, has been handled; the check may answer it.
   ///
+  /// <!-- in: enum User: PropertyKey { typealias Value = String }
+  /// func serve(_ routes: inout RouteRegistrar, login: UInt32) { … } -->
   /// ```swift
   /// routes.admit { request in
-  ///   request.id == login || request.connection[user] != nil
+  ///   request.id == login || request.connection[User.self] != nil
   /// }
   /// ```
   ///
