@@ -49,7 +49,9 @@ public enum Daemon {
     let environment = ServiceEnvironment.takeFromProcess()
 
     // A server without files enough is told from a file that cannot be read.
-    do { try Server.checkDescriptors() } catch { fail(error, path: arguments.configurationPath ?? "zinx.json", environment, name: name) }
+    do { try Server.checkDescriptors() } catch {
+      fail(error, path: arguments.configurationPath ?? "zinx.json", environment, name: name)
+    }
 
     // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it. From here on a signal ends
     // what goes on.
