@@ -12,7 +12,7 @@ SOURCES := Package.swift Sources Tests
 EXAMPLE := --package-path Tests/Example --scratch-path .build/example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
+.PHONY: help run test example snippets snippets-needs bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -34,6 +34,22 @@ example: needs example-pins ## build, test and start the daemon with a plugin of
 	cat .build/example/plugins.txt
 	grep -q '^score ' .build/example/plugins.txt
 	.build/example/debug/score-daemon --check --config Tests/Example/zinx.json
+	# It speaks of itself by its own name.
+	echo '{"Host": "127.0.0.1", "TcpPort": 0}' > .build/example/free.json
+	for arguments in --help --version --reload --bogus "--config .build/example/free.json"; do \
+	  timeout 5 .build/example/debug/score-daemon $$arguments || true; done > .build/example/words.txt 2>&1
+	grep -q 'score-daemon 1.0.0 listens' .build/example/words.txt
+	! grep zinxd .build/example/words.txt
+
+SNIPPETS := .build/snippets/package
+
+snippets: needs snippets-needs ## build every Swift example of the documentation
+	Tests/Snippets/extract $(SNIPPETS)
+	@if [ -e Package.resolved ]; then cp Package.resolved $(SNIPPETS); fi
+	$(SWIFT) build --package-path $(SNIPPETS) --scratch-path .build/snippets/build --target Snippets
+
+snippets-needs:
+	$(call install,python3:python3)
 
 ROUNDS := 15
 

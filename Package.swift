@@ -81,7 +81,8 @@ let package = Package(
     ),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
-      name: "ZinxClientTests", dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer],
+      name: "ZinxClientTests",
+      dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer, arguments],
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxBenchTests",
@@ -89,13 +90,13 @@ let package = Package(
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
+      dependencies: ["Zinx", "ZinxClient", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
       swiftSettings: settings),
     .testTarget(
       name: "DaemonTests",
       dependencies: [
         "ZinxDaemon", "zinxd", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxWire", "Systemd", "ZinxTestKit", "CLinux",
-        byteBuffer, logging,
+        "zinx-client", "zinx-bench", byteBuffer, logging, arguments,
       ],
       swiftSettings: nonsending),
   ]

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -10,6 +11,26 @@
 #include <unistd.h>
 
 _Thread_local void *clinux_thread_pointer;
+
+static int argument_count;
+static char **arguments;
+
+#ifdef __GLIBC__
+// This C library hands them to every constructor.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  argument_count = count;
+  arguments = values;
+}
+#endif
+
+const char *clinux_argument(int index) { return index < argument_count ? arguments[index] : NULL; }
+
+void clinux_occupy_standard_descriptors(void) {
+  for (int number = 0; number <= 2; number++) {
+    // Reading and writing fail as they do on a closed descriptor.
+    if (fcntl(number, F_GETFD) < 0 && errno == EBADF) open("/", O_PATH);
+  }
+}
 
 int clinux_usable_cpus(void) {
   cpu_set_t set;

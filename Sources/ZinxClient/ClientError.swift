@@ -9,7 +9,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
   /// from ``Client/messages``.
   case unreadMessages(bytes: Int)
   /// The connection has ended, or ended before the answer was there.
-  case closed(CloseReason)
+  case closed(Client.CloseReason)
   /// A ``ReconnectingClient`` has no connection at the moment.
   case notConnected
   /// The data does not fit into one frame.

@@ -8,7 +8,7 @@ extension Connection {
   // MARK: Connecting
 
   /// Connects, once in the life of a connection.
-  func open(_ address: SocketAddress, within time: Duration) async throws(ClientError) {
+  func open(_ address: PeerAddress, within time: Duration) async throws(ClientError) {
     try await wait { _, waiter in
       phase = .connecting(waiter, address)
       do throws(SystemError) { try startConnecting(address, within: time) } catch { failToConnect(error) }
@@ -17,7 +17,7 @@ extension Connection {
     }
   }
 
-  private func startConnecting(_ address: SocketAddress, within time: Duration) throws(SystemError) {
+  private func startConnecting(_ address: PeerAddress, within time: Duration) throws(SystemError) {
     let socket = try StreamSocket(family: address.family)
     try socket.connect(to: address)
     // Only after connect(2): a socket that is not connecting counts as hung up.
@@ -74,7 +74,7 @@ extension Connection {
   func abandon() { finish(.abandoned) }
 
   /// The end: everybody who waits learns it. Messages received before can still be taken.
-  func finish(_ reason: CloseReason) {
+  func finish(_ reason: Client.CloseReason) {
     if case .closed = phase { return }
     phase = .closed(reason)
     state.withLock { $0 = .closed(reason) }
@@ -84,7 +84,7 @@ extension Connection {
     dismissWaiters(reason)
   }
 
-  private func dismissWaiters(_ reason: CloseReason) {
+  private func dismissWaiters(_ reason: Client.CloseReason) {
     for waiter in outbox.removeAll() { waiter.fail(.closed(reason)) }
     for reply in replies.removeAll() {
       loop.cancel(reply.timer)

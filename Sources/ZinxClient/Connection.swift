@@ -10,11 +10,11 @@ actor Connection: ReadinessHandler {
 
   enum Phase {
     case idle
-    case connecting(Waiter<Void>, SocketAddress)
+    case connecting(Waiter<Void>, PeerAddress)
     case open
     /// Everything queued goes out, then our side is shut; what the peer still sends is received.
     case closing
-    case closed(CloseReason)
+    case closed(Client.CloseReason)
   }
 
   private nonisolated let executor: LoopExecutor
@@ -119,9 +119,9 @@ actor Connection: ReadinessHandler {
 
   /// What the peer said before it left may tell why, so it is read first.
   private func peerHasGone(_ error: SystemError) {
-    for waiter in outbox.removeAll() { waiter.fail(.closed(CloseReason(error))) }
+    for waiter in outbox.removeAll() { waiter.fail(.closed(Client.CloseReason(error))) }
     while receive() {}
-    finish(CloseReason(error))
+    finish(Client.CloseReason(error))
   }
 
   // MARK: Reading
@@ -133,7 +133,7 @@ actor Connection: ReadinessHandler {
     case .bytes: decode()
     case .end: finish(inbound.buffer.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
     case .wouldBlock: return false
-    case .failed(let error): finish(CloseReason(error))
+    case .failed(let error): finish(Client.CloseReason(error))
     }
     return self.socket != nil
   }
@@ -143,7 +143,7 @@ actor Connection: ReadinessHandler {
     do {
       while let message = try decoder.next(&inbound.buffer) { deliver(message) }
     } catch {
-      return finish(CloseReason(error))
+      return finish(Client.CloseReason(error))
     }
     inbound.tidy()
     updateInterest()
@@ -175,7 +175,7 @@ extension Message {
   }
 }
 
-extension CloseReason {
+extension Client.CloseReason {
   fileprivate init(_ error: WireError) {
     switch error {
     case .oversize(let id, let length): self = .oversize(id: id, length: length)

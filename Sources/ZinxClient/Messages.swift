@@ -3,7 +3,7 @@ import ZinxWire
 /// The messages of a ``Client``, in the order in which they came.
 ///
 /// It ends when the connection does, after the messages received before. It throws ``ClientError/closed(_:)`` when something was lost
-/// (``CloseReason/reset``, ``CloseReason/truncated``, …), and ``ClientError/cancelled`` in a cancelled task.
+/// (``Client/CloseReason/reset``, ``Client/CloseReason/truncated``, …), and ``ClientError/cancelled`` in a cancelled task.
 public struct Messages: AsyncSequence, Sendable {
   public typealias Element = Message
   public typealias Failure = ClientError

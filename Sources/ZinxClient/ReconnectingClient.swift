@@ -7,7 +7,7 @@ import ZinxWire
 /// ```swift
 /// let client = ReconnectingClient(host: "127.0.0.1", port: 7777)
 /// await client.run { event in
-///   if case .message(let message) = event { … }
+///   if case .message(let message) = event { print(message.id, message.data.readableBytes) }
 /// }
 /// ```
 ///

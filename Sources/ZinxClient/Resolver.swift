@@ -5,12 +5,12 @@ import ZinxIO
 /// Finds a host's addresses. getaddrinfo(3) blocks and cannot be stopped, so it runs on a thread of its own, which is left behind when
 /// the time is over.
 package enum Resolver {
-  package typealias Found = Result<[SocketAddress], ClientError>
+  package typealias Found = Result<[PeerAddress], ClientError>
 
   /// Throws: ``ClientError/connectionFailed(endpoint:reason:)``, ``ClientError/timedOut(after:)``, ``ClientError/cancelled``.
   static func addresses(
     of host: String, port: UInt16, on loop: EventLoop, within time: Duration
-  ) async throws(ClientError) -> [SocketAddress] {
+  ) async throws(ClientError) -> [PeerAddress] {
     // An address needs no look-up and no thread.
     if case .success(let addresses) = lookUp(host, port, AI_NUMERICHOST) { return addresses }
     let race = Race<Found>()
@@ -40,10 +40,10 @@ package enum Resolver {
     let status = getaddrinfo(host, String(port), &hints, &list)
     defer { if let list { freeaddrinfo(list) } }
     guard status == 0 else { return failure(host, port, reason(status)) }
-    var addresses: [SocketAddress] = []
+    var addresses: [PeerAddress] = []
     var next = list
     while let info = next?.pointee {
-      if let address = SocketAddress(info) { addresses.append(address) }
+      if let address = PeerAddress(info) { addresses.append(address) }
       next = info.ai_next
     }
     return addresses.isEmpty ? failure(host, port, "the host has no address") : .success(addresses)

@@ -33,7 +33,7 @@ final class StreamSocket {
   }
 
   /// Starts to connect: the socket becomes writable when it is decided, and ``connectError`` tells.
-  func connect(to address: SocketAddress) throws(SystemError) {
+  func connect(to address: PeerAddress) throws(SystemError) {
     let status = address.withSockaddr { Glibc.connect(number, $0, $1) }
     // An interrupted connect(2) goes on in the background like any other here.
     guard status == 0 || errno == EINPROGRESS || errno == EINTR else { throw SystemError("connect") }
@@ -46,8 +46,8 @@ final class StreamSocket {
     guard getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return SystemError("getsockopt") }
     if code != 0 { return SystemError("connect", code: code) }
     // A socket whose own port happens to be the one it connects to, on this machine, reaches itself when nobody listens there.
-    let own = SocketAddress.local(of: number)
-    return own != nil && own == SocketAddress.peer(of: number) ? SystemError("connect", code: ECONNREFUSED) : nil
+    let own = PeerAddress.local(of: number)
+    return own != nil && own == PeerAddress.peer(of: number) ? SystemError("connect", code: ECONNREFUSED) : nil
   }
 
   /// Appends what is there to `buffer`.
@@ -88,7 +88,7 @@ final class StreamSocket {
   }
 }
 
-extension CloseReason {
+extension Client.CloseReason {
   init(_ error: SystemError) {
     self = error.code == ECONNRESET || error.code == EPIPE ? .reset : .failed(error.reason)
   }

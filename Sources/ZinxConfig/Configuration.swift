@@ -13,6 +13,9 @@ public struct Configuration: Sendable, Equatable {
   var custom = Ignored()
 
   public init() {}
+
+  /// Whether what is printed of it lacks settings of plugins that are not shown.
+  public var hasHiddenSettings: Bool { plugins?.contains { $0.printable.jsonText != $0.settings.jsonText } ?? false }
 }
 
 /// What is in the file and never looked at; so it is kept nowhere either, and cannot show in a log.
@@ -26,11 +29,25 @@ public struct PluginEntry: Sendable {
   public var position: SourcePosition?
   /// What the file holds under the name; an object if it is right.
   public var settings: ConfigurationValue
+  /// The settings whose values may be printed, by the plugin's own word. Any other may be a secret.
+  public var shown: [String] = []
 
   public init(name: String, position: SourcePosition? = nil, settings: ConfigurationValue) {
     self.name = name
     self.position = position
     self.settings = settings
+  }
+
+  /// The settings as they may be printed: with null, which no setting can be, for what is not shown.
+  var printable: ConfigurationValue {
+    guard case .object(let members) = settings.content else { return ConfigurationValue(.null) }
+    let names = Set(shown.map(asciiLowercased))
+    return ConfigurationValue(
+      .object(
+        members.map { member in
+          let isShown = names.contains(asciiLowercased(member.key))
+          return ConfigurationMember(key: member.key, value: isShown ? member.value : ConfigurationValue(.null))
+        }))
   }
 }
 

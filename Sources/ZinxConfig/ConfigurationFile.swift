@@ -7,6 +7,12 @@ public struct ConfigurationFile: Sendable, Equatable {
   public let bytes: [UInt8]
   /// Set when `$ZINX_CONFIG_FILE_PATH` names a file that does not exist, so that another was taken.
   public let warning: String?
+  /// Nil for what was not read from a disk.
+  public let place: FilePlace?
+
+  init(path: String, content: FileContent, warning: String? = nil) {
+    (self.path, bytes, place, self.warning) = (path, content.bytes, content.place, warning)
+  }
 
   /// The environment variable that names a file, as in Go Zinx.
   public static let environmentVariable = "ZINX_CONFIG_FILE_PATH"
@@ -16,19 +22,19 @@ public struct ConfigurationFile: Sendable, Equatable {
   /// Finds and reads the file: `explicit` if given, else the first that exists of `$ZINX_CONFIG_FILE_PATH` and the standard paths. A
   /// file that exists but cannot be read ends the search: starting with another one would hide the fault.
   ///
-  /// - Parameter read: how a file is read, ``readFile(_:)`` outside tests.
+  /// - Parameter read: how a file is read, ``readContent(_:patience:)`` outside tests.
   public static func find(
     explicit: String?, environment: [String: String],
-    read: (String) throws(FileProblem) -> [UInt8] = { path throws(FileProblem) in try readFile(path) }
+    read: (String) throws(FileProblem) -> FileContent = { path throws(FileProblem) in try readContent(path) }
   ) throws(ConfigurationFileError) -> ConfigurationFile {
-    if let explicit { return ConfigurationFile(path: explicit, bytes: try attempt(explicit, read), warning: nil) }
+    if let explicit { return ConfigurationFile(path: explicit, content: try attempt(explicit, read)) }
     let named = environment[environmentVariable].flatMap { $0.isEmpty ? nil : $0 }
     let candidates = (named.map { [$0] } ?? []) + standardPaths
     for path in candidates {
       do throws(ConfigurationFileError) {
-        let bytes = try attempt(path, read)
+        let content = try attempt(path, read)
         let warning = named.flatMap { $0 == path ? nil : "\(environmentVariable) names \($0), which does not exist" }
-        return ConfigurationFile(path: path, bytes: bytes, warning: warning)
+        return ConfigurationFile(path: path, content: content, warning: warning)
       } catch {
         guard case .unreadable(_, .missing) = error else { throw error }
       }
@@ -56,8 +62,8 @@ public struct ConfigurationFile: Sendable, Equatable {
   }
 
   private static func attempt(
-    _ path: String, _ read: (String) throws(FileProblem) -> [UInt8]
-  ) throws(ConfigurationFileError) -> [UInt8] {
+    _ path: String, _ read: (String) throws(FileProblem) -> FileContent
+  ) throws(ConfigurationFileError) -> FileContent {
     do throws(FileProblem) { return try read(path) } catch { throw .unreadable(path, error) }
   }
 }
@@ -73,5 +79,11 @@ public enum ConfigurationFileError: Error, Sendable, Equatable, CustomStringConv
     case .notFound(let paths): "no configuration file; looked for \(paths.joined(separator: ", "))"
     case .unreadable(let path, let problem): "\(path): \(problem)"
     }
+  }
+
+  /// What to do about it, if that is not to write or correct a file.
+  public var advice: String? {
+    guard case .unreadable(let path, let problem) = self else { return nil }
+    return problem.advice(for: path)
   }
 }

@@ -13,13 +13,23 @@ public struct ParsedConfiguration: Sendable, Equatable {
   public var configuration: Configuration? { problems.isEmpty ? draft : nil }
 
   private var draft = Configuration()
+  /// The daemon, in words for its operator.
+  private let program: String
 
   /// Adds what checks outside this module have found, such as those of the plugins' settings.
   public mutating func add(_ more: [ConfigurationProblem]) {
     problems = Self.sorted(problems + more)
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String]) {
+  /// Lets the values of these settings of a plugin be printed.
+  public mutating func show(_ settings: [String], of plugin: String) {
+    guard let index = draft.plugins?.firstIndex(where: { $0.name == plugin }) else { return }
+    draft.plugins?[index].shown = settings
+  }
+
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], program: String) {
+    self.program = program
+    draft.server.name = program
     let document = JSONParser.parse(bytes)
     problems = document.problems
     if let root = document.value { read(root) }
@@ -40,7 +50,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
     if let option = Option.named(member.key) {
       problems += option.apply(member.value, to: &draft)
     } else if let foreign = ForeignKey.named(member.key) {
-      warnings.append(ConfigurationProblem(at: member.position, foreign.warning))
+      warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
     } else {
       let hint =
         Spelling.suggestion(for: member.key).map { "did you mean \"\($0)\"?" }
@@ -58,16 +68,17 @@ public struct ParsedConfiguration: Sendable, Equatable {
         entry.name = name
         kept.append(entry)
       } else {
-        problems.append(Self.unknownPlugin(entry, known))
+        problems.append(unknownPlugin(entry, known))
       }
     }
     draft.plugins = kept
   }
 
-  private static func unknownPlugin(_ entry: PluginEntry, _ known: [String]) -> ConfigurationProblem {
+  private func unknownPlugin(_ entry: PluginEntry, _ known: [String]) -> ConfigurationProblem {
     let list = known.isEmpty ? "no plugins" : known.sorted().joined(separator: ", ")
     let hint = nearestName(to: entry.name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-    return ConfigurationProblem(at: entry.position, "unknown plugin \(quotedBriefly(entry.name)); this zinxd has \(list)\(hint)")
+    return ConfigurationProblem(
+      at: entry.position, "unknown plugin \(quotedBriefly(entry.name)); this \(program) has \(list)\(hint)")
   }
 
   /// What stands nowhere comes first; `sort` is stable, so several problems of one place keep their order.
@@ -82,9 +93,11 @@ extension Configuration {
   /// Reads the text of a `zinx.json`. Pure; every problem of the text is found in one call, except that an error of syntax hides what
   /// comes after it.
   ///
-  /// - Parameter knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
-  ///   ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/add(_:)``.
-  public static func parse(_ bytes: [UInt8], knownPlugins: [String]) -> ParsedConfiguration {
-    ParsedConfiguration(bytes, knownPlugins: knownPlugins)
+  /// - Parameters:
+  ///   - knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
+  ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/add(_:)``.
+  ///   - program: the daemon's name, which is the default of `Name` too.
+  public static func parse(_ bytes: [UInt8], knownPlugins: [String], program: String = "zinxd") -> ParsedConfiguration {
+    ParsedConfiguration(bytes, knownPlugins: knownPlugins, program: program)
   }
 }

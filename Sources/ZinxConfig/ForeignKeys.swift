@@ -3,8 +3,11 @@ import Zinx
 /// A key that other versions of Zinx read from the same file and that has no meaning here.
 public struct ForeignKey: Sendable, Equatable {
   public let name: String
-  /// What to use instead, or why nothing is needed.
+  /// What to use instead, or why nothing is needed, for an operator of zinxd.
   public let advice: String
+
+  /// The advice for an operator of this daemon.
+  func advice(for program: String) -> String { advice.replacing("zinxd", with: program) }
 
   /// The key of another version, in any case.
   public static func named(_ key: String) -> ForeignKey? { byFoldedName[asciiLowercased(key)] }
@@ -33,7 +36,7 @@ public struct ForeignKey: Sendable, Equatable {
     + keys("Version", advice: "zinxd --version prints it")
     + keys("ConfFilePath", advice: "name the file with --config or ZINX_CONFIG_FILE_PATH")
 
-  var warning: String { "\(name) has no effect in zinxd; \(advice)" }
+  func warning(for program: String) -> String { "\(name) has no effect in \(program); \(advice(for: program))" }
 
   private static let byFoldedName = Dictionary(all.map { (asciiLowercased($0.name), $0) }) { first, _ in first }
 

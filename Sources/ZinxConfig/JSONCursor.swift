@@ -6,6 +6,8 @@ struct JSONCursor {
   private var index = 0
   private var line = 1
   private var lineStart = 0
+  /// Whether problems may quote the text: it can be a secret.
+  var quotes = true
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -64,7 +66,9 @@ struct JSONCursor {
     guard start.wordLength == index - start.index else { throw start.malformedNumber("write digits only, and no unit") }
     let text = String(decoding: bytes[start.index..<index], as: UTF8.self)
     if isInteger, let value = Int64(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else { throw start.problem("the number \(start.word) is out of range") }
+    guard let value = Double(text), value.isFinite else {
+      throw start.problem("the number \(quotes ? start.word + " " : "")is out of range")
+    }
     return .number(value)
   }
 
@@ -159,16 +163,19 @@ struct JSONCursor {
     }.count
   }
 
-  private var word: String { quotedBriefly(String(decoding: bytes[index...].prefix(wordLength), as: UTF8.self)) }
+  private var word: String {
+    quotes ? quotedBriefly(String(decoding: bytes[index...].prefix(wordLength), as: UTF8.self)) : "what stands here"
+  }
 
   /// What was found instead of what was expected.
   var nextDescription: String {
     guard let byte = next else { return "the end of the file" }
     if byte == UInt8(ascii: "\"") {
       var copy = self
+      guard quotes else { return "a string" }
       return (try? copy.string()).map(quotedBriefly) ?? "a string"
     }
-    if wordLength > 0 { return word }
+    if wordLength > 0 { return quotes ? word : "a word" }
     return byte > 0x20 && byte < 0x7F ? quotedJSON(String(Unicode.Scalar(byte))) : "byte 0x" + String(byte, radix: 16)
   }
 

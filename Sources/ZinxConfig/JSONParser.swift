@@ -24,6 +24,9 @@ package struct JSONParser {
   /// Objects and arrays within each other; bounds the recursion. A configuration needs four.
   package static let maximumDepth = 64
 
+  /// From this depth on values may be the settings of plugins, and are not quoted in problems.
+  private static let quotedDepth = 2
+
   private var cursor: JSONCursor
   private let origin: Origin
   private var depth = 0
@@ -75,8 +78,10 @@ package struct JSONParser {
     let limit = origin == .foreign ? Self.maximumDepth - 1 : Self.maximumDepth
     guard depth < limit else { throw cursor.problem("nested more than \(limit) deep") }
     depth += 1
+    cursor.quotes = depth < Self.quotedDepth
     let list = try body(&self)
     depth -= 1
+    cursor.quotes = depth < Self.quotedDepth
     return list
   }
 
@@ -123,7 +128,9 @@ package struct JSONParser {
     guard cursor.next == UInt8(ascii: "\"") else { throw unexpected("a key in double quotes") }
     let key = try cursor.string()
     cursor.skipWhitespace()
-    guard cursor.skip(":") else { throw unexpected("\":\" after the key \(quotedBriefly(key))") }
+    guard cursor.skip(":") else {
+      throw unexpected(cursor.quotes ? "\":\" after the key \(quotedBriefly(key))" : "\":\" after the key")
+    }
     cursor.skipWhitespace()
     return ConfigurationMember(key: key, at: position, value: try value())
   }

@@ -45,7 +45,8 @@ public struct Option: Sendable {
     transfer = { $1[keyPath: path] = $0[keyPath: path] }
   }
 
-  /// The value in a configuration, as its file would say it; nil where the file would not have the key.
+  /// The value in a configuration, as its file would say it; nil where the file would not have the key. Settings of plugins that are
+  /// not shown are null.
   public func value(in configuration: Configuration) -> ConfigurationValue? { fetch(configuration) }
 
   /// The default as JSON; nil for those whose default is not to be there: see ``absence``.

@@ -137,7 +137,7 @@ extension SettingRule where Value == [PluginEntry]? {
         return .some(members.map { PluginEntry(name: $0.key, position: $0.position, settings: $0.value) })
       },
       write: { entries in
-        entries.map { ConfigurationValue(.object($0.map { ConfigurationMember(key: $0.name, value: $0.settings) })) }
+        entries.map { ConfigurationValue(.object($0.map { ConfigurationMember(key: $0.name, value: $0.printable) })) }
       })
   }
 }

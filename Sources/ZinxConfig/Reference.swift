@@ -28,11 +28,15 @@ public enum Reference {
   }
 
   /// The options of `zinx.json(5)`, in roff.
-  public static var manualOptions: String { Option.all.map(manualEntry).joined() }
+  public static func manualOptions(for program: String = "zinxd") -> String {
+    var standard = Configuration()
+    standard.server.name = program
+    return Option.all.map { manualEntry($0, standard) }.joined()
+  }
 
   /// The keys of other versions of Zinx in `zinx.json(5)`, in roff.
-  public static var manualForeignKeys: String {
-    ForeignKey.all.map { ".TP\n.B \(roff($0.name))\n\(roff(sentence($0.advice)))\n" }.joined()
+  public static func manualForeignKeys(for program: String = "zinxd") -> String {
+    ForeignKey.all.map { ".TP\n.B \(roff($0.name))\n\(roff(sentence($0.advice(for: program))))\n" }.joined()
   }
 
   /// The settings of a plugin in `zinx.json(5)`, in roff.
@@ -46,8 +50,8 @@ public enum Reference {
     return "\(option.allowed) (\(unit))"
   }
 
-  private static func manualEntry(_ option: Option) -> String {
-    let standard = option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
+  private static func manualEntry(_ option: Option, _ standard: Configuration) -> String {
+    let standard = option.value(in: standard).map { "default \($0.jsonText)" } ?? "default: \(option.absence)"
     let reload = option.isReloadable ? "A reload changes it." : "Changing it takes a restart."
     return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard). \(reload)")
   }

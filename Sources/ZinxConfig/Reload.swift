@@ -17,7 +17,7 @@ public struct Reload: Sendable, Equatable {
     var applied: [String] = []
     var needsRestart: [String] = []
     for option in Option.all where !option.isEqual(in: current, and: proposed) {
-      let change = "\(option.name): \(Self.text(option, in: current)) → \(Self.text(option, in: proposed))"
+      let change = "\(option.name): \(Self.change(Self.text(option, in: current), Self.text(option, in: proposed)))"
       if option.isReloadable {
         option.copy(from: proposed, to: &effective)
         applied.append(change)
@@ -28,6 +28,11 @@ public struct Reload: Sendable, Equatable {
     self.effective = effective
     self.applied = applied
     self.needsRestart = needsRestart
+  }
+
+  /// What is not shown is the same in both.
+  private static func change(_ old: String, _ new: String) -> String {
+    old == new ? "settings that are not shown" : "\(old) → \(new)"
   }
 
   private static func text(_ option: Option, in configuration: Configuration) -> String {

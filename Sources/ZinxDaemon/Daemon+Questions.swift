@@ -4,6 +4,7 @@ import Logging
 import Systemd
 import Zinx
 import ZinxConfig
+import ZinxIO
 
 /// What is answered and over: the command line, and how a process that does not serve ends.
 extension Daemon {
@@ -13,7 +14,7 @@ extension Daemon {
 
   static func parse(name: String) -> CommandLineArguments {
     CommandLineArguments.commandName = name
-    do { return try CommandLineArguments.parse() } catch {
+    do { return try CommandLineArguments.parse(Program.arguments) } catch {
       let text = CommandLineArguments.fullMessage(for: error)
       if CommandLineArguments.exitCode(for: error).isSuccess { finish(text) }
       complain(text, nil)
@@ -32,27 +33,42 @@ extension Daemon {
       for line in command.lines { complain(line, nil) }
       exit(command.status.rawValue)
     }
-    if let section = arguments.manual { finish(section.text(registry)) }
+    if let section = arguments.manual { finish(section.text(registry, program: name)) }
     if arguments.reload {
-      let (status, lines) = ReloadRequest.ask()
+      let (status, lines) = ReloadRequest.ask(program: name)
       for line in lines { complain(line, nil) }
       exit(status.rawValue)
     }
-    let load = loader(arguments, registry)
+    let load = loader(arguments, registry, name: name)
     let environment = ServiceEnvironment.takeFromProcess()
     let output = openLog(environment, name: name)
     do {
       let loaded = try load()
-      if arguments.check { finish((loaded.warnings + ["\(loaded.path): OK"]).joined(separator: "\n")) }
+      if arguments.check { finish(report(loaded)) }
+      if loaded.configuration.hasHiddenSettings { complain("note: null stands for settings that are not shown", nil) }
       finish(withExtendedLifetime(output) { Reference.json(loaded.configuration) })
     } catch { refuse(error, environment, name: name) }
   }
 
-  /// To be made before the environment is changed.
-  static func loader(_ arguments: CommandLineArguments, _ registry: PluginRegistry) -> Loader {
+  private static func report(_ loaded: LoadedConfiguration) -> String {
+    let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: geteuid() == 0) ?? []
+    return (loaded.warnings + more + ["\(loaded.path): OK"]).joined(separator: "\n")
+  }
+
+  /// What the start reads. To be made before the environment is changed.
+  static func loader(_ arguments: CommandLineArguments, _ registry: PluginRegistry, name: String) -> Loader {
     let variables = variable(ConfigurationFile.environmentVariable)
+    let source = LoadedConfiguration.Source.search(explicit: arguments.configurationPath, environment: variables)
     return { () throws(LoadedConfiguration.Refused) in
-      try LoadedConfiguration.load(arguments.configurationPath, environment: variables, registry: registry)
+      try LoadedConfiguration.load(source, registry: registry, program: name)
+    }
+  }
+
+  /// What a reload reads: the same file, wherever another would be found by now.
+  static func reloader(_ loaded: LoadedConfiguration, _ registry: PluginRegistry, name: String) -> Loader {
+    let source = LoadedConfiguration.Source.again(path: loaded.path, place: loaded.place)
+    return { () throws(LoadedConfiguration.Refused) in
+      try LoadedConfiguration.load(source, registry: registry, program: name)
     }
   }
 
@@ -69,7 +85,7 @@ extension Daemon {
 
   static func refuse(_ refused: LoadedConfiguration.Refused, _ environment: ServiceEnvironment, name: String) -> Never {
     for line in refused.lines { complain(line, environment) }
-    fail(.configuration, "Correct the configuration, then check it with \(name) --check.")
+    fail(.configuration, refused.advice ?? "Correct the configuration, then check it with \(name) --check.")
   }
 
   private static func variable(_ name: String) -> [String: String] { getenv(name).map { [name: String(cString: $0)] } ?? [:] }
@@ -92,12 +108,15 @@ extension Daemon {
   }
 
   private static func finish(_ text: String) -> Never {
-    print(text)
+    do { try Program.print(text + "\n") } catch {
+      complain("error: \(error)", nil)
+      fail(.output, "What was asked for is not all there: write it to where there is room.")
+    }
     exit(ExitStatus.success.rawValue)
   }
 
-  static func fail(_ error: any Error, path: String, _ environment: ServiceEnvironment) -> Never {
-    let (status, what, advice) = ExitStatus.explain(error, path: path)
+  static func fail(_ error: any Error, path: String, _ environment: ServiceEnvironment, name: String) -> Never {
+    let (status, what, advice) = ExitStatus.explain(error, path: path, program: name)
     complain("error: \(what)", environment)
     fail(status, advice)
   }

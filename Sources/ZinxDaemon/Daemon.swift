@@ -5,6 +5,7 @@ import ServiceLifecycle
 import Systemd
 import Zinx
 import ZinxConfig
+import ZinxIO
 import ZinxWire
 
 /// A whole daemon around a list of plugins: command line, configuration, log, systemd, signals.
@@ -22,10 +23,12 @@ public enum Daemon {
   ///
   /// - Parameters:
   ///   - plugins: what is compiled in; `zinx.json` chooses among them.
-  ///   - name: the command's name, in its help and its log.
+  ///   - name: the command's name: in its help, its log and every word to its operator, and the default of `Name`.
+  ///   - version: what `--version` and the log say.
   public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async
     -> Never
   {
+    Program.keepStreams()
     // 0. Signals, before anything that takes time: process 1 is not sent one that it does not handle.
     do { try Signals.take() } catch {
       complain("error: \(error)", nil)
@@ -42,11 +45,13 @@ public enum Daemon {
     if arguments.isQuestion { answer(arguments, registry, name: name, version: version) }
 
     // 2. What systemd passed. It is taken out of the environment before anything could start a child.
-    let load = loader(arguments, registry)
+    let load = loader(arguments, registry, name: name)
     let environment = ServiceEnvironment.takeFromProcess()
 
     // A server without files enough is told from a file that cannot be read.
-    do { try Server.checkDescriptors() } catch { fail(error, path: arguments.configurationPath ?? "zinx.json", environment) }
+    do { try Server.checkDescriptors() } catch {
+      fail(error, path: arguments.configurationPath ?? "zinx.json", environment, name: name)
+    }
 
     // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it. From here on a signal ends
     // what goes on.
@@ -61,12 +66,18 @@ public enum Daemon {
     // 4. The configuration, as a whole or not at all.
     let loaded: LoadedConfiguration
     do { loaded = try load() } catch { refuse(error, environment, name: name) }
+    guard Program.hasProc else {
+      complain("error: /proc is not there, and Swift's runtime needs it", environment)
+      fail(
+        .unavailable, "Mount it (mount -t proc proc /proc, or MountAPIVFS=yes beside RootDirectory=), then start \(name) again.")
+    }
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
-    do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: load) } catch {
+    let reload = reloader(loaded, registry, name: name)
+    do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: reload) } catch {
       if signals.haveEnded { abandonStart(log, output) }
       _ = output.flush(timeout: .seconds(1))
-      fail(error, path: loaded.path, environment)
+      fail(error, path: loaded.path, environment, name: name)
     }
     _ = output.flush(timeout: .seconds(2))
     exit(ExitStatus.success.rawValue)
@@ -83,7 +94,8 @@ public enum Daemon {
     let manager = try ServiceManager(environment: environment)
     let sockets = try ListenSockets.claim(environment)
     let events = EventLog(log)
-    let server = try Server(configuration.server, plugins: loaded.plugins) { events.take($0) }
+    let server = try Server(
+      configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
     let start = Task {
       let opened = sockets.isEmpty ? try await AddressWait(server, configuration.server, manager, log).sockets() : []
@@ -99,7 +111,8 @@ public enum Daemon {
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    let requests = ReloadRequest.serve(reloader, begins: supervision.announceReload, ended: supervision.announceReady, log)
+    let requests = ReloadRequest.serve(
+      reloader, program: log.label, begins: supervision.announceReload, ended: supervision.announceReady, log)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
     let services: [any Service] = [supervision, drainer]

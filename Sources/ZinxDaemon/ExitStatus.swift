@@ -2,7 +2,7 @@ import Glibc
 import Zinx
 
 /// Exit statuses after sysexits(3); systemd names them in the same way.
-enum ExitStatus: Int32 {
+enum ExitStatus: Int32, CaseIterable {
   case success = 0
   /// Wrong command line.
   case usage = 64
@@ -10,13 +10,15 @@ enum ExitStatus: Int32 {
   case noInput = 66
   /// Address in use, not available, or another resource of the system is missing.
   case unavailable = 69
+  /// What was asked for cannot be written.
+  case output = 74
   /// The user may not do this.
   case notPermitted = 77
   /// The configuration is wrong.
   case configuration = 78
 
   /// What a server that did not start means for the operator: the status, what happened, and what to do.
-  static func explain(_ error: any Error, path: String) -> (status: ExitStatus, what: String, advice: String) {
+  static func explain(_ error: any Error, path: String, program: String) -> (status: ExitStatus, what: String, advice: String) {
     switch error as? ZinxError {
     case .hostNotFound(let host, let reason):
       return (.configuration, "cannot find the host \"\(host)\": \(reason)", "Set Host in \(path) to an address of this machine.")
@@ -28,7 +30,7 @@ enum ExitStatus: Int32 {
     case .limitTooLow(let name, let limit, let needed):
       return limitTooLow(name, limit, needed, path)
     case .cannotListen(let address, let call, let code):
-      return listenFailed(address, "\(call): \(String(cString: strerror(code)))", code, path)
+      return listenFailed(address, "\(call): \(String(cString: strerror(code)))", code, path, program)
     case .duplicateRoute(let id, let first, let second):
       return (
         .configuration, "the plugins \"\(first)\" and \"\(second)\" both want message id \(id)",
@@ -69,7 +71,7 @@ enum ExitStatus: Int32 {
     }
   }
 
-  private static func listenFailed(_ address: String, _ reason: String, _ code: Int32, _ path: String) -> (
+  private static func listenFailed(_ address: String, _ reason: String, _ code: Int32, _ path: String, _ program: String) -> (
     ExitStatus, String, String
   ) {
     let what = "cannot listen on \(address): \(reason)"
@@ -77,7 +79,7 @@ enum ExitStatus: Int32 {
     case EACCES, EPERM:
       return (
         .notPermitted, what,
-        "Ports below 1024 need CAP_NET_BIND_SERVICE: set a higher TcpPort in \(path), or use zinxd.socket."
+        "Ports below 1024 need CAP_NET_BIND_SERVICE: set a higher TcpPort in \(path), or use \(program).socket."
       )
     case EADDRINUSE:
       return (.unavailable, what, "Stop who listens there (ss -ltnp shows it), or set another TcpPort in \(path).")

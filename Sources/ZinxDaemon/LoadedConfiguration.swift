@@ -4,41 +4,86 @@ import ZinxConfig
 /// A configuration file that was read and checked as a whole, and the plugins it switches on.
 struct LoadedConfiguration {
   let path: String
+  let place: FilePlace?
   let configuration: Configuration
   let plugins: [any RoutePlugin]
+  let routes: RouteRegistrar
   /// Lines for the operator about what was accepted nevertheless.
   let warnings: [String]
 
-  /// Why a file cannot be used: lines for the operator, each with its place.
+  /// Why a file cannot be used.
   struct Refused: Error {
+    /// For the operator, each with its place.
     let lines: [String]
+    /// What to do, if that is not to correct what the file says.
+    var advice: String?
+  }
+
+  /// Where a configuration comes from.
+  enum Source: Sendable {
+    /// The file of the command line, or the first that is found.
+    case search(explicit: String?, environment: [String: String])
+    /// The file that the daemon was started with, which was there then.
+    case again(path: String, place: FilePlace?)
   }
 
   /// Finds, reads and checks the file. Nothing but the file is opened.
   ///
   /// Throws: ``Refused`` with every problem that the file has.
-  static func load(_ path: String?, environment: [String: String], registry: PluginRegistry) throws(Refused)
-    -> LoadedConfiguration
-  {
+  static func load(_ source: Source, registry: PluginRegistry, program: String) throws(Refused) -> LoadedConfiguration {
     let file: ConfigurationFile
-    do { file = try ConfigurationFile.find(explicit: path, environment: environment) } catch {
-      throw Refused(lines: ["error: \(error)"])
-    }
-    var parsed = Configuration.parse(file.bytes, knownPlugins: registry.names)
+    do { file = try Self.file(source) } catch { throw Refused(lines: ["error: \(error)"], advice: error.advice) }
+    let warnings = try Self.warnings(file, source)
+    var parsed = Configuration.parse(file.bytes, knownPlugins: registry.names, program: program)
     var plugins: [any RoutePlugin] = []
     for (name, settings) in chosen(parsed, registry) {
       guard let made = registry.make(name, settings) else { continue }
       plugins.append(made.plugin)
+      parsed.show(made.settings.known.filter(\.isShown).map(\.name), of: name)
       parsed.add(made.settings.problems)
     }
+    let routes = RouteRegistrar(plugins: plugins)
+    parsed.add(conflicts(routes, parsed))
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
-      path: file.path, configuration: configuration, plugins: plugins, warnings: (file.warning.map { [$0] } ?? []) + lines)
+      path: file.path, place: file.place, configuration: configuration, plugins: plugins, routes: routes,
+      warnings: warnings + lines)
+  }
+
+  private static func file(_ source: Source) throws(ConfigurationFileError) -> ConfigurationFile {
+    switch source {
+    case .search(let explicit, let environment): try ConfigurationFile.find(explicit: explicit, environment: environment)
+    case .again(let path, _): try ConfigurationFile.find(explicit: path, environment: [:])
+    }
+  }
+
+  /// A file that is not the one that the operator sees is refused: a reload that changes nothing must not seem to succeed.
+  private static func warnings(_ file: ConfigurationFile, _ source: Source) throws(Refused) -> [String] {
+    guard case .again(_, let start) = source else {
+      return (file.warning.map { [$0] } ?? []) + (file.place?.startWarnings(for: file.path) ?? [])
+    }
+    guard let displacement = file.place?.displacement(since: start) else { return [] }
+    throw Refused(
+      lines: ["error: \(file.path): \(displacement)"],
+      advice:
+        "Restart it to read the new one. A reload sees what changes inside a directory that stays; mount that, not the file.")
   }
 
   private static func chosen(_ parsed: ParsedConfiguration, _ registry: PluginRegistry) -> [(String, ConfigurationValue?)] {
     guard let entries = parsed.plugins else { return registry.defaultNames.map { ($0, nil) } }
     return entries.map { ($0.name, $0.settings) }
+  }
+
+  /// Message ids that more than one wants, each at the plugin that comes second.
+  private static func conflicts(_ routes: RouteRegistrar, _ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
+    routes.duplicates.map { id, first, second in
+      let position = parsed.plugins?.first { $0.name == second }?.position
+      let text =
+        first == second
+        ? "the plugin \"\(first)\" wants message id \(id) twice"
+        : "the plugins \"\(first)\" and \"\(second)\" both want message id \(id): give one of them another"
+      return ConfigurationProblem(at: position, text)
+    }
   }
 }

@@ -6,10 +6,10 @@ import ZinxConfig
 enum ManualSection: String, ExpressibleByArgument {
   case options, plugins, foreign
 
-  func text(_ registry: PluginRegistry) -> String {
+  func text(_ registry: PluginRegistry, program: String) -> String {
     switch self {
-    case .options: Reference.manualOptions
-    case .foreign: Reference.manualForeignKeys
+    case .options: Reference.manualOptions(for: program)
+    case .foreign: Reference.manualForeignKeys(for: program)
     case .plugins: registry.types.map { Self.plugin($0, registry) }.joined()
     }
   }

@@ -7,17 +7,19 @@ import Systemd
 ///
 /// A signal alone would tell `systemctl` nothing, and a check of the file before it could see another file than the daemon then reads.
 enum ReloadRequest {
-  private static var path: String {
+  private static func path(_ program: String) -> String {
     // systemd sets it for the service and for ExecReload= alike; with several directories it has several paths.
     let variable = getenv("RUNTIME_DIRECTORY").map { String(cString: $0) } ?? ""
-    return "\(variable.split(separator: ":").first ?? "/run/zinxd")/reload"
+    return "\(variable.split(separator: ":").first ?? "/run/\(program)")/reload"
   }
 
   /// Answers requests, if there is a runtime directory. `begins` and `ended` speak to systemd about each reload.
   static func serve(
-    _ reloader: Reloader, begins: @escaping @Sendable () -> Void, ended: @escaping @Sendable () -> Void, _ log: Logger
+    _ reloader: Reloader, program: String, begins: @escaping @Sendable () -> Void, ended: @escaping @Sendable () -> Void,
+    _ log: Logger
   ) -> RequestSocket? {
     guard getenv("RUNTIME_DIRECTORY") != nil else { return nil }
+    let path = path(program)
     do {
       return try RequestSocket(path: path) {
         begins()
@@ -32,13 +34,15 @@ enum ReloadRequest {
   }
 
   /// The asking side: what to exit with, and the lines that say why.
-  static func ask() -> (ExitStatus, [String]) {
+  static func ask(program: String) -> (ExitStatus, [String]) {
+    let path = path(program)
     do {
       let answer = try RequestSocket.ask(path: path)
       if answer.isSuccess { return (.success, []) }
       // The journal has the daemon's own lines already.
-      let lines = getenv("JOURNAL_STREAM") == nil ? [answer.text] : []
-      return (.configuration, lines + ["The running configuration stays in force. Correct the file, then reload again."])
+      let lines = answer.text.split(separator: "\n").map(String.init)
+      let shown = getenv("JOURNAL_STREAM") == nil ? lines.dropLast() : []
+      return (.configuration, shown + ["The running configuration stays in force. \(lines.last ?? "")"])
     } catch {
       return (.unavailable, ["error: \(path): \(error)", "No running service was found there; see systemctl status."])
     }

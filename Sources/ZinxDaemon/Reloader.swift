@@ -33,7 +33,7 @@ final class Reloader: Sendable {
   /// `DrainTimeout` as it is in force.
   var drainTimeout: Duration { current.withLock { $0.server.drainTimeout } }
 
-  /// The lines on what is wrong with the file; none when it is in force. From any thread, one at a time.
+  /// The lines on what is wrong with the file, of which the last says what to do; none when it is in force. From any thread, one at a time.
   func reload() -> [String] {
     turn.withLock { _ in readAndSwitch() }
   }
@@ -41,7 +41,7 @@ final class Reloader: Sendable {
   private func readAndSwitch() -> [String] {
     do { apply(try load()) } catch {
       refuse(error)
-      return error.lines
+      return error.lines + [error.advice ?? "Correct the file, then reload again."]
     }
     return []
   }
@@ -64,7 +64,7 @@ final class Reloader: Sendable {
   }
 
   private func refuse(_ refused: LoadedConfiguration.Refused) {
-    for line in refused.lines { log.error("\(line)") }
+    for line in refused.lines + (refused.advice.map { [$0] } ?? []) { log.error("\(line)") }
     status.note("reload refused: \(refused.lines.first ?? "")")
     log.error(
       "reload refused, the running configuration stays in force",

@@ -9,7 +9,7 @@ public struct Broadcast: RoutePlugin {
   private let id: UInt32
 
   public init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 4, "message id that is passed on")
+    id = settings.integer("MsgID", default: 4, shown: true, "message id that is passed on")
   }
 
   public func register(in routes: inout RouteRegistrar) {

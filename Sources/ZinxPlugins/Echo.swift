@@ -11,9 +11,9 @@ public struct Echo: RoutePlugin {
   private let isBlocking: Bool
 
   public init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 3, "message id that is answered")
-    delay = settings.seconds("Delay", default: .zero, in: .zero ... .seconds(3600), "time until the answer")
-    isBlocking = settings.bool("Blocking", default: false, "wait holding the worker instead of suspended")
+    id = settings.integer("MsgID", default: 3, shown: true, "message id that is answered")
+    delay = settings.seconds("Delay", default: .zero, in: .zero ... .seconds(3600), shown: true, "time until the answer")
+    isBlocking = settings.bool("Blocking", default: false, shown: true, "wait holding the worker instead of suspended")
   }
 
   public func register(in routes: inout RouteRegistrar) {

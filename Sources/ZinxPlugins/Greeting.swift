@@ -12,7 +12,7 @@ public struct Greeting: RoutePlugin {
   private let log = Logger(label: "zinx.plugin.greeting")
 
   public init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 2, "message id of the greeting")
+    id = settings.integer("MsgID", default: 2, shown: true, "message id of the greeting")
   }
 
   public func register(in routes: inout RouteRegistrar) {

@@ -10,7 +10,7 @@ public struct Hello: RoutePlugin {
   private let id: UInt32
 
   public init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 1, "message id that is answered")
+    id = settings.integer("MsgID", default: 1, shown: true, "message id that is answered")
   }
 
   public func register(in routes: inout RouteRegistrar) {

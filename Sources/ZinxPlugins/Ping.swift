@@ -10,7 +10,7 @@ public struct Ping: RoutePlugin {
   private let id: UInt32
 
   public init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 0, "message id that is answered")
+    id = settings.integer("MsgID", default: 0, shown: true, "message id that is answered")
   }
 
   public func register(in routes: inout RouteRegistrar) {

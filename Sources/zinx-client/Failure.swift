@@ -7,8 +7,17 @@ enum Failure {
   static let incomplete = ExitCode(1)
   static let noInput = ExitCode(66)
   static let unavailable = ExitCode(69)
+  static let output = ExitCode(74)
   /// As a shell reports what SIGINT ended.
   static let interrupted = ExitCode(130)
+
+  /// Every status with its meaning, for the help and the manual.
+  static let meanings: KeyValuePairs = [
+    0: "done", incomplete.rawValue: "a reply is missing or the connection broke",
+    ExitCode.validationFailure.rawValue: "wrong usage",
+    noInput.rawValue: "a file cannot be read", unavailable.rawValue: "the server cannot be reached, or /proc is missing",
+    output.rawValue: "standard output cannot be written", interrupted.rawValue: "interrupted by Ctrl-C",
+  ]
 
   static func unreachable(_ endpoint: String, _ error: ClientError) -> ExitCode {
     let reason: String
@@ -17,6 +26,11 @@ enum Failure {
     default: reason = "\(error)"
     }
     Output.complain("cannot connect to \(endpoint): \(reason). Is the server running there? See --host and --port.")
+    return unavailable
+  }
+
+  static func noProc() -> ExitCode {
+    Output.complain("/proc is not there, and Swift's runtime needs it. Mount it: mount -t proc proc /proc")
     return unavailable
   }
 

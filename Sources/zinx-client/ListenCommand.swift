@@ -40,8 +40,8 @@ struct ListenCommand: AsyncParsableCommand {
     switch end {
     case .done, .interrupted: await client.close()
     case .failed(.closed(.closedByPeer)) where count == 0:
-      report.json("disconnected", nil, [("reason", .text("\(CloseReason.closedByPeer)"))])
-      report.human(report.dimmed("\(CloseReason.closedByPeer)"))
+      report.json("disconnected", nil, [("reason", .text("\(Client.CloseReason.closedByPeer)"))])
+      report.human(report.dimmed("\(Client.CloseReason.closedByPeer)"))
     case .failed(let error): throw Failure.broken(server.endpoint, error, hasReceived: true)
     }
   }

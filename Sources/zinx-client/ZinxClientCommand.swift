@@ -1,4 +1,5 @@
 import ArgumentParser
+import ZinxIO
 import ZinxWire
 
 @main
@@ -6,15 +7,18 @@ struct ZinxClientCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "zinx-client",
     abstract: "Talk to a Zinx server.",
-    discussion: """
-      Exit status: 0 done, 1 a reply is missing or the connection broke, 64 wrong usage, 66 a file cannot be read, 69 the server \
-      cannot be reached.
-      """,
+    discussion: "Exit status: \(Failure.meanings.map { "\($0) \($1)" }.joined(separator: ", ")).",
     version: zinxVersion,
     subcommands: [PingCommand.self, SendCommand.self, ListenCommand.self])
 
   static func main() async {
+    Program.keepStreams()
     Interrupt.start()
-    await main(nil)
+    do {
+      var command = try parseAsRoot(Program.arguments)
+      guard var command = command as? any AsyncParsableCommand else { return try command.run() }
+      guard Program.hasProc else { throw Failure.noProc() }
+      try await command.run()
+    } catch { Output.end(error) }
   }
 }

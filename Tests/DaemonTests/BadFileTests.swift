@@ -33,7 +33,7 @@ extension Daemons {
         #"9:15: error: unknown plugin "pong"; this zinxd has broadcast, echo, greeting, hello, ping"#,
         #"9:45: error: Delay of plugin "echo" is -1, but must be a number of seconds"#,
         #"9:49: error: unknown setting "Bogus" of plugin "echo""#,
-        #"9:70: error: plugin "ping" is 3, but must be an object"#,
+        #"9:70: error: plugin "ping" is a number, but must be an object"#,
       ]
       #expect(run.errors.count == expected.count + 1)
       for (line, expected) in zip(run.errors, expected) { #expect(line.hasPrefix("./zinx.json:\(expected)")) }

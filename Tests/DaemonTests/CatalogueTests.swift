@@ -66,12 +66,12 @@ struct ManualSectionTests {
   @Test("has every option, every plugin with its settings, and every key of other versions")
   func sections() {
     let registry = PluginRegistry(bundledPlugins)
-    let options = ManualSection.options.text(registry)
+    let options = ManualSection.options.text(registry, program: "zinxd")
     for option in Option.all { #expect(options.contains(".B \(option.name)\n")) }
-    let plugins = ManualSection.plugins.text(registry)
+    let plugins = ManualSection.plugins.text(registry, program: "zinxd")
     for type in bundledPlugins { #expect(plugins.contains(".SS \(type.name)\n\(type.summary)\n")) }
     #expect(plugins.contains(".B Blocking\n"))
     #expect(plugins.contains("Off by default.\n"))
-    #expect(ManualSection.foreign.text(registry).contains(".B LogDir\n"))
+    #expect(ManualSection.foreign.text(registry, program: "zinxd").contains(".B LogDir\n"))
   }
 }

@@ -86,3 +86,14 @@ func run(
 func daemon(_ arguments: [String], in folder: TestFolder) throws -> DaemonProcess {
   try DaemonProcess([DaemonProcess.path("zinxd")] + arguments, in: folder.path)
 }
+
+/// Mounts that only the daemon under test sees.
+enum Mounts {
+  /// A command that mounts, and then becomes the command behind it.
+  static func launcher(_ mount: String) -> [String] {
+    ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "\(mount) && exec \"$@\"", "sh"]
+  }
+
+  /// Whether this machine lets us make some; containers may not.
+  static let isPossible = system("unshare --user --map-root-user --mount mount -t tmpfs none /proc 2>/dev/null") == 0
+}

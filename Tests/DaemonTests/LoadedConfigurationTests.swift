@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import Zinx
+import ZinxConfig
 import ZinxPlugins
 
 @testable import ZinxDaemon
@@ -14,8 +15,10 @@ struct LoadedConfigurationTests {
 
   private func load(_ text: String) throws -> LoadedConfiguration {
     try folder.write("z.json", text)
-    return try LoadedConfiguration.load("\(folder.path)/z.json", environment: [:], registry: registry)
+    return try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
   }
+
+  private func source(_ path: String) -> LoadedConfiguration.Source { .search(explicit: path, environment: [:]) }
 
   private func problems(of text: String) throws -> [String] {
     do {
@@ -75,7 +78,75 @@ struct LoadedConfigurationTests {
   @Test("of a file that is not there is refused with its path")
   func missing() {
     #expect(throws: LoadedConfiguration.Refused.self) {
-      try LoadedConfiguration.load("/nowhere/z.json", environment: [:], registry: registry)
+      try LoadedConfiguration.load(source("/nowhere/z.json"), registry: registry, program: "zinxd")
     }
+  }
+
+  @Test("is refused for each message id that two plugins want, at the second of them")
+  func conflicts() throws {
+    let text = #"{"Plugins": {"ping": {"MsgID": 3}, "echo": {}, "hello": {"MsgID": 4}, "broadcast": {}}}"#
+    #expect(
+      try problems(of: text) == [
+        #"z.json:1:36: error: the plugins "ping" and "echo" both want message id 3: give one of them another"#,
+        #"z.json:1:71: error: the plugins "hello" and "broadcast" both want message id 4: give one of them another"#,
+      ])
+  }
+
+  @Test("never tells what a plugin keeps to itself, whether the file is good or bad")
+  func secrets() throws {
+    let registry = PluginRegistry(bundledPlugins + [Keeper.self])
+    func lines(_ text: String) throws -> [String] {
+      try folder.write("z.json", text)
+      do {
+        let loaded = try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
+        #expect(loaded.configuration.hasHiddenSettings)
+        let reload = Reload(current: Configuration(), proposed: loaded.configuration)
+        return [Reference.json(loaded.configuration)] + reload.applied + reload.needsRestart + loaded.warnings
+      } catch { return error.lines }
+    }
+    for settings in [
+      #"{"Secret": "s3cret"}"#, #"{"Secret": "s3cret", "Level": "s3cret"}"#, #"{"Secret": s3cret}"#, #"{"Secret": 4711s3cret}"#,
+      #"{"Secret": "a" "s3cret"}"#, #"{"s3cret"}"#, #""s3cret""#, "s3cret", #"{"Secret": ["s3cret"]}"#, #"{"Level": "s3cret"}"#,
+    ] {
+      let lines = try lines(#"{"LogDir": "x", "Plugins": {"keeper": \#(settings)}}"#)
+      #expect(!lines.isEmpty)
+      #expect(!lines.joined().contains("s3cret"), "\(lines)")
+    }
+  }
+
+  private struct Keeper: RoutePlugin {
+    static let name = "keeper"
+    static let summary = "Keeps a secret."
+
+    init(settings: inout PluginSettings) {
+      _ = settings.string("Secret", default: "", "what nobody may know")
+      _ = settings.integer("Level", default: 0, "how secret it is")
+    }
+
+    func register(in routes: inout RouteRegistrar) {}
+  }
+
+  @Test("speaks of the daemon by its own name, which is the default of Name too")
+  func ownName() throws {
+    func load(_ text: String) throws -> LoadedConfiguration {
+      try folder.write("z.json", text)
+      return try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "score-daemon")
+    }
+    #expect(try load("{}").configuration.server.name == "score-daemon")
+    #expect(try load(#"{"Name": "other"}"#).configuration.server.name == "other")
+    let keys = ForeignKey.all.map { "\"\($0.name)\": 0" }.joined(separator: ", ")
+    let warnings = try load("{\(keys)}").warnings
+    #expect(warnings.count == ForeignKey.all.count)
+    #expect(warnings.allSatisfy { $0.contains(" has no effect in score-daemon; ") && !$0.contains("zinxd ") }, "\(warnings)")
+    do { _ = try load(#"{"Plugins": {"pong": {}}}"#) } catch {
+      let lines = try #require(error as? LoadedConfiguration.Refused).lines
+      #expect(lines.first?.contains("this score-daemon has") == true)
+    }
+    for section in [ManualSection.options, .plugins, .foreign] {
+      #expect(!section.text(registry, program: "score-daemon").contains("zinxd"))
+    }
+    let port = ZinxDaemon.ExitStatus.explain(
+      ZinxError.cannotListen(address: "a:1", call: "bind", code: EACCES), path: "p", program: "score-daemon")
+    #expect(port.advice.contains("score-daemon.socket"))
   }
 }

@@ -25,6 +25,7 @@ struct ExitStatusTests {
     #expect(Status.success.rawValue == EX_OK)
     #expect(Status.usage.rawValue == EX_USAGE)
     #expect(Status.unavailable.rawValue == EX_UNAVAILABLE)
+    #expect(Status.output.rawValue == EX_IOERR)
     #expect(Status.notPermitted.rawValue == EX_NOPERM)
     #expect(Status.configuration.rawValue == EX_CONFIG)
   }
@@ -70,7 +71,7 @@ struct ExitStatusTests {
 
   @Test("comes with what happened and what to do", arguments: errors)
   func explains(_ error: ZinxError, _ status: ZinxDaemon.ExitStatus, _ what: String, _ advice: String) {
-    let explained = Status.explain(error, path: "p.json")
+    let explained = Status.explain(error, path: "p.json", program: "zinxd")
     #expect(explained.status == status)
     #expect(explained.what.contains(what))
     #expect(explained.advice.contains(advice))
@@ -79,7 +80,7 @@ struct ExitStatusTests {
 
   @Test("of an error that nobody foresaw is 69, and names it")
   func unforeseen() {
-    let explained = Status.explain(Other(), path: "p.json")
+    let explained = Status.explain(Other(), path: "p.json", program: "zinxd")
     #expect(explained.status == .unavailable)
     #expect(explained.what.contains("Other"))
     #expect(!explained.advice.isEmpty)

@@ -124,6 +124,80 @@ extension Daemons {
       }
     }
 
+    @Test("is about the file that the daemon was started with, wherever else one would be found by now")
+    func sameFile() async throws {
+      let folder = try TestFolder()
+      try folder.write("named.json", local(#""Deny": ["10.0.0.0/8"]"#))
+      try folder.write("conf/zinx.json", local())
+      let variables = ["ZINX_CONFIG_FILE_PATH": "named.json"]
+      let daemon = try DaemonProcess([DaemonProcess.path("zinxd")], environment: variables, in: folder.path)
+      _ = try await daemon.port()
+      remove("\(folder.path)/named.json")
+      daemon.signal(SIGHUP)
+      try await daemon.line(containing: "named.json: no such file")
+      try await daemon.line(containing: "reload refused, the running configuration stays in force")
+      #expect(!daemon.errorLines.contains { $0.contains("Deny") })
+      try folder.write("zinx.json", local(#""MaxConn": 7"#))
+      try folder.write("named.json", local(#""Deny": ["10.0.0.0/9"]"#))
+      daemon.signal(SIGHUP)
+      try await daemon.line(containing: #"configuration reloaded: Deny: ["10.0.0.0/8"] → ["10.0.0.0/9"]"#)
+      try await daemon.kill()
+    }
+
+    @Test("of a folder that was replaced says that it sees the old one, and is refused")
+    func replacedFolder() async throws {
+      let folder = try TestFolder()
+      try folder.write("a/zinx.json", local())
+      try folder.write("b/zinx.json", local(#""MaxConn": 7"#))
+      let daemon = try DaemonProcess([DaemonProcess.path("zinxd")], in: folder.path + "/a")
+      _ = try await daemon.port()
+      try #require(rename("\(folder.path)/a", "\(folder.path)/c") == 0 && rename("\(folder.path)/b", "\(folder.path)/a") == 0)
+      daemon.signal(SIGHUP)
+      try await daemon.line(containing: "error: ./zinx.json: the working directory, \(folder.path)/a at the start, was moved")
+      try await daemon.line(containing: "Restart it to read the new one.")
+      try await daemon.line(containing: "reload refused")
+      try await daemon.kill()
+      try #require(rename("\(folder.path)/a", "\(folder.path)/b") == 0 && rename("\(folder.path)/c", "\(folder.path)/a") == 0)
+    }
+
+    @Test("of a mounted file whose name another one took, as sed -i does, is refused", .enabled(if: Mounts.isPossible))
+    func replacedFile() async throws {
+      let folder = try TestFolder()
+      try folder.write("host.json", local())
+      try folder.write("box/zinx.json", "{}")
+      let launcher = Mounts.launcher("mount --bind host.json box/zinx.json")
+      let command = launcher + [DaemonProcess.path("zinxd"), "--config", "box/zinx.json"]
+      let daemon = try DaemonProcess(command, in: folder.path)
+      try await daemon.line(containing: "box/zinx.json: warning: the file is a mount of its own")
+      _ = try await daemon.port()
+      try folder.write("host.json", local(#""MaxConn": 7"#))
+      daemon.signal(SIGHUP)
+      try await daemon.line(
+        containing: "error: box/zinx.json: the file is a mount of its own, and what was mounted has been moved")
+      try await daemon.line(containing: "reload refused")
+      try await daemon.kill()
+    }
+
+    @Test("of a mounted folder that was replaced is refused, and one within it is taken", .enabled(if: Mounts.isPossible))
+    func replacedMount() async throws {
+      let folder = try TestFolder()
+      try folder.write("host/zinx.json", local())
+      try folder.write("box/zinx.json", "{}")
+      let launcher = Mounts.launcher("mount --bind host box")
+      let command = launcher + [DaemonProcess.path("zinxd"), "--config", "box/zinx.json"]
+      let daemon = try DaemonProcess(command, in: folder.path)
+      _ = try await daemon.port()
+      try folder.write("host/zinx.json", local(#""MaxConn": 7"#))
+      daemon.signal(SIGHUP)
+      try await daemon.line(containing: "configuration reloaded: MaxConn: 12000 → 7")
+      try #require(rename("\(folder.path)/host", "\(folder.path)/host.old") == 0)
+      daemon.signal(SIGHUP)
+      try await daemon.line(containing: "/box is a mount of its own, and what was mounted has been moved or replaced")
+      try await daemon.line(containing: "reload refused")
+      try await daemon.kill()
+      try #require(rename("\(folder.path)/host.old", "\(folder.path)/host") == 0)
+    }
+
     @Test("names what takes a restart, and changes the rest")
     func needsRestart() async throws {
       try await withDaemon { daemon, folder in

@@ -55,8 +55,8 @@ extension Daemons {
     func duplicateRoute() async throws {
       let run = try await run(files: ["zinx.json": local(#""Plugins": {"ping": {"MsgID": 7}, "hello": {"MsgID": 7}}"#)])
       expect(
-        run, status: EX_CONFIG, what: #"the plugins "ping" and "hello" both want message id 7"#,
-        advice: "Give one of them another MsgID under Plugins in ./zinx.json.")
+        run, status: EX_CONFIG, what: #"the plugins "ping" and "hello" both want message id 7: give one of them another"#,
+        advice: "check it with zinxd --check")
     }
   }
 

@@ -56,7 +56,7 @@ struct ServerLifeTests {
           lines.append("accepted \(connection.id)")
           if connection.id == 1 { gate.pass() }
           lines.append("added \(connection.id)")
-        case .connectionEnded(let connection, _, _): lines.append("ended \(connection.id)")
+        case .connectionEnded(let connection, _, _, _): lines.append("ended \(connection.id)")
         default: break
         }
       })

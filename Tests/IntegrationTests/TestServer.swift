@@ -19,10 +19,11 @@ final class TestServer: Sendable {
   ) throws {
     let events = Recorder<ServerEvent>()
     self.events = events
+    var routes = RouteRegistrar(plugins: plugins)
+    register(&routes)
     server = try Server(
-      configuration, plugins: plugins, accept: accept?.call ?? systemAccept, lookUp: host?.lookUp ?? systemLookUp,
-      onEvent: { events.append($0) },
-      register: register)
+      configuration, plugins: plugins, routes: routes, accept: accept?.call ?? systemAccept, lookUp: host?.lookUp ?? systemLookUp,
+      onEvent: { events.append($0) })
   }
 
   /// Starts a server, lets `body` use it, ends it, and checks that every connection that was added has ended exactly once.

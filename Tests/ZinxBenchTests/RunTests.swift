@@ -168,18 +168,3 @@ struct RunTests {
     #expect(usage.end.resident > 0)
   }
 }
-
-@Suite("The manual page of zinx-bench")
-struct ManualTests {
-  @Test("explains every option")
-  func options() throws {
-    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
-    let file = try Descriptor(open(root + "/packaging/man/zinx-bench.1", O_RDONLY), from: "open")
-    var bytes = [UInt8](repeating: 0, count: 64 << 10)
-    let count = read(file.number, &bytes, bytes.count)
-    let page = String(decoding: bytes[..<max(0, count)], as: UTF8.self)
-    let options = ZinxBenchCommand.helpMessage(columns: 400).matches(of: /--[a-z][a-z-]+/).map { String($0.output) }
-    #expect(options.count > 20)
-    for option in Set(options) { #expect(page.contains(option.replacing("-", with: "\\-")), "\(option)") }
-  }
-}

@@ -17,7 +17,9 @@ private final class Disk {
   func find(_ explicit: String? = nil, _ environment: [String: String] = [:]) -> Result<ConfigurationFile, ConfigurationFileError>
   {
     Result { () throws(ConfigurationFileError) in
-      try ConfigurationFile.find(explicit: explicit, environment: environment) { path throws(FileProblem) in try read(path) }
+      try ConfigurationFile.find(explicit: explicit, environment: environment) { path throws(FileProblem) in
+        FileContent(bytes: try read(path))
+      }
     }
   }
 }
@@ -73,7 +75,7 @@ struct ConfigurationFileTests {
 
   @Test(
     "a file that exists but cannot be read ends the search",
-    arguments: [FileProblem.notPermitted, .isDirectory, .tooLarge(limit: 9)])
+    arguments: [FileProblem.notPermitted("uid 7"), .brokenLink("/x"), .isDirectory, .tooLarge(limit: 9)])
   func unreadable(problem: FileProblem) {
     let disk = Disk(["./zinx.json": .failure(problem), "/etc/zinx/zinx.json": file("{}")])
     #expect(disk.find() == .failure(.unreadable("./zinx.json", problem)))
@@ -109,7 +111,8 @@ struct ConfigurationFileTests {
   @Test(
     "a path that cannot be read is named with the reason",
     arguments: [
-      (.missing, "/z: no such file"), (.notPermitted, "/z: permission denied"),
+      (.missing, "/z: no such file"), (.notPermitted("uid 7"), "/z: permission denied for uid 7"),
+      (.brokenLink("/srv/z"), "/z: leads to /srv/z, which is not there for this process"),
       (.isDirectory, "/z: is a directory, but must be a file"),
       (.tooLarge(limit: 1_048_576), "/z: larger than 1048576 bytes, which no configuration file is"),
       (.unfinishedPipe(.seconds(3)), "/z: is a pipe into which nobody wrote a whole file within 3.0 seconds"),

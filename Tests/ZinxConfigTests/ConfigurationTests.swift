@@ -148,7 +148,7 @@ struct ConfigurationPluginsTests {
     var parsed = parse("{\"MaxConn\": 0,\n\"Plugins\": {\"ping\": {\"MsgID\": \"1\", \"MsgIDD\": 2}},\n\"TcpPort\": -1}")
     let entry = try #require(parsed.plugins?.first)
     var settings = PluginSettings(plugin: entry.name, value: entry.settings)
-    _ = settings.integer("MsgID", default: UInt32(0), "")
+    _ = settings.integer("MsgID", default: UInt32(0), shown: true, "")
     settings.finish()
     parsed.add(settings.problems)
     #expect(parsed.problems.map(\.position?.line) == [1, 2, 2, 3])

@@ -61,7 +61,21 @@ struct FileReaderTests {
   func permission() throws {
     try withFile([]) { path in
       chmod(path, 0)
-      #expect(outcome(path) == .failure(.notPermitted))
+      guard case .failure(.notPermitted(let text)) = outcome(path) else { return #expect(Bool(false)) }
+      #expect(text.contains("uid \(geteuid())"))
+      #expect(text.hasSuffix("; its mode is 00, its owner uid \(geteuid())"))
+    }
+  }
+
+  @Test("a link to nowhere is no missing file: somebody put it there, and it says where it leads")
+  func brokenLink() throws {
+    try withFile([]) { path in
+      remove(path)
+      try #require(symlink("/nowhere/zinx.json", path) == 0)
+      #expect(outcome(path) == .failure(.brokenLink("/nowhere/zinx.json")))
+      // A folder on the way, too.
+      #expect(outcome(path + "/zinx.json") == .failure(.brokenLink("/nowhere/zinx.json")))
+      #expect(outcome("/nowhere/zinx.json") == .failure(.missing))
     }
   }
 

@@ -100,8 +100,12 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
   ]
 }
 
+/// Of a daemon with the bundled plugins, whose settings are shown.
 func parse(_ text: String) -> ParsedConfiguration {
-  Configuration.parse(Array(text.utf8), knownPlugins: ["ping", "hello", "greeting", "echo", "broadcast"])
+  let plugins = ["ping", "hello", "greeting", "echo", "broadcast"]
+  var parsed = Configuration.parse(Array(text.utf8), knownPlugins: plugins)
+  for plugin in plugins { parsed.show(["MsgID", "Delay", "Blocking"], of: plugin) }
+  return parsed
 }
 
 @Suite("The table of options")

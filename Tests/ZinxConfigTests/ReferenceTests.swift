@@ -34,7 +34,10 @@ struct ReferenceTests {
   @Test("plugins are printed with their settings")
   func plugins() throws {
     let text = #"{"Plugins": {"echo": {"Delay": 0.5, "List": [1, "a"], "Empty": {}}, "ping": {}}}"#
-    let configuration = try #require(parse(text).configuration)
+    var parsed = parse(text)
+    parsed.show(["delay", "List", "Empty"], of: "echo")
+    let configuration = try #require(parsed.configuration)
+    #expect(!configuration.hasHiddenSettings)
     let expected = """
         "Plugins": {
           "echo": {
@@ -54,6 +57,17 @@ struct ReferenceTests {
     #expect(parse(Reference.json(configuration)).configuration == configuration)
   }
 
+  @Test("a plugin's setting that is not shown is printed as null, which no file may say, however secret its name is")
+  func hidden() throws {
+    var parsed = parse(#"{"Plugins": {"echo": {"Delay": 0.5, "Secret": "s3cret"}}}"#)
+    parsed.show(["Delay"], of: "echo")
+    let configuration = try #require(parsed.configuration)
+    #expect(configuration.hasHiddenSettings)
+    #expect(Reference.json(configuration).contains("    \"echo\": {\n      \"Delay\": 0.5,\n      \"Secret\": null\n    }"))
+    let untold = Configuration.parse(Array(#"{"Plugins": {"echo": {"Delay": 0.5}}}"#.utf8), knownPlugins: ["echo"])
+    #expect(Reference.json(try #require(untold.configuration)).contains("\"Delay\": null"))
+  }
+
   @Test("the table of the README has a row for each option")
   func markdown() {
     let rows = Reference.markdown.split(separator: "\n")
@@ -67,7 +81,7 @@ struct ReferenceTests {
 
   @Test("the manual has an entry for each option, with limits, default and what a reload does")
   func manual() {
-    let entries = Reference.manualOptions.split(separator: ".TP\n")
+    let entries = Reference.manualOptions().split(separator: ".TP\n")
     #expect(entries.count == Option.all.count)
     #expect(
       entries.contains(
@@ -91,14 +105,14 @@ struct ReferenceTests {
   func requests() {
     let settings = [PluginSetting(name: ".x", type: "", defaultText: "'\\'", allowed: "-", help: "'quoted'")]
     #expect(Reference.manualPlugin(settings) == ".TP\n.B \\&.x\n\\&'quoted'.\nMust be \\-; default '\\e'.\n")
-    for line in (Reference.manualOptions + Reference.manualForeignKeys).split(separator: "\n") where line.hasPrefix(".") {
+    for line in (Reference.manualOptions() + Reference.manualForeignKeys()).split(separator: "\n") where line.hasPrefix(".") {
       #expect(line == ".TP" || line.hasPrefix(".B "))
     }
   }
 
   @Test("the manual names every key of other versions")
   func foreign() {
-    #expect(Reference.manualForeignKeys.split(separator: ".TP\n").count == ForeignKey.all.count)
-    #expect(Reference.manualForeignKeys.contains(".B HeartbeatMax\nUse IdleTimeout.\n"))
+    #expect(Reference.manualForeignKeys().split(separator: ".TP\n").count == ForeignKey.all.count)
+    #expect(Reference.manualForeignKeys().contains(".B HeartbeatMax\nUse IdleTimeout.\n"))
   }
 }

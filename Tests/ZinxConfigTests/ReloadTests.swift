@@ -34,6 +34,22 @@ struct ReloadTests {
     #expect(reload.effective == expected)
   }
 
+  @Test("names a plugin's setting that is not shown by its key alone, and says so when nothing else has changed")
+  func hidden() throws {
+    func proposed(_ secret: String, _ delay: Double) throws -> Configuration {
+      var parsed = parse(#"{"Plugins": {"echo": {"Secret": "\#(secret)", "Delay": \#(delay)}}}"#)
+      parsed.show(["Delay"], of: "echo")
+      return try #require(parsed.configuration)
+    }
+    let current = try proposed("s3cret", 1)
+    #expect(Reload(current: current, proposed: current).needsRestart.isEmpty)
+    let secret = Reload(current: current, proposed: try proposed("other", 1))
+    #expect(secret.needsRestart == ["Plugins: settings that are not shown"])
+    let both = Reload(current: current, proposed: try proposed("other", 2))
+    let text = #"Plugins: {"echo": {"Secret": null, "Delay": 1.0}} → {"echo": {"Secret": null, "Delay": 2.0}}"#
+    #expect(both.needsRestart == [text])
+  }
+
   @Test("repeats what still waits for a restart, and not what was applied")
   func repeated() throws {
     let proposed = try configuration(#"{"MaxConn": 3, "TcpPort": 1}"#)

@@ -47,7 +47,8 @@ struct PluginSettingsTests {
   @Test(
     "anything but an object in place of the settings is one problem",
     arguments: [
-      (.null, "null"), (.bool(true), "true"), (.integer(5), "5"), (.string("x"), "\"x\""), (.array([]), "an array"),
+      (.null, "null"), (.bool(true), "true or false"), (.integer(5), "a number"), (.string("x"), "a string"),
+      (.array([]), "an array"),
     ] as [(ConfigurationValue.Content, String)])
   func notAnObject(content: ConfigurationValue.Content, found: String) {
     let position = SourcePosition(line: 3, column: 9)
@@ -66,7 +67,7 @@ struct PluginSettingsTests {
     ] as [(ConfigurationValue.Content, String)])
   func wrongInteger(content: ConfigurationValue.Content, found: String) {
     var settings = settings(["MsgID": content])
-    #expect(settings.integer("MsgID", default: 3, in: 0...9, "") == 3)
+    #expect(settings.integer("MsgID", default: 3, in: 0...9, shown: true, "") == 3)
     settings.finish()
     let message = "MsgID of plugin \"ping\" is \(found), but must be a whole number from 0 to 9"
     #expect(settings.problems == [ConfigurationProblem(at: SourcePosition(line: 1, column: 10), message)])
@@ -79,10 +80,10 @@ struct PluginSettingsTests {
       "e": .integer(-129),
     ])
     #expect(settings.integer("a", default: UInt32(1), "") == .max)
-    #expect(settings.integer("b", default: UInt32(1), "") == 1)
+    #expect(settings.integer("b", default: UInt32(1), shown: true, "") == 1)
     #expect(settings.integer("c", default: UInt64(1), "") == UInt64(Int64.max))
     #expect(settings.integer("d", default: Int64(1), "") == .min)
-    #expect(settings.integer("e", default: Int8(1), "") == 1)
+    #expect(settings.integer("e", default: Int8(1), shown: true, "") == 1)
     #expect(
       settings.problems.map(\.message) == [
         "b of plugin \"ping\" is 4294967296, but must be a whole number from 0 to 4294967295",
@@ -130,8 +131,8 @@ struct PluginSettingsTests {
   @Test("a word that is not one of the choices, also by case, is a problem that lists them")
   func wrongChoice() {
     var settings = settings(["Color": .string("Red"), "Other": .integer(1)])
-    #expect(settings.choice("Color", default: Color.green, "") == .green)
-    #expect(settings.choice("Other", default: Color.green, "") == .green)
+    #expect(settings.choice("Color", default: Color.green, shown: true, "") == .green)
+    #expect(settings.choice("Other", default: Color.green, shown: true, "") == .green)
     let allowed = #"but must be one of "red", "green" or "dark-blue""#
     #expect(
       settings.problems.map(\.message) == [
@@ -172,7 +173,7 @@ struct PluginSettingsTests {
   @Test("a plugin can refuse a value for a reason of its own")
   func refuse() {
     var settings = settings(["low": .integer(9)])
-    _ = settings.integer("Low", default: 0, "")
+    _ = settings.integer("Low", default: 0, shown: true, "")
     settings.refuse("Low", because: "must be below High")
     settings.refuse("High", because: "is needed with Low")
     #expect(
@@ -180,6 +181,22 @@ struct PluginSettingsTests {
         ConfigurationProblem(at: SourcePosition(line: 1, column: 10), "Low of plugin \"ping\" is 9, but must be below High"),
         ConfigurationProblem(at: nil, "High of plugin \"ping\" is not set, but is needed with Low"),
       ])
+  }
+
+  @Test("a value that is not shown is in no problem")
+  func hidden() {
+    var settings = settings(["Secret": .string("s3cret"), "Pin": .integer(4711), "Key": .string("s3cret")])
+    _ = settings.integer("Secret", default: 0, "")
+    _ = settings.integer("Pin", default: 0, in: 0...9, "")
+    _ = settings.string("Key", default: "", "")
+    settings.refuse("key", because: "is not a key")
+    #expect(
+      settings.problems.map(\.message) == [
+        "Secret of plugin \"ping\" is a string, but must be a whole number from -9223372036854775808 to 9223372036854775807",
+        "Pin of plugin \"ping\" is a number, but must be a whole number from 0 to 9",
+        "key of plugin \"ping\" is a string, but is not a key",
+      ])
+    #expect(settings.known.map(\.isShown) == [false, false, false])
   }
 
   @Test("what was asked for documents the plugin")

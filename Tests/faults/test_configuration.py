@@ -15,7 +15,8 @@ class Reload(Checks):
         count = len(daemon.log.with_text("reload refused"))
         daemon.reload()
         daemon.log.wait("reload refused, the running configuration stays in force", count + 1)
-        problem = daemon.log.with_text("ERROR")[-2]
+        # Behind it there may be a line on what to do.
+        problem = daemon.log.with_text("error: ")[-1]
         self.assertTrue(any(reason in problem for reason in reasons), problem)
         daemon.manager.wait("STATUS=0/12000 connections; reload refused: ")
         daemon.answers()
@@ -48,7 +49,7 @@ class Reload(Checks):
         breakages = {
             "empty": (lambda path: os.truncate(path, 0), "1:1: error:"),
             "truncated": (lambda path: os.truncate(path, os.path.getsize(path) - 3), "error:"),
-            "deleted": (os.unlink, "no configuration file; looked for ./zinx.json"),
+            "deleted": (os.unlink, "./zinx.json: no such file"),
             "huge": (lambda path: os.truncate(path, 1 << 40), "larger than 1048576 bytes"),
             "directory": (directory, "is a directory"),
             "link to itself": (link_to_itself, "Too many levels of symbolic links"),

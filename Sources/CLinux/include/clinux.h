@@ -24,6 +24,12 @@
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int pipe2(int ends[2], int flags);
 
+/// An argument of this process, with index 0 its name; NULL beyond the last. As the kernel passed it, without /proc.
+const char *clinux_argument(int index);
+
+/// Opens those of descriptors 0 to 2 that are closed, so that no socket gets their number and is written to as a standard stream.
+void clinux_occupy_standard_descriptors(void);
+
 /// The number of CPUs this process may run on (sched_getaffinity(2)), at least 1.
 int clinux_usable_cpus(void);
 

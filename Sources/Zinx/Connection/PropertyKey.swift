@@ -2,8 +2,11 @@ import Synchronization
 
 /// Names a typed value that a plugin attaches to a connection:
 ///
-///     enum PlayerName: PropertyKey { typealias Value = String }
-///     connection[PlayerName.self] = "Mario"
+/// <!-- in: func greet(_ connection: Connection) { … } -->
+/// ```swift
+/// enum PlayerName: PropertyKey { typealias Value = String }
+/// connection[PlayerName.self] = "Mario"
+/// ```
 public protocol PropertyKey: Sendable {
   associatedtype Value: Sendable
 }

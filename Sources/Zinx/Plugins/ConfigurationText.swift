@@ -21,6 +21,18 @@ extension ConfigurationValue {
     default: jsonText
     }
   }
+
+  /// The value as a problem names it that must not show it.
+  package var kind: String {
+    switch content {
+    case .null: "null"
+    case .bool: "true or false"
+    case .integer, .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
 }
 
 extension ConfigurationMember {

@@ -3,9 +3,14 @@
 /// A plugin asks for each of its settings by name, without regard to case. One that is missing or wrong yields its default, and the
 /// problem is kept, so that the operator sees all of them in one run; the server starts only when there is none.
 ///
-///     init(settings: inout PluginSettings) {
-///       id = settings.integer("MsgID", default: 0, "message id that is answered")
-///     }
+/// <!-- in: struct Answers { let id: UInt32; … } -->
+/// ```swift
+/// init(settings: inout PluginSettings) {
+///   id = settings.integer("MsgID", default: 0, shown: true, "message id that is answered")
+/// }
+/// ```
+///
+/// A value may be a secret: no log, error or `--print-config` has it, unless it is read as `shown`.
 public struct PluginSettings: Sendable {
   /// The name of the plugin.
   public let plugin: String
@@ -26,47 +31,51 @@ public struct PluginSettings: Sendable {
     default:
       members = []
       problems = [
-        ConfigurationProblem(at: value?.position, "plugin \"\(plugin)\" is \(value?.found ?? "null"), but must be an object")
+        ConfigurationProblem(at: value?.position, "plugin \"\(plugin)\" is \(value?.kind ?? "null"), but must be an object")
       ]
     }
   }
 
   /// A number without fraction and exponent.
-  /// - Parameter range: what is allowed; nil allows all that the type can hold.
+  /// - Parameters:
+  ///   - range: what is allowed; nil allows all that the type can hold.
+  ///   - shown: whether the value may be printed; here and below.
   public mutating func integer<T: FixedWidthInteger & Sendable>(
-    _ key: String, default standard: T, in range: ClosedRange<T>? = nil, _ help: String
+    _ key: String, default standard: T, in range: ClosedRange<T>? = nil, shown: Bool = false, _ help: String
   ) -> T {
-    read(key, .integer(in: range ?? T.min...T.max), standard, help)
+    read(key, .integer(in: range ?? T.min...T.max), standard, shown, help)
   }
 
-  public mutating func bool(_ key: String, default standard: Bool, _ help: String) -> Bool {
-    read(key, .bool, standard, help)
+  public mutating func bool(_ key: String, default standard: Bool, shown: Bool = false, _ help: String) -> Bool {
+    read(key, .bool, standard, shown, help)
   }
 
-  public mutating func string(_ key: String, default standard: String, _ help: String) -> String {
-    read(key, .string, standard, help)
+  public mutating func string(_ key: String, default standard: String, shown: Bool = false, _ help: String) -> String {
+    read(key, .string, standard, shown, help)
   }
 
   /// A number of seconds, fractions allowed, kept to the microsecond.
   /// - Parameter range: what is allowed; nil allows zero and more.
   public mutating func seconds(
-    _ key: String, default standard: Duration, in range: ClosedRange<Duration>? = nil, _ help: String
+    _ key: String, default standard: Duration, in range: ClosedRange<Duration>? = nil, shown: Bool = false, _ help: String
   ) -> Duration {
-    read(key, .seconds(in: range ?? .zero...SettingRule<Duration>.longest), standard, help)
+    read(key, .seconds(in: range ?? .zero...SettingRule<Duration>.longest), standard, shown, help)
   }
 
   /// One of a few words, spelled exactly as the raw values are.
   public mutating func choice<E: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ key: String, default standard: E, _ help: String
+    _ key: String, default standard: E, shown: Bool = false, _ help: String
   ) -> E {
-    read(key, .choice, standard, help)
+    read(key, .choice, standard, shown, help)
   }
 
   /// Keeps a problem that no single type can tell, such as two settings that exclude each other.
   /// - Parameter reason: completes the sentence "… is VALUE, but …".
   public mutating func refuse(_ key: String, because reason: String) {
     let value = member(key)?.value
-    problems.append(ConfigurationProblem(at: value?.position, "\(label(key)) is \(value?.found ?? "not set"), but \(reason)"))
+    let isShown = known.contains { $0.isShown && asciiLowercased($0.name) == asciiLowercased(key) }
+    let found = value.map { isShown ? $0.found : $0.kind } ?? "not set"
+    problems.append(ConfigurationProblem(at: value?.position, "\(label(key)) is \(found), but \(reason)"))
   }
 
   /// Adds a problem for each setting of the file that the plugin did not ask for. Call it once, after the plugin is made.
@@ -85,14 +94,16 @@ public struct PluginSettings: Sendable {
     }
   }
 
-  private mutating func read<T>(_ key: String, _ rule: SettingRule<T>, _ standard: T, _ help: String) -> T {
+  private mutating func read<T>(_ key: String, _ rule: SettingRule<T>, _ standard: T, _ isShown: Bool, _ help: String) -> T {
     known.append(
       PluginSetting(
-        name: key, type: rule.type, defaultText: rule.write(standard)?.jsonText ?? "null", allowed: rule.allowed, help: help))
+        name: key, type: rule.type, defaultText: rule.write(standard)?.jsonText ?? "null", allowed: rule.allowed, help: help,
+        isShown: isShown))
     guard let value = member(key)?.value else { return standard }
     if let setting = rule.read(value) { return setting }
     problems.append(
-      ConfigurationProblem(at: value.position, "\(label(key)) is \(value.found), but must be \(rule.allowed)"))
+      ConfigurationProblem(
+        at: value.position, "\(label(key)) is \(isShown ? value.found : value.kind), but must be \(rule.allowed)"))
     return standard
   }
 
@@ -115,12 +126,15 @@ public struct PluginSetting: Sendable, Equatable {
   public var allowed: String
   /// One sentence, without the final full stop.
   public var help: String
+  /// Whether its value may stand in the log, in errors and in what `--print-config` prints.
+  public var isShown: Bool
 
-  public init(name: String, type: String, defaultText: String, allowed: String, help: String) {
+  public init(name: String, type: String, defaultText: String, allowed: String, help: String, isShown: Bool = false) {
     self.name = name
     self.type = type
     self.defaultText = defaultText
     self.allowed = allowed
     self.help = help
+    self.isShown = isShown
   }
 }

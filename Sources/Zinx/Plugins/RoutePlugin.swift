@@ -13,7 +13,8 @@ public protocol RoutePlugin: Sendable {
   /// the operator sees all of them in one run.
   init(settings: inout PluginSettings)
 
-  /// Registers what the plugin serves. Called once, before the server listens.
+  /// Registers what the plugin serves. Called once, before the server listens or when the configuration is only
+  /// checked.
   func register(in routes: inout RouteRegistrar)
 
   /// Called before the server listens; throwing keeps it from starting. When the start is called off meanwhile, the task is

@@ -20,6 +20,16 @@ public struct RouteRegistrar: Sendable {
 
   public init(owner: String = "server") { self.owner = owner }
 
+  /// What plugins register, each under its name.
+  package init(plugins: [any RoutePlugin]) {
+    self.init()
+    for plugin in plugins {
+      owner = type(of: plugin).name
+      plugin.register(in: &self)
+    }
+    owner = "server"
+  }
+
   /// Message ids that are served, in the order of registration, then those that are sent unasked.
   public var ids: [UInt32] { routes.map(\.id) + sent }
   private var sent: [UInt32] = []
@@ -66,6 +76,7 @@ public struct RouteRegistrar: Sendable {
 
   /// Sends the messages of an id to a closure that does not wait: the fastest form, and the first to reach for.
   ///
+  /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
   /// ```swift
   /// routes.route(1) { request in try request.reply("pong") }
   /// ```
@@ -94,6 +105,8 @@ public struct RouteRegistrar: Sendable {
 
   /// Sends the messages of an id to a closure that runs isolated to an actor: the form for a world that many connections share.
   ///
+  /// <!-- in: actor World { func move(_ id: UInt64, _ data: ByteBuffer) {} }
+  /// func serve(_ routes: inout RouteRegistrar, _ world: World) { … } -->
   /// ```swift
   /// routes.route(2, on: world) { world, request in
   ///   world.move(request.connection.id, request.data)
@@ -132,9 +145,11 @@ public struct RouteRegistrar: Sendable {
   /// Asks for every request of every route, also those of other plugins, whether it may go on. A request that is refused, or for which
   /// the check throws, has been handled; the check may answer it.
   ///
+  /// <!-- in: enum User: PropertyKey { typealias Value = String }
+  /// func serve(_ routes: inout RouteRegistrar, login: UInt32) { … } -->
   /// ```swift
   /// routes.admit { request in
-  ///   request.id == login || request.connection[user] != nil
+  ///   request.id == login || request.connection[User.self] != nil
   /// }
   /// ```
   ///
@@ -148,18 +163,23 @@ public struct RouteRegistrar: Sendable {
   /// Runs once for every connection whose `OnConnStart` ran, after its last request; may send if the peer still listens.
   public mutating func onConnStop(_ hook: @escaping ConnStopHook) { hooks.stop.append(hook) }
 
+  /// Ids that are registered again: who was first, and who wants it too.
+  package var duplicates: [(id: UInt32, first: String, second: String)] {
+    var owners: [UInt32: String] = [:]
+    return routes.compactMap { registration in
+      if let first = owners[registration.id] { return (registration.id, first, registration.owner) }
+      owners[registration.id] = registration.owner
+      return nil
+    }
+  }
+
   /// The finished table.
   ///
   /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
   func makeTable() throws(ZinxError) -> RouteTable {
+    if let (id, first, second) = duplicates.first { throw .duplicateRoute(id: id, first: first, second: second) }
     var table = RouteTable()
-    var owners: [UInt32: String] = [:]
-    for registration in routes {
-      if let first = owners.updateValue(registration.owner, forKey: registration.id) {
-        throw .duplicateRoute(id: registration.id, first: first, second: registration.owner)
-      }
-      table.insert(wrapped(registration.route), for: registration.id)
-    }
+    for registration in routes { table.insert(wrapped(registration.route), for: registration.id) }
     return table
   }
 

@@ -46,31 +46,26 @@ public final class Server: Sendable {
   ///
   /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
   public convenience init(
-    _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], onEvent: @escaping EventSink = { _ in },
-    register: (inout RouteRegistrar) -> Void = { _ in }
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in },
+    onEvent: @escaping EventSink = { _ in }
   ) throws(ZinxError) {
-    try self.init(
-      configuration, plugins: plugins, accept: systemAccept, lookUp: systemLookUp, onEvent: onEvent, register: register)
+    var routes = RouteRegistrar(plugins: plugins)
+    register(&routes)
+    try self.init(configuration, plugins: plugins, routes: routes, onEvent: onEvent)
   }
 
   /// - Parameters:
+  ///   - routes: those of the plugins, and others.
   ///   - accept: what accepts, ``systemAccept`` outside tests.
   ///   - lookUp: what finds the addresses of `host`, ``systemLookUp`` outside tests.
   package init(
-    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], accept: @escaping AcceptCall, lookUp: @escaping HostLookUp,
-    onEvent: @escaping EventSink, register: (inout RouteRegistrar) -> Void
+    _ configuration: ServerConfiguration, plugins: [any RoutePlugin], routes: RouteRegistrar,
+    accept: @escaping AcceptCall = systemAccept, lookUp: @escaping HostLookUp = systemLookUp, onEvent: @escaping EventSink
   ) throws(ZinxError) {
-    var registrar = RouteRegistrar()
-    for plugin in plugins {
-      registrar.owner = type(of: plugin).name
-      plugin.register(in: &registrar)
-    }
-    registrar.owner = "server"
-    register(&registrar)
     self.plugins = plugins
     self.configuration = Mutex(configuration)
     self.lookUp = lookUp
-    context = try ServerContext(configuration, registrar, accept: accept, emit: onEvent)
+    context = try ServerContext(configuration, routes, accept: accept, emit: onEvent)
   }
 
   /// The live connections.

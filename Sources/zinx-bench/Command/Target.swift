@@ -8,7 +8,7 @@ enum Target {
   /// The first address of the host that a connection can be made to.
   ///
   /// Throws: an exit status, having said why.
-  static func address(of host: String, port: UInt16, timeout: Int64) throws -> SocketAddress {
+  static func address(of host: String, port: UInt16, timeout: Int64) throws -> PeerAddress {
     let name = endpoint(host, port)
     switch Resolver.lookUp(host, port) {
     case .failure(.connectionFailed(_, let reason)):
@@ -27,7 +27,7 @@ enum Target {
     }
   }
 
-  private static func probe(_ address: SocketAddress, _ timeout: Int64) throws(SystemError) {
+  private static func probe(_ address: PeerAddress, _ timeout: Int64) throws(SystemError) {
     let socket = Descriptor(owning: try Socket.connecting(to: address, source: nil))
     var wait = pollfd(fd: socket.number, events: Int16(POLLOUT), revents: 0)
     let count = retryingOnInterrupt { poll(&wait, 1, Int32(clamping: timeout / 1_000_000)) }

@@ -13,8 +13,7 @@ struct ZinxBenchCommand: ParsableCommand {
       Without --rate, --churn and --idle every connection keeps --in-flight requests outstanding (closed loop). With --rate, requests \
       are due at a fixed rate, and their latency counts from the moment they were due, so that a server that stalls cannot hide it.
 
-      Ctrl-C ends a run early, with its report. Exit status: 0 done, 1 there were errors, 64 wrong usage, 69 the server cannot be \
-      reached or this process lacks something.
+      Ctrl-C ends a run early, with its report. Exit status: \(Failure.meanings.map { "\($0) \($1)" }.joined(separator: ", ")).
       """,
     version: zinxVersion)
 
@@ -29,6 +28,14 @@ struct ZinxBenchCommand: ParsableCommand {
 
   @Flag(name: .shortAndLong, help: "Do not show progress.")
   var quiet = false
+
+  static func main() {
+    Program.keepStreams()
+    do {
+      var command = try parseAsRoot(Program.arguments)
+      try command.run()
+    } catch { Output.end(error) }
+  }
 
   func validate() throws {
     if let serverPID, serverPID < 1 { throw ValidationError("--server-pid \(serverPID): the number of a process.") }

@@ -21,7 +21,7 @@ struct LoadThread: ~Copyable {
   private static let grace: Int64 = 100_000_000
 
   let plan: Plan
-  let address: SocketAddress
+  let address: PeerAddress
   let control: Control
   let lane: Control.Lane
   let thread: Int
@@ -47,7 +47,7 @@ struct LoadThread: ~Copyable {
   var unparkAt: Int64 = .max
   private var buffer = [UInt8](repeating: 0, count: Self.bytesPerRead)
 
-  init(_ plan: Plan, _ address: SocketAddress, _ control: Control, thread: Int) throws(SystemError) {
+  init(_ plan: Plan, _ address: PeerAddress, _ control: Control, thread: Int) throws(SystemError) {
     self.plan = plan
     self.address = address
     self.control = control

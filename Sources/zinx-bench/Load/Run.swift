@@ -8,14 +8,14 @@ struct Run {
   private static let second: Int64 = 1_000_000_000
 
   private let plan: Plan
-  private let address: SocketAddress
+  private let address: PeerAddress
   private let pid: Int32?
   private let control: Control
   private var line: ProgressLine
   private var isInterrupted = false
   private var lastLine = Instant.now.nanoseconds
 
-  init(_ plan: Plan, _ address: SocketAddress, serverPID: Int32?, isQuiet: Bool) {
+  init(_ plan: Plan, _ address: PeerAddress, serverPID: Int32?, isQuiet: Bool) {
     self.plan = plan
     self.address = address
     pid = serverPID

@@ -8,7 +8,7 @@ enum Socket {
   /// A socket that is connecting to `address`: it becomes writable when that is decided.
   ///
   /// `source`: 127.0.0.(2 + source) is the own address, nil leaves it to the kernel. One address has some 28000 ports.
-  static func connecting(to address: SocketAddress, source: Int?) throws(SystemError) -> Int32 {
+  static func connecting(to address: PeerAddress, source: Int?) throws(SystemError) -> Int32 {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
     let socket = try Descriptor(socket(address.family, type, Int32(IPPROTO_TCP)), from: "socket")
     set(socket.number, Int32(IPPROTO_TCP), TCP_NODELAY)

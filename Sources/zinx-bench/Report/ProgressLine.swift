@@ -13,13 +13,13 @@ struct ProgressLine {
 
   mutating func show(_ text: @autoclosure () -> String) {
     guard !isQuiet else { return }
-    Output.write(isTerminal ? "\r\(text())\u{1b}[K" : text() + "\n", to: STDERR_FILENO)
+    Output.write(isTerminal ? "\r\(text())\u{1b}[K" : text() + "\n")
     isDirty = isTerminal
   }
 
   /// Takes the line off a terminal, before something else is written there.
   mutating func clear() {
-    if isDirty { Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+    if isDirty { Output.write("\r\u{1b}[K") }
     isDirty = false
   }
 }

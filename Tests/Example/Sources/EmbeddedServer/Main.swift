@@ -22,12 +22,11 @@ struct Main {
     var configuration = ServerConfiguration()
     configuration.host = "127.0.0.1"
     configuration.maxConn = 100
-    let report: EventSink = { event in
+    let server = try Server(configuration) { routes in
+      routes.route(3) { request in try request.echo() }
+    } onEvent: { event in
       guard case .connectionEnded(let connection, let reason, let live, _) = event else { return }
       logger.info("connection \(connection.id) ended: \(reason), \(live) left")
-    }
-    let server = try Server(configuration, onEvent: report) { routes in
-      routes.route(3) { request in try request.echo() }
     }
     let group = ServiceGroup(
       services: [GameServer(server: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -14,8 +14,8 @@ struct Score: RoutePlugin {
   private let maximum: Int
 
   init(settings: inout PluginSettings) {
-    id = settings.integer("MsgID", default: 10, "message id that is answered")
-    maximum = settings.integer("Maximum", default: 1000, in: 1...1_000_000, "points that one message may add")
+    id = settings.integer("MsgID", default: 10, shown: true, "message id that is answered")
+    maximum = settings.integer("Maximum", default: 1000, in: 1...1_000_000, shown: true, "points that one message may add")
   }
 
   func register(in routes: inout RouteRegistrar) {

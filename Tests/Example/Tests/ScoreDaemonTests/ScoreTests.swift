@@ -28,6 +28,9 @@ struct ScoreTests {
 
     await mario.close()
     await luigi.close()
+    // Both modules are imported, and each has a word for the end of a connection.
+    #expect(mario.state == .closed(Client.CloseReason.closed))
+    #expect(CloseReason.peerClosed.description == "peer-closed")
     #expect(await server.drain(timeout: .seconds(5)) == 0)
     #expect(server.counters.handlerErrors == 1)
   }

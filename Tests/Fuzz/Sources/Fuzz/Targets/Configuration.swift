@@ -10,11 +10,12 @@ import ZinxPlugins
   var parsed = Configuration.parse(bytes, knownPlugins: registry.names)
   for entry in parsed.plugins ?? [] {
     guard let made = registry.make(entry.name, entry.settings) else { return require(false, "a plugin that is kept is known") }
+    parsed.show(made.settings.known.filter(\.isShown).map(\.name), of: entry.name)
     parsed.add(made.settings.problems)
   }
   check(parsed.problems + parsed.warnings, of: bytes)
   require((parsed.configuration == nil) == !parsed.problems.isEmpty, "a bad file configures nothing, a good one does")
-  let lines = ConfigurationFile(path: "zinx.json", bytes: bytes, warning: nil).lines(for: parsed)
+  let lines = ConfigurationFile(path: "zinx.json", content: FileContent(bytes: bytes)).lines(for: parsed)
   require(lines.count <= 2 * (ConfigurationFile.maximumLines + 1), "the report is bounded")
   if let configuration = parsed.configuration { checkGood(configuration, registry) }
   if let imported = try? Import(bytes, knownPlugins: registry.names) {

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// An address to connect to, as getaddrinfo(3) found it.
-package struct SocketAddress: Sendable {
+package struct PeerAddress: Sendable {
   private var storage = sockaddr_storage()
   private let length: socklen_t
 
@@ -25,8 +25,8 @@ package struct SocketAddress: Sendable {
     self.length = length
   }
 
-  static func local(of descriptor: Int32) -> SocketAddress? { SocketAddress { getsockname(descriptor, $0, $1) } }
-  static func peer(of descriptor: Int32) -> SocketAddress? { SocketAddress { getpeername(descriptor, $0, $1) } }
+  static func local(of descriptor: Int32) -> PeerAddress? { PeerAddress { getsockname(descriptor, $0, $1) } }
+  static func peer(of descriptor: Int32) -> PeerAddress? { PeerAddress { getpeername(descriptor, $0, $1) } }
 
   package var family: Int32 { Int32(storage.ss_family) }
 
@@ -47,10 +47,10 @@ package struct SocketAddress: Sendable {
   }
 }
 
-extension SocketAddress: CustomStringConvertible {}
+extension PeerAddress: CustomStringConvertible {}
 
-extension SocketAddress: Equatable {
-  package static func == (left: SocketAddress, right: SocketAddress) -> Bool { left.description == right.description }
+extension PeerAddress: Equatable {
+  package static func == (left: PeerAddress, right: PeerAddress) -> Bool { left.description == right.description }
 }
 
 /// Host and port in one string; an IPv6 address gets its brackets.
