@@ -73,10 +73,13 @@ struct ManualTests {
   func keys(_ file: String) throws {
     let text = try Repository.text("packaging/" + file).split(separator: "\n").filter { !$0.hasPrefix("#") }.joined(
       separator: "\n")
+    // Keys of Go Zinx have a section to themselves, and words of other protocols are no keys.
+    let own = text.replacing(/\.SH COMING FROM GO ZINX\n(?s:.)*?(?=\.SH )/, with: "")
+    let others: Set = ["WebSocket", "ClientHello"]
     // What has an equals sign behind it is systemd's.
-    let words = text.matches(of: /\b(?:[A-Z][a-z]+){2,}\b(?!=)/).map { String($0.0) }
+    let words = own.matches(of: /\b(?:[A-Z][a-z]+){2,}\b(?!=)/).map { String($0.0) }
     #expect(!words.isEmpty)
-    for word in words { #expect(Option.named(word)?.name == word, "\(word) is no key") }
+    for word in words where !others.contains(word) { #expect(Option.named(word)?.name == word, "\(word) is no key") }
   }
 
   @Test("of the configuration has examples that a daemon takes")
