@@ -26,7 +26,8 @@ struct CommandLineArguments: ParsableCommand {
 
   @Option(
     name: .customLong("import"),
-    help: ArgumentHelp("Print a file of Go Zinx as one of zinxd, tell what became of its keys, and exit.", valueName: "path"),
+    help: ArgumentHelp(
+      "Print a file of Go Zinx as one of this daemon, tell what became of its keys, and exit.", valueName: "path"),
     completion: .file(extensions: ["json"]))
   var importedPath: String?
 

@@ -10,6 +10,7 @@ import ZinxWire
 
 /// A whole daemon around a list of plugins: command line, configuration, log, systemd, signals.
 ///
+/// <!-- in: typealias Score = Echo; … -->
 /// ```swift
 /// @main struct MyDaemon {
 ///   static func main() async { await Daemon.main(plugins: bundledPlugins + [Score.self]) }
@@ -30,10 +31,8 @@ public enum Daemon {
   {
     Program.keepStreams()
     // 0. Signals, before anything that takes time: process 1 is not sent one that it does not handle.
-    do { try Signals.take() } catch {
-      complain("error: \(error)", nil)
-      fail(.unavailable, "Raise the limit of open files (LimitNOFILE=, ulimit -n).")
-    }
+    var lack: SystemError?
+    do { try Signals.take() } catch { lack = error }
     // Standard error may be a pipe whose reader is gone: that is an error of a write, and must not end a daemon, which systemd would
     // take for a clean end.
     signal(SIGPIPE, SIG_IGN)
@@ -51,6 +50,10 @@ public enum Daemon {
     // A server without files enough is told from a file that cannot be read.
     do { try Server.checkDescriptors() } catch {
       fail(error, path: arguments.configurationPath ?? "zinx.json", environment, name: name)
+    }
+    if let lack {
+      complain("error: \(lack)", environment)
+      fail(.unavailable, "Raise the limit of open files (LimitNOFILE=, ulimit -n).")
     }
 
     // 3. The log, before there is anybody who could want to use it. Nothing that logs ever waits for it. From here on a signal ends
