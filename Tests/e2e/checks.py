@@ -297,7 +297,7 @@ def unreadable(machine):
         told.append(re.search(reason, text).group(0))
         status, output = machine.run("zinxd", "--check", "--config", CONFIGURATION)
         assert status == 0 and "warning: " in output and f"{CONFIGURATION}: OK" in output, output
-        machine.run("rm", "-f", CONFIGURATION)
+        machine.run("rm", "-f", CONFIGURATION, "/srv/z.json")
     machine.fresh()
     return "; ".join(told)
 
