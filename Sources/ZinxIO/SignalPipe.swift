@@ -48,9 +48,14 @@ package enum SignalPipe {
     }
   }
 
-  /// Gives the signals their default actions back. One that has come already has its own now.
+  /// Gives the signals their default actions back, and the descriptors. One that has come already has its own now. Before there are
+  /// other threads.
   package static func close(_ numbers: [Int32]) {
     for number in numbers { signal(number, SIG_DFL) }
-    if let number = next(within: .zero) { kill(getpid(), number) }
+    let came = next(within: .zero)
+    for end in [writeEnd.exchange(-1, ordering: .relaxed), readEnd.exchange(-1, ordering: .relaxed)] where end >= 0 {
+      _ = Glibc.close(end)
+    }
+    if let came { kill(getpid(), came) }
   }
 }
