@@ -47,6 +47,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   @exclusivity(unchecked) private var local = Deque<Item>()
   @exclusivity(unchecked) private var afterJob: () -> Void = {}
   @exclusivity(unchecked) private var afterWake: () -> Void = {}
+  @exclusivity(unchecked) private var atEnd: () -> Void = {}
 
   @exclusivity(unchecked) private var wokenAt = Instant.now
 
@@ -102,10 +103,11 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   // MARK: The loop
 
   /// Hooks of whoever builds on the loop: `afterJob` runs whenever a chain of jobs on the loop has ended, `afterWake` once at the
-  /// end of each wake-up. Set before ``run()``.
-  package func onEach(job: @escaping () -> Void = {}, wake: @escaping () -> Void = {}) {
-    afterJob = job
-    afterWake = wake
+  /// end of each wake-up, `atEnd` when the loop was stopped; what that makes ready is run. Set before ``run()``.
+  package func setHooks(
+    afterJob: @escaping () -> Void = {}, afterWake: @escaping () -> Void = {}, atEnd: @escaping () -> Void = {}
+  ) {
+    (self.afterJob, self.afterWake, self.atEnd) = (afterJob, afterWake, atEnd)
   }
 
   /// Runs until ``stop()``. The calling thread is the loop's from here on.
@@ -126,11 +128,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         afterWake()
       }
     }
+    atEnd()
     // What was accepted before the end; but not for ever what begets more.
     for _ in 0..<16 { runItems() }
     afterWake()
     // Whoever set the hooks may hold the loop in turn.
-    onEach()
+    setHooks()
   }
 
   /// Makes ``run()`` return soon. What was accepted before is run.

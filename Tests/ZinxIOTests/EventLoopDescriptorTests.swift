@@ -181,7 +181,7 @@ struct EventLoopDescriptorTests {
     let heldElsewhere = dup(pair.near)
     let wakes = Atomic(0)
     let probe = Probe<Int>()
-    try await withLoop(setUp: { $0.onEach(wake: { wakes.add(1, ordering: .relaxed) }) }) { loop in
+    try await withLoop(setUp: { $0.setHooks(afterWake: { wakes.add(1, ordering: .relaxed) }) }) { loop in
       try await loop.call {
         try loop.register(pair.near, for: .readable, Handler { _ in })
         poke(pair.far)

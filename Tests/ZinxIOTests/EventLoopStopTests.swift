@@ -56,7 +56,7 @@ struct EventLoopStopTests {
   func hooks() async throws {
     let loop = try EventLoop(name: "test-loop")
     let probe = Probe<String>()
-    loop.onEach(wake: { probe.report("wake") })
+    loop.setHooks(afterWake: { probe.report("wake") })
     loop.execute { probe.report("work") }
     loop.stop()
     try await TestThread { loop.run() }.end()

@@ -82,7 +82,7 @@ struct EventLoopTaskTests {
   func afterJob() async throws {
     let probe = Probe<String>()
     let waiting = Probe<CheckedContinuation<Void, Never>>()
-    try await withLoop(setUp: { loop in loop.onEach(job: { probe.report(loop.isCurrent ? "job" : "stray") }) }) { loop in
+    try await withLoop(setUp: { loop in loop.setHooks(afterJob: { probe.report(loop.isCurrent ? "job" : "stray") }) }) { loop in
       let task = Task(executorPreference: loop) {
         probe.report("begins")
         await withCheckedContinuation { waiting.report($0) }
@@ -98,7 +98,7 @@ struct EventLoopTaskTests {
   @Test("afterJob runs once for each task of a batch, between them, and not for plain work")
   func afterEachJob() async throws {
     let probe = Probe<String>()
-    try await withLoop(setUp: { $0.onEach(job: { probe.report("job") }) }) { loop in
+    try await withLoop(setUp: { $0.setHooks(afterJob: { probe.report("job") }) }) { loop in
       try await loop.call {
         for number in 0..<3 { Task(executorPreference: loop) { probe.report("task \(number)") } }
         loop.execute { probe.report("work") }
@@ -111,7 +111,7 @@ struct EventLoopTaskTests {
   func immediate() async throws {
     let probe = Probe<String>()
     let waiting = Probe<CheckedContinuation<Void, Never>>()
-    try await withLoop(setUp: { $0.onEach(job: { probe.report("job") }) }) { loop in
+    try await withLoop(setUp: { $0.setHooks(afterJob: { probe.report("job") }) }) { loop in
       try await loop.call {
         Task.immediateDetached(executorPreference: loop) {
           probe.report("first")

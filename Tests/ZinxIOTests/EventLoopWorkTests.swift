@@ -23,7 +23,7 @@ struct EventLoopWorkTests {
   @Test("work from inside runs after its author and before the loop waits again")
   func fromInside() async throws {
     let probe = Probe<String>()
-    try await withLoop(setUp: { $0.onEach(wake: { probe.report("wake") }) }) { loop in
+    try await withLoop(setUp: { $0.setHooks(afterWake: { probe.report("wake") }) }) { loop in
       loop.execute {
         loop.execute {
           loop.execute { probe.report("innermost") }
@@ -96,7 +96,7 @@ struct EventLoopWorkTests {
   @Test("afterWake runs after the work of its wake-up")
   func afterWake() async throws {
     let probe = Probe<String>()
-    try await withLoop(setUp: { $0.onEach(wake: { probe.report("wake") }) }) { loop in
+    try await withLoop(setUp: { $0.setHooks(afterWake: { probe.report("wake") }) }) { loop in
       for _ in 0..<100 {
         loop.execute { probe.report("work") }
         while try await probe.next() != "work" {}

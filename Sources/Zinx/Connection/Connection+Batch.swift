@@ -27,9 +27,9 @@ extension Connection {
     switch code {
     case .requests(var batch): run(&batch, cork)
     case .startHook:
-      runTask(cork) { if await !$0.handler.runStartHooks($0) { $0.startHookThrew.store(true, ordering: .relaxed) } }
+      runTask(.hook(self) { if await !$0.handler.runStartHooks($0) { $0.startHookThrew.store(true, ordering: .relaxed) } }, cork)
     case .stopHook(let reason):
-      runTask(isStopHook: true, cork) { await $0.handler.runStopHooks($0, reason) }
+      runTask(.hook(self) { await $0.handler.runStopHooks($0, reason) }, isStopHook: true, cork)
     }
   }
 
@@ -48,7 +48,7 @@ extension Connection {
     case .waits(let route):
       batch.prepareToWait()
       let requests = Requests(batch, of: self, first: route, cork)
-      runTask(requests, count: batch.count, cork)
+      runTask(.requests(requests, count: batch.count), cork)
     }
   }
 
@@ -63,20 +63,18 @@ extension Connection {
 
   /// Handles requests as long as none has to wait. `batch` holds the rest.
   private func handleImmediately(_ batch: inout Batch) -> Outcome {
-    let bytes = batch.bytes
+    let frames = batch.frames
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
-    var done = 0
     // A batch of one needs no clock.
     let turn = batch.count > 1 ? Turn() : nil
-    while !dropsRest.load(ordering: .relaxed), let end = request.take(from: bytes, at: done, pack) {
+    while !dropsRest.load(ordering: .relaxed), request.takeNext(of: frames, pack) {
       if let route = handler.handleImmediately(request) {
-        batch.advance(by: done)
+        batch.advance(to: request.begin)
         return .waits(route)
       }
-      done = end
-      if let turn, turn.isOver, done < bytes.count {
-        batch.advance(by: done)
+      if let turn, turn.isOver, request.end < frames.count {
+        batch.advance(to: request.end)
         return .othersFirst
       }
     }
@@ -88,50 +86,35 @@ extension Connection {
     if let worker { worker.requeue(self, code) } else { loop.execute { [self] in run(code, context.cork) } }
   }
 
-  /// Runs the rest of a batch in a task, until it suspends.
-  private func runTask(_ requests: Requests, count: Int, _ cork: Cork) {
-    begin(cork) {
-      Task.detached(executorPreference: self.executor) {
-        await self.handle(requests)
-        self.taskEnded(requests: count, cork)
-      }
-    }
-  }
-
-  /// Runs a hook in a task, until it suspends.
-  private func runTask(
-    isStopHook: Bool = false, _ cork: Cork, _ hook: nonisolated(nonsending) @escaping @Sendable (Connection) async -> Void
-  ) {
-    begin(isStopHook: isStopHook, cork) {
-      Task.detached(executorPreference: self.executor) {
-        await hook(self)
-        self.taskEnded(requests: 0, cork)
-      }
-    }
-  }
-
-  private func taskEnded(requests: Int, _ cork: Cork) {
-    if unknown > 0 { reportUnknown() }
-    if isCorkedHere { cork.letGo() }
-    userCodeEnded(requests, cork.traffic)
-    if startHookThrew.load(ordering: .relaxed) { loop.execute { self.advance() } }
-  }
-
-  /// Runs a task until it suspends. It goes on as a job of the same thread.
-  private func begin(isStopHook: Bool = false, _ cork: Cork, _ make: () -> Task<Void, Never>) {
-    var task: Task<Void, Never>?
+  /// Runs work in a task until it suspends. It goes on as a job of the same thread.
+  private func runTask(_ work: Runner.Work, isStopHook: Bool = false, _ cork: Cork) {
+    let runner = cork.runners.next() ?? Runner(cork)
     runChain {
       cork.take(self)
       // Its first job is ready at once, so it runs here and now.
-      task = make()
+      runner.begin(work, on: executor)
     }
     cork.letGo()
-    guard let task, activity.load(ordering: .acquiring) != .idle else { return }
+    guard runner.isBusy, let task = runner.task else { return }
     // Suspended. It can go on only on this thread, so it cannot end between the two lines.
     hasSuspended.store(true, ordering: .relaxed)
     suspendedTask.withLock { $0 = task }
     // The connection may have been cut while the code ran; only OnConnStop runs after that.
-    if isCut.load(ordering: .relaxed), !isStopHook { task.cancel() }
+    if isCut.load(ordering: .relaxed), !isStopHook { cancelUserCode() }
+  }
+
+  /// Cancels user code that is suspended. Who takes the task cancels it, so one that runs for somebody else by now is never hit.
+  func cancelUserCode() { suspendedTask.withLock { $0.take() }?.cancel() }
+
+  /// A task has come to the end of its work. Returns whether nobody cancels it.
+  func taskEnded(requests: Int, _ cork: Cork) -> Bool {
+    if unknown > 0 { reportUnknown() }
+    if isCorkedHere { cork.letGo() }
+    let isOurs = !hasSuspended.load(ordering: .relaxed) || suspendedTask.withLock { $0.take() } != nil
+    hasSuspended.store(false, ordering: .relaxed)
+    userCodeEnded(requests, cork.traffic)
+    if startHookThrew.load(ordering: .relaxed) { loop.execute { self.advance() } }
+    return isOurs
   }
 
   private func runChain(_ first: () -> Void) {
@@ -139,16 +122,6 @@ extension Connection {
   }
 
   private var executor: any TaskExecutor { worker ?? loop }
-
-  nonisolated(nonsending) private func handle(_ requests: Requests) async {
-    while true {
-      switch requests.next() {
-      case .run(let route): await route._withUnsafeGuaranteedRef { $0.all }(requests)
-      case .yield: await Task.yield()
-      case .end: return
-      }
-    }
-  }
 
   /// Counts a message of the running batch that has no route. Returns whether it is one of the first, which are told: the rest of a
   /// flood is counted with the batch, and costs less than an answer. The thread that runs the batch.
@@ -168,10 +141,6 @@ extension Connection {
     if requests > 0 {
       traffic.requestsReceived.countAlone(requests)
       worker?.release(requests)
-    }
-    if hasSuspended.load(ordering: .relaxed) {
-      hasSuspended.store(false, ordering: .relaxed)
-      suspendedTask.withLock { $0 = nil }
     }
     guard endActivity() == .busyAndAwaited else { return }
     loop.execute { self.advance() }

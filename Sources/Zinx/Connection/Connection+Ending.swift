@@ -131,7 +131,7 @@ extension Connection {
     // A handler that blocks keeps the connection; the peer need not wait for it.
     shutdown(descriptor, Int32(SHUT_RDWR))
     abandonSocket()
-    suspendedTask.withLock { $0 }?.cancel()
+    cancelUserCode()
     advance()
   }
 

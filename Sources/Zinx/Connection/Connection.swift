@@ -156,17 +156,17 @@ struct Batch: Sendable {
     (self.chunk, self.start, self.end, self.count) = (chunk, start, end, count)
   }
 
-  /// The frames that are left. Valid as long as the batch.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: chunk.memory[start..<end]) }
+  /// The memory of the chunk up to the last frame. Valid as long as the batch.
+  var frames: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: chunk.memory[..<end]) }
 
-  /// Leaves out the first `count` bytes, whole frames that are done.
-  mutating func advance(by count: Int) { start += count }
+  /// Leaves out the frames before `position`, which are done.
+  mutating func advance(to position: Int) { start = position }
 
   /// Moves a small batch to memory of its own.
   mutating func prepareToWait() {
     guard end - start <= Self.ownedSize, start < end else { return }
     let copy = Chunk(capacity: end - start)
-    copy.memory.copyMemory(from: bytes)
+    copy.memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: frames[start...]))
     (chunk, start, end) = (copy, 0, end - start)
   }
 }

@@ -25,6 +25,8 @@ final class Cork: @unchecked Sendable {
 
   /// Counted by the cork's thread.
   let traffic: Traffic
+  /// The tasks of the cork's thread.
+  let runners = Runners()
   private let chain: JobChain
 
   // Memory of our own and not a ByteBuffer: this is written once for every reply, and nobody else ever holds it.

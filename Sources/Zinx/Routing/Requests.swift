@@ -7,7 +7,7 @@ import ZinxWire
 @usableFromInline
 final class Requests: @unchecked Sendable {
   /// What the task does next.
-  enum Step {
+  private enum Step {
     /// Runs a route that has to wait.
     case run(Unmanaged<Route>)
     /// Lets others have the thread.
@@ -17,15 +17,13 @@ final class Requests: @unchecked Sendable {
 
   let connection: Connection
   private let batch: Batch
-  /// The frames of the batch.
-  private let bytes: UnsafeRawBufferPointer
+  /// Those of the batch.
+  private let frames: UnsafeRawBufferPointer
   private let handler: MsgHandler
   /// The cork of the thread on which the task was begun, and resumes.
   private let cork: Cork
   /// The request that the route which runs begins with, or the one to be looked at next.
   @exclusivity(unchecked) @usableFromInline var current: Request
-  /// Where the frame behind it begins.
-  @exclusivity(unchecked) private var position = 0
   /// The current request has not been looked at yet.
   @exclusivity(unchecked) private var isPending = false
   /// The route that runs.
@@ -35,13 +33,24 @@ final class Requests: @unchecked Sendable {
   /// - Parameter first: what is left to be run of the batch's first request.
   init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ cork: Cork) {
     (self.batch, self.connection, route, self.cork) = (batch, connection, first, cork)
-    bytes = batch.bytes
+    frames = batch.frames
     handler = connection.handler
     current = Request(connection: connection, batch)
   }
 
-  /// Handles what can be handled without waiting. What cannot is the current request. The thread of the batch.
-  func next() -> Step {
+  /// Handles them all. The task, on the thread of the batch.
+  nonisolated(nonsending) func handle() async {
+    while true {
+      switch next() {
+      case .run(let route): await route._withUnsafeGuaranteedRef { $0.all }(self)
+      case .yield: await Task.yield()
+      case .end: return
+      }
+    }
+  }
+
+  /// Handles what can be handled without waiting. What cannot is the current request.
+  private func next() -> Step {
     if isFirst {
       isFirst = false
       gatherHere()
@@ -64,7 +73,10 @@ final class Requests: @unchecked Sendable {
   @usableFromInline
   func advance(_ request: inout Request) -> Bool {
     gatherHere()
-    guard !isTurnOver, take(&request) else { return false }
+    guard !isTurnOver, take(&request) else {
+      current = request
+      return false
+    }
     guard handler.route(request.id)?.toOpaque() == route.toOpaque() else {
       current = request
       isPending = true
@@ -83,10 +95,7 @@ final class Requests: @unchecked Sendable {
 
   @inline(__always)
   private func take(_ request: inout Request) -> Bool {
-    guard !connection.dropsRest.load(ordering: .relaxed) else { return false }
-    guard let end = request.take(from: bytes, at: position, connection.pack) else { return false }
-    position = end
-    return true
+    !connection.dropsRest.load(ordering: .relaxed) && request.takeNext(of: frames, connection.pack)
   }
 
   /// Whether the thread, on which the route runs, is to be left to others.

@@ -5,32 +5,31 @@ import ZinxWire
 public struct Request: Sendable {
   /// The connection it came on; replies go there.
   public let connection: Connection
-  /// The message id.
-  public private(set) var id: UInt32
   /// What holds the data, and where it lies there.
   let chunk: Chunk
   /// What the chunk's slices are made of: taken from here none is counted twice.
   private let whole: ByteBuffer
-  private let base: Int
-  private var offset = 0
+  private var offset: Int
   private var length = 0
+  /// The message id.
+  public private(set) var id: UInt32
 
   public init(connection: Connection, id: UInt32, data: ByteBuffer) {
     self.connection = connection
     self.id = id
     chunk = Chunk(sharing: data)
     whole = chunk.whole
-    base = 0
+    offset = 0
     length = data.readableBytes
   }
 
   /// A request to be filled with the messages of a batch, one after the other.
   init(connection: Connection, _ batch: Batch) {
     self.connection = connection
-    id = 0
     chunk = batch.chunk
     whole = chunk.whole
-    base = batch.start
+    offset = batch.start
+    id = 0
   }
 
   /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
@@ -53,17 +52,23 @@ public struct Request: Sendable {
     UnsafeRawBufferPointer(start: chunk.memory.baseAddress.map { UnsafeRawPointer($0) + offset }, count: length)
   }
 
-  /// Takes over the frame at `position` of the batch's `bytes`. Returns where the next one begins, nil if there is no whole frame.
+  /// Where its frame begins and ends in the chunk.
+  var begin: Int { offset - DataPack.headerLength }
+  var end: Int { offset + length }
+
+  /// Takes over the next frame of its batch. Returns false if there is none.
+  ///
+  /// - Parameter frames: the memory of the chunk up to where the batch ends.
   @inline(__always)
-  mutating func take(from bytes: UnsafeRawBufferPointer, at position: Int, _ pack: DataPack) -> Int? {
+  mutating func takeNext(of frames: UnsafeRawBufferPointer, _ pack: DataPack) -> Bool {
     // Lengths were checked when the frames were counted; a reload may have lowered the limit since.
-    guard let header = FrameDecoder(pack, maxPacketSize: .max).header(in: bytes, at: position) else { return nil }
-    let begin = position + DataPack.headerLength
-    guard bytes.count - begin >= Int(header.length) else { return nil }
+    guard let header = FrameDecoder(pack, maxPacketSize: .max).header(in: frames, at: end) else { return false }
+    let data = end + DataPack.headerLength
+    guard frames.count - data >= Int(header.length) else { return false }
     id = header.id
-    offset = base + begin
+    offset = data
     length = Int(header.length)
-    return begin + length
+    return true
   }
 }
 

@@ -30,7 +30,8 @@ final class LoopContext: @unchecked Sendable {
     self.traffic = traffic
     cork = Cork(traffic, loop.chain)
     loop.execute { [cork] in cork.belongsToThisThread() }
-    loop.onEach(job: { [cork] in cork.letGo() }, wake: { self.endOfWakeUp() })
+    loop.setHooks(
+      afterJob: { [cork] in cork.letGo() }, afterWake: { self.endOfWakeUp() }, atEnd: { [cork] in _ = cork.runners.end() })
   }
 
   /// Has the connection's outbox written at the end of this wake-up, or of the next one. Any thread.

@@ -135,7 +135,7 @@ final class Worker: TaskExecutor, Sendable {
     thread.store(clinux_thread(), ordering: .relaxed)
     cork.belongsToThisThread()
     var items: [Item] = []
-    while takeItems(&items) {
+    while takeItems(&items) || cork.runners.end() {
       for item in items {
         busySince.store(Instant.now.nanoseconds, ordering: .relaxed)
         switch item {
