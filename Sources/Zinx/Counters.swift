@@ -15,6 +15,8 @@ package final class Counters: Sendable {
   package let acceptRatePauses = Atomic<UInt64>(0)
   package let unknownMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
+  package let undecodableMessages = Atomic<UInt64>(0)
+  package let deadlinesExceeded = Atomic<UInt64>(0)
   package let readPauses = Atomic<UInt64>(0)
   /// Times that a sender waited for room in the queue of its peer.
   package let sendWaits = Atomic<UInt64>(0)
@@ -50,6 +52,8 @@ package final class Counters: Sendable {
       acceptRatePauses: acceptRatePauses.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
+      undecodableMessages: undecodableMessages.load(ordering: .relaxed),
+      deadlinesExceeded: deadlinesExceeded.load(ordering: .relaxed),
       readPauses: readPauses.load(ordering: .relaxed),
       sendWaits: sendWaits.load(ordering: .relaxed),
       messagesSkipped: messagesSkipped.load(ordering: .relaxed),
@@ -107,8 +111,12 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var acceptRatePauses: UInt64
   /// Requests whose id has no route.
   public var unknownMessages: UInt64
-  /// Requests whose handler threw.
+  /// Requests whose handler threw, but for those of the next two.
   public var handlerErrors: UInt64
+  /// Requests with data that their route could not decode.
+  public var undecodableMessages: UInt64
+  /// Requests whose handler was cancelled because its deadline had passed.
+  public var deadlinesExceeded: UInt64
   /// Times that a connection was not read for a while because of `maxMsgRate` or `maxByteRate`.
   public var readPauses: UInt64
   /// Times that a sender waited for room in the queue of its peer (`maxMsgChanLen`, `maxConnQueueBytes`).

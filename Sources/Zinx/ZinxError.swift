@@ -6,8 +6,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case sendBufferFull
   /// No live connection has this id.
   case connectionNotFound(UInt64)
-  /// Two plugins want the same message id; both are named.
-  case duplicateRoute(id: UInt32, first: String, second: String)
+  /// Two plugins want the same messages; both are named.
+  case duplicateRoute(ids: MessageIDs, first: String, second: String)
   /// The host of the configuration has no address and will have none; `reason` is the resolver's.
   case hostNotFound(host: String, reason: String)
   /// The resolver cannot say for the moment which addresses the host has; `reason` is the resolver's.

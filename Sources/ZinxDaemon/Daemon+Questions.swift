@@ -90,10 +90,11 @@ extension Daemon {
 
   private static func variable(_ name: String) -> [String: String] { getenv(name).map { [name: String(cString: $0)] } ?? [:] }
 
-  private static func list(_ registry: PluginRegistry) -> String {
+  /// What `--list-plugins` prints.
+  static func list(_ registry: PluginRegistry) -> String {
     let width = registry.names.map(\.count).max() ?? 0
     return registry.types.map { type in
-      let ids = registry.defaultIDs(type.name).map { String($0) }.joined(separator: ",")
+      let ids = registry.defaultIDs(type.name).map(\.description).joined(separator: ",")
       let name = type.name + String(repeating: " ", count: width - type.name.count)
       return "\(name)  \(ids.isEmpty ? "-" : ids)  \(type.summary)"
     }.joined(separator: "\n")

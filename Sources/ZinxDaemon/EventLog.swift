@@ -7,7 +7,7 @@ import ZinxIO
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: Int, CaseIterable {
-    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, handlers, rests
+    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, undecodable, handlers, deadlines, rests
 
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
     init(_ reason: RefusalReason) {
@@ -26,7 +26,9 @@ final class EventLog: Sendable {
       case .refusalsPerIP: "refused connections (MaxConnPerIP)"
       case .refusalsByList: "refused connections (Allow, Deny)"
       case .unknownMessages: "messages without a route"
+      case .undecodable: "messages that could not be decoded"
       case .handlers: "failures of handlers"
+      case .deadlines: "handlers beyond their deadline"
       case .rests: "rests of accepting"
       }
     }
@@ -35,7 +37,7 @@ final class EventLog: Sendable {
       switch self {
       case .connections: RateLimit(burst: 200, perSecond: 50)
       case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
-      case .unknownMessages: RateLimit(burst: 20, perSecond: 2)
+      case .unknownMessages, .undecodable, .deadlines: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
       case .rests: RateLimit(burst: 10, perSecond: 1)
       }
@@ -104,6 +106,16 @@ final class EventLog: Sendable {
     case .handlerFailed(let connection, let id, let error):
       guard may(.handlers) else { return }
       log.error("handler of message id \(id) failed: \(error)", metadata: fields(.handlerFailed, connection, ["msgID": "\(id)"]))
+    case .undecodableMessage(let connection, let id, let error):
+      guard may(.undecodable) else { return }
+      log.warning(
+        "message id \(id) could not be decoded: \(error); not told again of this connection",
+        metadata: fields(.undecodableMessage, connection, ["msgID": "\(id)"]))
+    case .deadlineExceeded(let connection, let id, let deadline):
+      guard may(.deadlines) else { return }
+      log.warning(
+        "the handler of message id \(id) was cancelled: it was not done within \(deadline); not told again of this connection",
+        metadata: fields(.deadlineExceeded, connection, ["msgID": "\(id)"]))
     case .startHookFailed(let connection, let error):
       guard may(.handlers) else { return }
       log.error("OnConnStart failed: \(error)", metadata: fields(.handlerFailed, connection))

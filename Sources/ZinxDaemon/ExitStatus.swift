@@ -31,9 +31,9 @@ enum ExitStatus: Int32, CaseIterable {
       return limitTooLow(name, limit, needed, path)
     case .cannotListen(let address, let call, let code):
       return listenFailed(address, "\(call): \(String(cString: strerror(code)))", code, path, program)
-    case .duplicateRoute(let id, let first, let second):
+    case .duplicateRoute(let ids, let first, let second):
       return (
-        .configuration, "the plugins \"\(first)\" and \"\(second)\" both want message id \(id)",
+        .configuration, "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)",
         "Give one of them another MsgID under Plugins in \(path)."
       )
     case .systemCallFailed(let call, let code):
@@ -88,6 +88,17 @@ enum ExitStatus: Int32, CaseIterable {
     case EMFILE, ENFILE, ENOMEM, ENOBUFS: return (.unavailable, what, shortage(code, path))
     default:
       return (.unavailable, what, "Set Host and TcpPort in \(path) to what this machine can listen on.")
+    }
+  }
+}
+
+extension MessageIDs {
+  /// Completes the sentence "… wants …".
+  var phrase: String {
+    switch self {
+    case .id: "message id \(self)"
+    case .range: "message ids \(self)"
+    case .otherwise: "the messages without a route"
     }
   }
 }

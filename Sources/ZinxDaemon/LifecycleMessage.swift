@@ -14,6 +14,8 @@ enum LifecycleMessage: String, CaseIterable {
   case connectionsShed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c21"
   case handlerFailed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0a"
   case unknownMessage = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0b"
+  case undecodableMessage = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c50"
+  case deadlineExceeded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c51"
   case acceptPaused = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0c"
   case maxConnLowered = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0d"
   case workerBlocked = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0e"

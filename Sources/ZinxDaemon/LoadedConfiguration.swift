@@ -75,14 +75,15 @@ struct LoadedConfiguration {
     return entries.map { ($0.name, $0.settings) }
   }
 
-  /// Message ids that more than one wants, each at the plugin that comes second.
+  /// Messages that more than one wants, each at the plugin that comes second.
   private static func conflicts(_ routes: RouteRegistrar, _ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
-    routes.duplicates.map { id, first, second in
+    routes.duplicates.map { ids, first, second in
       let position = parsed.plugins?.first { $0.name == second }?.position
+      let advice = ids == .otherwise ? "switch one of them off" : "give one of them another"
       let text =
         first == second
-        ? "the plugin \"\(first)\" wants message id \(id) twice"
-        : "the plugins \"\(first)\" and \"\(second)\" both want message id \(id): give one of them another"
+        ? "the plugin \"\(first)\" wants \(ids.phrase) twice"
+        : "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase): \(advice)"
       return ConfigurationProblem(at: position, text)
     }
   }

@@ -44,7 +44,8 @@ final class Status: Sendable {
         + total("refused", counters.refusals) + ", " + total("ended", counters.connectionsClosed),
       "messages since the start: \(counters.requestsReceived) received (\(counters.bytesReceived) bytes), "
         + "\(counters.messagesSent) sent (\(counters.bytesSent) bytes), \(counters.unknownMessages) without a route, "
-        + "\(counters.handlerErrors) handlers failed",
+        + "\(counters.undecodableMessages) not decoded, \(counters.handlerErrors) handlers failed, "
+        + "\(counters.deadlinesExceeded) took too long",
     ]
   }
 

@@ -3,6 +3,7 @@ import Logging
 import Testing
 import ZinxIO
 import ZinxTestKit
+import ZinxWire
 
 @testable import Zinx
 @testable import ZinxDaemon
@@ -71,6 +72,27 @@ struct EventLogTests {
     #expect(lines.all.last?.contains("refusal=max-conn") == true)
     log.reportLeftOut()
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
+  }
+
+  @Test("says what could not be decoded and which handler took too long, at a limited rate")
+  func failures() throws {
+    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    let connection = Connection(
+      id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
+      at: Instant(nanoseconds: 0))
+    log.take(.undecodableMessage(connection, id: 5, UndecodableMessage(String.self, PayloadError.truncated)))
+    log.take(.deadlineExceeded(connection, id: 6, .seconds(2)))
+    #expect(
+      lines.all == [
+        "warning message id 5 could not be decoded: the data is no String: the data ends before the value does; "
+          + "not told again of this connection connID=7 msgID=5 peer=unknown",
+        "warning the handler of message id 6 was cancelled: it was not done within 2.0 seconds; "
+          + "not told again of this connection connID=7 msgID=6 peer=unknown",
+      ])
+    for _ in 0..<10_000 { log.take(.deadlineExceeded(connection, id: 6, .seconds(2))) }
+    // A burst of twenty and two a second: this takes no minute.
+    #expect(lines.count >= 20 && lines.count < 150)
   }
 
   @Test("of a rush of connections has the first, and how many others there were")

@@ -92,6 +92,21 @@ struct LoadedConfigurationTests {
       ])
   }
 
+  @Test("is refused for ranges that overlap and for a second route for the rest, which are listed as an operator writes them")
+  func ranges() throws {
+    let registry = PluginRegistry([Low.self, High.self])
+    try folder.write("z.json", #"{"Plugins": {"low": {}, "high": {}}}"#)
+    let refused = try #require(throws: LoadedConfiguration.Refused.self) {
+      try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
+    }
+    #expect(
+      refused.lines.map { String($0.dropFirst(folder.path.count + 1)) } == [
+        #"z.json:1:25: error: the plugins "low" and "high" both want message ids 150-199: give one of them another"#,
+        #"z.json:1:25: error: the plugins "low" and "high" both want the messages without a route: switch one of them off"#,
+      ])
+    #expect(Daemon.list(registry) == "low   100-199,*  Has the low ones.\nhigh  150-300,*  Has the high ones.")
+  }
+
   @Test("never tells what a plugin keeps to itself, whether the file is good or bad")
   func secrets() throws {
     let registry = PluginRegistry(bundledPlugins + [Keeper.self])
@@ -148,5 +163,29 @@ struct LoadedConfigurationTests {
     let port = ZinxDaemon.ExitStatus.explain(
       ZinxError.cannotListen(address: "a:1", call: "bind", code: EACCES), path: "p", program: "score-daemon")
     #expect(port.advice.contains("score-daemon.socket"))
+  }
+}
+
+private struct Low: RoutePlugin {
+  static let name = "low"
+  static let summary = "Has the low ones."
+
+  init(settings: inout PluginSettings) {}
+
+  func register(in routes: inout RouteRegistrar) {
+    routes.route(100...199) { _ in }
+    routes.otherwise { _ in }
+  }
+}
+
+private struct High: RoutePlugin {
+  static let name = "high"
+  static let summary = "Has the high ones."
+
+  init(settings: inout PluginSettings) {}
+
+  func register(in routes: inout RouteRegistrar) {
+    routes.group { $0.route(150...300) { _ in } }
+    routes.otherwise { _ in }
   }
 }

@@ -63,7 +63,15 @@ struct ExitStatusTests {
       "the limit of memory (RLIMIT_DATA) is 300 MiB", "ulimit -d"
     ),
     (.systemCallFailed(call: "pthread_create", code: EAGAIN), .unavailable, "pthread_create: Resource", "RLIMIT_AS"),
-    (.duplicateRoute(id: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
+    (.duplicateRoute(ids: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
+    (
+      .duplicateRoute(ids: .range(7...9), first: "a", second: "b"), .configuration, #""a" and "b" both want message ids 7-9"#,
+      "MsgID"
+    ),
+    (
+      .duplicateRoute(ids: .otherwise, first: "a", second: "b"), .configuration,
+      #""a" and "b" both want the messages without a route"#, "Plugins"
+    ),
     (
       .systemCallFailed(call: "epoll_create1", code: EMFILE), .unavailable, "epoll_create1: Too many open files", "LimitNOFILE="
     ),
@@ -111,7 +119,9 @@ struct LifecycleMessageTests {
     case .connectionRefused: .connectionsShed
     case .connectionsShed: .handlerFailed
     case .handlerFailed: .unknownMessage
-    case .unknownMessage: .acceptPaused
+    case .unknownMessage: .undecodableMessage
+    case .undecodableMessage: .deadlineExceeded
+    case .deadlineExceeded: .acceptPaused
     case .acceptPaused: .maxConnLowered
     case .maxConnLowered: .workerBlocked
     case .workerBlocked: .loopLate
@@ -134,6 +144,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 23)
+    #expect(ids.count == 25)
   }
 }

@@ -100,7 +100,8 @@ struct ReportTests {
       lines == [
         "status: 2/3 connections; up 61 s; 5 bytes queued for peers; 1 of 10 workers busy",
         "connections since the start: 0 accepted, 1 refused (max-conn 1), 3 ended (peer-closed 2, reset 1)",
-        "messages since the start: 0 received (0 bytes), 0 sent (0 bytes), 0 without a route, 0 handlers failed",
+        "messages since the start: 0 received (0 bytes), 0 sent (0 bytes), 0 without a route, 0 not decoded, "
+          + "0 handlers failed, 0 took too long",
       ])
   }
 }

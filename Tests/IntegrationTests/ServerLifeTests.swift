@@ -119,7 +119,7 @@ struct ServerLifeTests {
 
   @Test("two plugins that want one id are an error before anything starts")
   func duplicateRoute() {
-    #expect(throws: ZinxError.duplicateRoute(id: 4, first: "broadcast", second: "server")) {
+    #expect(throws: ZinxError.duplicateRoute(ids: 4, first: "broadcast", second: "server")) {
       _ = try TestServer(.test(), plugins: BroadcastTests.plugin(), register: { $0.route(4) { _ in } })
     }
   }

@@ -45,9 +45,9 @@ extension Connection {
     case .othersFirst:
       batch.prepareToWait()
       requeue(.requests(batch))
-    case .waits(let route):
+    case .waits(let route, let notes):
       batch.prepareToWait()
-      let requests = Requests(batch, of: self, first: route, cork)
+      let requests = Requests(batch, of: self, first: route, notes, cork)
       runTask(.requests(requests, count: batch.count), cork)
     }
   }
@@ -58,7 +58,7 @@ extension Connection {
     /// The turn is over.
     case othersFirst
     /// The first request of the rest has to wait; what is left to be run of it.
-    case waits(Unmanaged<Route>)
+    case waits(Unmanaged<Route>, Request.Notes)
   }
 
   /// Handles requests as long as none has to wait. `batch` holds the rest.
@@ -69,9 +69,9 @@ extension Connection {
     // A batch of one needs no clock.
     let turn = batch.count > 1 ? Turn() : nil
     while !dropsRest.load(ordering: .relaxed), request.takeNext(of: frames, pack) {
-      if let route = handler.handleImmediately(request) {
+      if let route = handler.handleImmediately(&request) {
         batch.advance(to: request.begin)
-        return .waits(route)
+        return .waits(route, request.notes)
       }
       if let turn, turn.isOver, request.end < frames.count {
         batch.advance(to: request.end)
@@ -121,7 +121,7 @@ extension Connection {
     if let worker { worker.runChain(first) } else { loop.runChain(first) }
   }
 
-  private var executor: any TaskExecutor { worker ?? loop }
+  var executor: any TaskExecutor { worker ?? loop }
 
   /// Counts a message of the running batch that has no route. Returns whether it is one of the first, which are told: the rest of a
   /// flood is counted with the batch, and costs less than an answer. The thread that runs the batch.

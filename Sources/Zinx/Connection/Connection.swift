@@ -58,6 +58,8 @@ public final class Connection: @unchecked Sendable {
   let isCorkFilled = Atomic<Bool>(false)
   /// What is gathered has to be written before anything is added to it: something was sent behind it, or the connection has ended.
   let stopsGathering = Atomic<Bool>(false)
+  /// What was told of this connection once and is not told again: `Told`.
+  let told = Atomic<UInt8>(0)
 
   // The thread that runs user code, named by `corkThread` while it gathers.
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NIOCore
 import ZinxIO
 import ZinxWire
 
@@ -22,6 +23,9 @@ final class Cork: @unchecked Sendable {
     let position: Int
     let data: UnsafeRawBufferPointer
   }
+
+  /// Memory that is kept to encode values into.
+  private static let scratchLimit = 64 << 10
 
   /// Counted by the cork's thread.
   let traffic: Traffic
@@ -47,6 +51,8 @@ final class Cork: @unchecked Sendable {
   @exclusivity(unchecked) var space = 0
   // Not counted: whoever runs user code holds its connection until it lets go of the cork.
   @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
+  /// What values are encoded into before they are gathered; nil while somebody has it.
+  @exclusivity(unchecked) private var scratch: ByteBuffer?
 
   /// - Parameter chain: the jobs of the cork's thread.
   init(_ traffic: Traffic, _ chain: JobChain) { (self.traffic, self.chain) = (traffic, chain) }
@@ -129,6 +135,18 @@ final class Cork: @unchecked Sendable {
     count += 1
     return true
   }
+
+  /// An empty buffer, for a short time.
+  @inline(__always)
+  func takeScratch() -> ByteBuffer {
+    guard var scratch = scratch.take() else { return ByteBufferAllocator().buffer(capacity: 256) }
+    // Makes new memory if somebody has kept a slice of the old one.
+    scratch.clear()
+    return scratch
+  }
+
+  @inline(__always)
+  func giveBack(_ buffer: ByteBuffer) { if buffer.capacity <= Self.scratchLimit { scratch = buffer } }
 
   /// Calls `body` with the pieces of the gathered frames, in order.
   func withPieces<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result {

@@ -20,8 +20,8 @@ public struct PluginRegistry: Sendable {
     return (plugin, settings)
   }
 
-  /// The message ids that a plugin serves with default settings, for `--list-plugins`.
-  public func defaultIDs(_ name: String) -> [UInt32] {
+  /// The messages that a plugin serves with default settings, for `--list-plugins`.
+  public func defaultIDs(_ name: String) -> [MessageIDs] {
     guard let plugin = make(name, nil)?.plugin else { return [] }
     var registrar = RouteRegistrar()
     plugin.register(in: &registrar)

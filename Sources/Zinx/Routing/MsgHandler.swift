@@ -1,35 +1,62 @@
 /// The only caller of user code: requests to their routes, connections to their hooks. What user code throws ends here.
 final class MsgHandler: Sendable {
+  /// What sees messages before their route is looked up.
+  private let first: [RouteRegistrar.BeforeRouting]
+  /// The routes, as far as a look at the id is all that it takes to find them: none if something comes before that.
+  private let direct: RouteTable
+  /// All routes.
   private let table: RouteTable
+  private let failureHooks: [ObjectIdentifier: FailureHook]
   private let hooks: Hooks
   private let counters: Counters
   private let emit: EventSink
 
   init(_ registrar: RouteRegistrar, counters: Counters, emit: @escaping EventSink) throws(ZinxError) {
-    table = try registrar.makeTable()
+    (table, failureHooks) = try registrar.makeTable()
+    first = registrar.first
+    direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
     self.counters = counters
     self.emit = emit
   }
 
-  /// The route of an id, valid as long as the handler.
+  /// The route of a message that follows another one to it, valid as long as the handler; nil if it is not as simple as that.
   @inline(__always)
-  func route(_ id: UInt32) -> Unmanaged<Route>? { table[id] }
+  func route(_ id: UInt32) -> Unmanaged<Route>? { direct[id] ?? (first.isEmpty ? table.route(id) : nil) }
 
   /// Handles a request without suspending, as far as that is possible. Returns what is left to be run, nil when it is done.
   @inline(__always)
-  func handleImmediately(_ request: Request) -> Unmanaged<Route>? {
-    guard let route = table[request.id] else {
+  func handleImmediately(_ request: inout Request) -> Unmanaged<Route>? {
+    guard let route = direct[request.id] else { return handleOther(&request) }
+    return run(route, &request)
+  }
+
+  /// Handles a request whose id has no route of its own, or before whose route something else comes.
+  @inline(never)
+  private func handleOther(_ request: inout Request) -> Unmanaged<Route>? {
+    do {
+      for step in first { guard try step(&request) else { return nil } }
+    } catch {
+      report(error, of: request)
+      return nil
+    }
+    guard let route = table.route(request.id) else {
       reportUnknown(request)
       return nil
     }
-    do { return try route._withUnsafeGuaranteedRef { try $0.runImmediately(request) } } catch {
+    return run(route, &request)
+  }
+
+  @inline(__always)
+  private func run(_ route: Unmanaged<Route>, _ request: inout Request) -> Unmanaged<Route>? {
+    do { return try route._withUnsafeGuaranteedRef { try $0.runImmediately(&request) } } catch {
       report(error, of: request)
       return nil
     }
   }
 
-  func hasRoute(_ id: UInt32) -> Bool { table[id] != nil }
+  /// Whether a message of this id is expected, by itself or in a range.
+  func hasRoute(_ id: UInt32) -> Bool { table[id] != nil || table.range(id) != nil }
 
   var hasStartHooks: Bool { !hooks.start.isEmpty }
   var hasStopHooks: Bool { !hooks.stop.isEmpty }
@@ -57,12 +84,37 @@ final class MsgHandler: Sendable {
         request.connection, id: request.id, length: request.dataLength, looksLike: request.connection.looksLike))
   }
 
-  /// Counts and tells of what user code threw while it handled a request.
+  /// Counts and tells of what was thrown while a request was handled, and has it answered.
   @inline(never)
   func report(_ error: any Error, of request: Request) {
     guard !isOfTheEnd(error, request.connection) else { return }
+    switch error {
+    case is UndecodableMessage:
+      counters.undecodableMessages.count()
+      if request.connection.tells(.undecodable) { emit(.undecodableMessage(request.connection, id: request.id, error)) }
+    // That was counted and told when the deadline passed.
+    case is DeadlineExceeded: break
+    default: reportFailure(error, of: request)
+    }
+    answer(error, of: request)
+  }
+
+  private func answer(_ error: any Error, of request: Request) {
+    guard !failureHooks.isEmpty, let route = table.route(request.id)?.takeUnretainedValue() else { return }
+    do { try failureHooks[ObjectIdentifier(route)]?(request, error) } catch {
+      if !isOfTheEnd(error, request.connection) { reportFailure(error, of: request) }
+    }
+  }
+
+  private func reportFailure(_ error: any Error, of request: Request) {
     counters.handlerErrors.count()
     emit(.handlerFailed(request.connection, id: request.id, error))
+  }
+
+  /// A handler has not returned within its deadline, and is cancelled. Event loop.
+  func reportDeadline(_ deadline: Duration, of request: Request) {
+    counters.deadlinesExceeded.count()
+    if request.connection.tells(.deadline) { emit(.deadlineExceeded(request.connection, id: request.id, deadline)) }
   }
 
   /// Whether an error is how user code learns that its connection has ended. It says nothing about that code, and a peer that leaves

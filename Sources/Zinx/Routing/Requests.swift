@@ -28,11 +28,12 @@ final class Requests: @unchecked Sendable {
   @exclusivity(unchecked) private var isPending = false
   /// The route that runs.
   @exclusivity(unchecked) private var route: Unmanaged<Route>
-  @exclusivity(unchecked) private var isFirst = true
+  /// What became of the first request before; nil once that is taken over.
+  @exclusivity(unchecked) private var firstNotes: Request.Notes?
 
   /// - Parameter first: what is left to be run of the batch's first request.
-  init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ cork: Cork) {
-    (self.batch, self.connection, route, self.cork) = (batch, connection, first, cork)
+  init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ notes: Request.Notes, _ cork: Cork) {
+    (self.batch, self.connection, route, firstNotes, self.cork) = (batch, connection, first, notes, cork)
     frames = batch.frames
     handler = connection.handler
     current = Request(connection: connection, batch)
@@ -51,16 +52,18 @@ final class Requests: @unchecked Sendable {
 
   /// Handles what can be handled without waiting. What cannot is the current request.
   private func next() -> Step {
-    if isFirst {
-      isFirst = false
+    if let notes = firstNotes {
+      firstNotes = nil
       gatherHere()
-      return take(&current) ? .run(route) : .end
+      guard take(&current) else { return .end }
+      current.take(notes)
+      return .run(route)
     }
     while !cork.isTurnOver {
       gatherHere()
       guard isPending || take(&current) else { return .end }
       isPending = false
-      if let route = handler.handleImmediately(current) {
+      if let route = handler.handleImmediately(&current) {
         self.route = route
         return .run(route)
       }

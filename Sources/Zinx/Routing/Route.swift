@@ -1,4 +1,4 @@
-/// What is registered for one id.
+/// What is registered for one id, or for several.
 ///
 /// A request is tried in a plain call first. What has to wait goes on in the task of its batch, where one asynchronous call runs all
 /// requests that follow one another to the same route: in a task that prefers an executor each call of a closure ends with a hop, and a
@@ -19,7 +19,7 @@ class Route: @unchecked Sendable {
 
   /// Handles a request without suspending, as far as that is possible. Returns what is left to be run: nil when it is done, the route
   /// itself when nothing is done yet.
-  func runImmediately(_ request: Request) throws -> Unmanaged<Route>? { .passUnretained(self) }
+  func runImmediately(_ request: inout Request) throws -> Unmanaged<Route>? { .passUnretained(self) }
 }
 
 /// A handler that answers most requests in a plain call.
@@ -35,15 +35,17 @@ final class ImmediateRoute: Route, @unchecked Sendable {
     super.init(one: one, all: all)
   }
 
-  override func runImmediately(_ request: Request) throws -> Unmanaged<Route>? {
+  override func runImmediately(_ request: inout Request) throws -> Unmanaged<Route>? {
     try attempt(request) ? nil : .passUnretained(self)
   }
 }
 
 /// A closure that does not wait. Its requests do, for room in the send queue.
+@usableFromInline
 final class ImmediateClosureRoute: Route, @unchecked Sendable {
   private let body: @Sendable (Request) throws -> Void
 
+  @usableFromInline
   init(_ body: @escaping @Sendable (Request) throws -> Void) {
     self.body = body
     let one: One = { request in
@@ -53,7 +55,7 @@ final class ImmediateClosureRoute: Route, @unchecked Sendable {
     super.init(one: one, all: { await $0.forEach(one) })
   }
 
-  override func runImmediately(_ request: Request) throws -> Unmanaged<Route>? {
+  override func runImmediately(_ request: inout Request) throws -> Unmanaged<Route>? {
     guard request.connection.hasRoomForReply else { return .passUnretained(self) }
     try body(request)
     return nil
@@ -61,9 +63,11 @@ final class ImmediateClosureRoute: Route, @unchecked Sendable {
 }
 
 /// A closure that runs isolated to an actor, which the requests that follow one another enter once.
+@usableFromInline
 final class IsolatedRoute<Isolation: Actor>: Route, @unchecked Sendable {
-  typealias Body = @Sendable (isolated Isolation, Request) throws -> Void
+  @usableFromInline typealias Body = @Sendable (isolated Isolation, Request) throws -> Void
 
+  @usableFromInline
   init(_ isolation: Isolation, _ body: @escaping Body) {
     super.init(
       one: { request in
@@ -93,19 +97,22 @@ final class IsolatedRoute<Isolation: Actor>: Route, @unchecked Sendable {
 
 /// A route behind a check that admits or refuses in a plain call, and so leaves the route as immediate as it is.
 final class AdmittingRoute: Route, @unchecked Sendable {
-  typealias Check = @Sendable (Request) throws -> Bool
+  typealias Check = @Sendable (inout Request) throws -> Bool
 
   private let admits: Check
   private let inner: Route
 
   init(_ admits: @escaping Check, before inner: Route) {
     (self.admits, self.inner) = (admits, inner)
-    let one: One = { request in if try admits(request) { try await inner.one(request) } }
+    let one: One = { request in
+      var request = request
+      if try admits(&request) { try await inner.one(request) }
+    }
     super.init(one: one, all: { await $0.forEach(one) })
   }
 
-  override func runImmediately(_ request: Request) throws -> Unmanaged<Route>? {
-    try admits(request) ? try inner.runImmediately(request) : nil
+  override func runImmediately(_ request: inout Request) throws -> Unmanaged<Route>? {
+    try admits(&request) ? try inner.runImmediately(&request) : nil
   }
 }
 

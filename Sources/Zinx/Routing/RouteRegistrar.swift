@@ -1,22 +1,30 @@
-/// Collects what plugins register: routes, interceptors and hooks, each under the name of its plugin.
+/// Collects what plugins register: routes, middleware and hooks, each under the name of its plugin.
 public struct RouteRegistrar: Sendable {
   struct Registration: Sendable {
-    let id: UInt32
+    let ids: MessageIDs
     let owner: String
-    let route: Route
+    var route: Route
+    /// That of the group; nil: that of the owner.
+    var onFailure: FailureHook?
   }
 
   /// What stands around routes, in the order of registration.
   enum Middleware: Sendable {
     case interceptor(Interception)
-    case check(@Sendable (Request) throws -> Bool)
+    case check(AdmittingRoute.Check)
   }
+
+  typealias BeforeRouting = @Sendable (inout Request) throws -> Bool
 
   /// Whose registrations these are; set by who asks the plugins.
   package var owner: String
   private(set) var routes: [Registration] = []
   private(set) var middleware: [Middleware] = []
+  private(set) var first: [BeforeRouting] = []
   private(set) var hooks = Hooks()
+  /// By owner.
+  private var failureHooks: [String: FailureHook] = [:]
+  private var sent: [MessageIDs] = []
 
   public init(owner: String = "server") { self.owner = owner }
 
@@ -30,104 +38,49 @@ public struct RouteRegistrar: Sendable {
     owner = "server"
   }
 
-  /// Message ids that are served, in the order of registration, then those that are sent unasked.
-  public var ids: [UInt32] { routes.map(\.id) + sent }
-  private var sent: [UInt32] = []
+  /// The messages that are served, in the order of registration, then those that are sent unasked.
+  public var ids: [MessageIDs] { routes.map(\.ids) + sent }
 
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
-  public mutating func sends(_ id: UInt32) { sent.append(id) }
+  public mutating func sends(_ id: UInt32) { sent.append(.id(id)) }
 
-  /// Sends the messages of an id to a router.
-  @inlinable @inline(__always)
-  public mutating func route<R: Router>(_ id: UInt32, to router: R) {
-    register(Route(one: Self.one(router), all: Self.all(router)), for: id)
+  @usableFromInline
+  mutating func register(_ route: Route, for ids: MessageIDs) {
+    routes.append(Registration(ids: ids, owner: owner, route: route))
   }
 
-  /// Sends the messages of an id to a router that answers most of them at once.
-  @inlinable @inline(__always)
-  public mutating func route<R: ImmediateRouter>(_ id: UInt32, to router: R) {
-    register(
-      ImmediateRoute({ try router.handleImmediately($0) }, one: Self.one(router), all: Self.all(router)), for: id)
-  }
-
-  @inlinable @inline(__always)
-  static func one<R: Router>(_ router: R) -> Route.One {
-    { @concurrent request in
-      try await router.preHandle(request)
-      try await router.handle(request)
-      try await router.postHandle(request)
-    }
-  }
-
-  // The steps of a router are `@concurrent`, so the loop around them is too: called from anything else, each would be followed by a hop.
-  @inlinable @inline(__always)
-  static func all<R: Router>(_ router: R) -> Route.All {
-    { @concurrent requests in
-      var request = requests.current
-      repeat {
-        do {
-          try await router.preHandle(request)
-          try await router.handle(request)
-          try await router.postHandle(request)
-        } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
-    }
-  }
-
-  /// Sends the messages of an id to a closure that does not wait: the fastest form, and the first to reach for.
+  /// Registers routes that have middleware of their own: what ``intercept(with:)`` and ``admit(_:)`` add to the group stands around its
+  /// routes alone, and inside of what stands around all. Groups may have groups.
   ///
-  /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
+  /// <!-- in: enum User: PropertyKey { typealias Value = String }
+  /// func serve(_ routes: inout RouteRegistrar) { … } -->
   /// ```swift
-  /// routes.route(1) { request in try request.reply("pong") }
-  /// ```
-  ///
-  /// Runs on the connection's worker, or on its event loop with `WorkerPoolSize` 0. While the peer's send queue is full the request
-  /// waits before the closure is called; an answer that does not fit is thrown as ``ZinxError/sendBufferFull``.
-  public mutating func route(_ id: UInt32, _ handler: @escaping @Sendable (Request) throws -> Void) {
-    register(ImmediateClosureRoute(handler), for: id)
-  }
-
-  /// Sends the messages of an id to a closure that may wait, as for an actor or a database.
-  ///
-  /// Runs on the connection's worker, or on its event loop with `WorkerPoolSize` 0, also after it has waited.
-  @_disfavoredOverload @inlinable @inline(__always)
-  public mutating func route(
-    _ id: UInt32, _ handler: nonisolated(nonsending) @escaping @Sendable (Request) async throws -> Void
-  ) {
-    let all: Route.All = { requests in
-      var request = requests.current
-      repeat {
-        do { try await handler(request) } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
-    }
-    register(Route(one: handler, all: all), for: id)
-  }
-
-  /// Sends the messages of an id to a closure that runs isolated to an actor: the form for a world that many connections share.
-  ///
-  /// <!-- in: actor World { func move(_ id: UInt64, _ data: ByteBuffer) {} }
-  /// func serve(_ routes: inout RouteRegistrar, _ world: World) { … } -->
-  /// ```swift
-  /// routes.route(2, on: world) { world, request in
-  ///   world.move(request.connection.id, request.data)
-  ///   try request.reply("moved")
+  /// routes.group { members in
+  ///   members.admit { request in request.connection[User.self] != nil }
+  ///   members.route(20) { request in try request.reply("welcome") }
+  ///   members.route(100...199) { request in try request.echo() }
   /// }
   /// ```
   ///
-  /// The requests of a connection that follow one another enter the actor once. The closure does not wait; while the peer's send queue is
-  /// full its request waits outside the actor.
-  public mutating func route<Isolation: Actor>(
-    _ id: UInt32, on isolation: Isolation, _ handler: @escaping @Sendable (isolated Isolation, Request) throws -> Void
-  ) {
-    register(IsolatedRoute(isolation, handler), for: id)
+  /// So does ``onFailure(_:)``. Hooks of connections and ``beforeRouting(_:)`` are for the whole server in a group too.
+  public mutating func group(_ register: (inout RouteRegistrar) throws -> Void) rethrows {
+    var group = RouteRegistrar(owner: owner)
+    try register(&group)
+    let onFailure = group.failureHooks[owner]
+    routes += group.routes.map { registration in
+      var registration = registration
+      registration.route = group.wrapped(registration.route)
+      registration.onFailure = registration.onFailure ?? onFailure
+      return registration
+    }
+    sent += group.sent
+    first += group.first
+    hooks.start += group.hooks.start
+    hooks.stop += group.hooks.stop
   }
 
-  @usableFromInline
-  mutating func register(_ route: Route, for id: UInt32) {
-    routes.append(Registration(id: id, owner: owner, route: route))
-  }
-
-  /// Wraps every route, also those of other plugins. What is registered first, here and with ``admit(_:)``, is the outermost.
+  /// Wraps every route, also those of other plugins; in a group, those of the group. What is registered first, here and with
+  /// ``admit(_:)``, is the outermost.
   @inlinable @inline(__always)
   public mutating func intercept<I: Interceptor>(with interceptor: I) {
     let all: Interception.All = { @concurrent requests, next in
@@ -142,8 +95,8 @@ public struct RouteRegistrar: Sendable {
   @usableFromInline
   mutating func add(_ interception: Interception) { middleware.append(.interceptor(interception)) }
 
-  /// Asks for every request of every route, also those of other plugins, whether it may go on. A request that is refused, or for which
-  /// the check throws, has been handled; the check may answer it.
+  /// Asks for every request of every route, also those of other plugins, whether it may go on; in a group, for those of the group. A
+  /// request that is refused, or for which the check throws, has been handled; the check may answer it.
   ///
   /// <!-- in: enum User: PropertyKey { typealias Value = String }
   /// func serve(_ routes: inout RouteRegistrar, login: UInt32) { … } -->
@@ -154,8 +107,42 @@ public struct RouteRegistrar: Sendable {
   /// ```
   ///
   /// A plain call: unlike with ``intercept(with:)`` a route that does not wait stays as fast as it is. Called once for a request, on the
-  /// thread that handles it.
-  public mutating func admit(_ admits: @escaping @Sendable (Request) throws -> Bool) { middleware.append(.check(admits)) }
+  /// thread that handles it. What it sets in the request, ``Request/subscript(_:)``, the handler finds there.
+  public mutating func admit(_ admits: @escaping @Sendable (inout Request) throws -> Bool) { middleware.append(.check(admits)) }
+
+  /// Sees every message of the server before its route is looked up, also one that has none. It may change the id, which then chooses the
+  /// route, and returns whether the message may go on: one that may not has been handled, and is not counted as one without a route.
+  ///
+  /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
+  /// ```swift
+  /// routes.beforeRouting { request in
+  ///   // Clients of the year before have their ids a thousand higher.
+  ///   if (1000...1999).contains(request.id) { request.id -= 1000 }
+  ///   return true
+  /// }
+  /// ```
+  ///
+  /// A plain call on the thread that handles the message, in the order of registration. Replies go out with the new id unless they name
+  /// another.
+  public mutating func beforeRouting(_ look: @escaping @Sendable (inout Request) throws -> Bool) { first.append(look) }
+
+  /// Answers requests that failed, to the routes of this plugin; in a group, to those of the group. Without it the peer gets no answer to
+  /// them. The last one that is registered counts.
+  ///
+  /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
+  /// ```swift
+  /// routes.onFailure { request, error in
+  ///   switch error {
+  ///   case is UndecodableMessage: try request.reply(400, "not understood")
+  ///   case is DeadlineExceeded: try request.reply(504, "too late")
+  ///   default: try request.reply(500, "failed")
+  ///   }
+  /// }
+  /// ```
+  ///
+  /// Called once for each request whose handler or middleware has thrown, an ``UndecodableMessage``, ``DeadlineExceeded`` or what it
+  /// likes, on the thread that handles it, before the next one. A plain call; not called when the connection has ended.
+  public mutating func onFailure(_ answer: @escaping FailureHook) { failureHooks[owner] = answer }
 
   /// Runs for every new connection, before its first request; may send; throwing closes the connection.
   public mutating func onConnStart(_ hook: @escaping ConnStartHook) { hooks.start.append(hook) }
@@ -163,24 +150,30 @@ public struct RouteRegistrar: Sendable {
   /// Runs once for every connection whose `OnConnStart` ran, after its last request; may send if the peer still listens.
   public mutating func onConnStop(_ hook: @escaping ConnStopHook) { hooks.stop.append(hook) }
 
-  /// Ids that are registered again: who was first, and who wants it too.
-  package var duplicates: [(id: UInt32, first: String, second: String)] {
-    var owners: [UInt32: String] = [:]
-    return routes.compactMap { registration in
-      if let first = owners[registration.id] { return (registration.id, first, registration.owner) }
-      owners[registration.id] = registration.owner
+  /// Messages that are registered again, or ranges that overlap: who was first, and who wants them too.
+  package var duplicates: [(ids: MessageIDs, first: String, second: String)] {
+    routes.indices.compactMap { index in
+      for earlier in routes[..<index] {
+        guard let ids = routes[index].ids.conflict(with: earlier.ids) else { continue }
+        return (ids, earlier.owner, routes[index].owner)
+      }
       return nil
     }
   }
 
-  /// The finished table.
+  /// The finished table, and what answers the requests that failed, by route.
   ///
-  /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
-  func makeTable() throws(ZinxError) -> RouteTable {
-    if let (id, first, second) = duplicates.first { throw .duplicateRoute(id: id, first: first, second: second) }
+  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:)``.
+  func makeTable() throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
+    if let (ids, first, second) = duplicates.first { throw .duplicateRoute(ids: ids, first: first, second: second) }
     var table = RouteTable()
-    for registration in routes { table.insert(wrapped(registration.route), for: registration.id) }
-    return table
+    var answers: [ObjectIdentifier: FailureHook] = [:]
+    for registration in routes {
+      let route = wrapped(registration.route)
+      table.insert(route, for: registration.ids)
+      answers[ObjectIdentifier(route)] = registration.onFailure ?? failureHooks[registration.owner]
+    }
+    return (table, answers)
   }
 
   private func wrapped(_ route: Route) -> Route {

@@ -11,8 +11,10 @@ public struct Request: Sendable {
   private let whole: ByteBuffer
   private var offset: Int
   private var length = 0
-  /// The message id.
-  public private(set) var id: UInt32
+  /// The message id. A change chooses the route in ``RouteRegistrar/beforeRouting(_:)`` only; behind it, it is that of the replies.
+  public var id: UInt32
+  /// What middleware hands on; nil without anything.
+  private var values: [ObjectIdentifier: any Sendable]?
 
   public init(connection: Connection, id: UInt32, data: ByteBuffer) {
     self.connection = connection
@@ -46,6 +48,27 @@ public struct Request: Sendable {
 
   public var message: Message { Message(id: id, data: data) }
 
+  /// A value that goes with the request from what sets it to what stands behind: middleware to the handler.
+  ///
+  /// <!-- in: enum Trace: PropertyKey { typealias Value = UInt64 }
+  /// func serve(_ routes: inout RouteRegistrar) { … } -->
+  /// ```swift
+  /// routes.admit { request in
+  ///   request[Trace.self] = UInt64.random(in: 0...UInt64.max)
+  ///   return true
+  /// }
+  /// ```
+  ///
+  /// A copy has its own, so an ``Interceptor`` sets it in the copy with which it calls `next`. What belongs to the connection is kept there:
+  /// see ``PropertyKey``.
+  public subscript<Key: PropertyKey>(_ key: Key.Type) -> Key.Value? {
+    get { values?[ObjectIdentifier(key)] as? Key.Value }
+    set {
+      if values == nil, newValue != nil { values = [:] }
+      values?[ObjectIdentifier(key)] = newValue
+    }
+  }
+
   /// The data, valid as long as the request.
   @inline(__always)
   var bytes: UnsafeRawBufferPointer {
@@ -68,11 +91,23 @@ public struct Request: Sendable {
     id = header.id
     offset = data
     length = Int(header.length)
+    // Of the message before.
+    if values != nil { values = nil }
     return true
   }
+
+  /// What middleware has made of a request beside its data.
+  struct Notes {
+    let id: UInt32
+    let values: [ObjectIdentifier: any Sendable]?
+  }
+
+  var notes: Notes { Notes(id: id, values: values) }
+
+  mutating func take(_ notes: Notes) { (id, values) = (notes.id, notes.values) }
 }
 
-/// What handles the messages of one id.
+/// What handles the messages of one id, or of several.
 ///
 /// The three steps run one after the other for each request, on the connection's worker, or on its event loop with `WorkerPoolSize` 0.
 /// An error thrown in one skips the rest of that request, is logged once, and leaves the connection open.

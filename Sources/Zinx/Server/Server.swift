@@ -44,7 +44,7 @@ public final class Server: Sendable {
   ///
   /// - Parameter onEvent: told what happens, from any thread; must not block.
   ///
-  /// Throws: ``ZinxError/duplicateRoute(id:first:second:)``.
+  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:)``.
   public convenience init(
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in },
     onEvent: @escaping EventSink = { _ in }

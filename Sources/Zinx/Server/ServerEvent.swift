@@ -16,6 +16,11 @@ public enum ServerEvent: Sendable {
   case unknownMessage(Connection, id: UInt32, length: Int, looksLike: Lookalike?)
   /// A handler threw.
   case handlerFailed(Connection, id: UInt32, any Error)
+  /// The data of a message could not be decoded, an ``UndecodableMessage``; its handler was not called. Told once for each connection; the
+  /// counter has them all.
+  case undecodableMessage(Connection, id: UInt32, any Error)
+  /// A handler has not returned within its deadline and is cancelled. Told once for each connection; the counter has them all.
+  case deadlineExceeded(Connection, id: UInt32, Duration)
   /// `OnConnStart` threw; the connection is closed.
   case startHookFailed(Connection, any Error)
   /// Accepting fails for all, as without descriptors or memory, and rests. `reason` is the kernel's. Told once until it works again.
