@@ -26,6 +26,7 @@ let package = Package(
     .library(name: "Zinx", targets: ["Zinx"]),
     .library(name: "ZinxPlugins", targets: ["ZinxPlugins"]),
     .library(name: "ZinxWire", targets: ["ZinxWire"]),
+    .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .executable(name: "zinxd", targets: ["zinxd"]),
@@ -45,6 +46,8 @@ let package = Package(
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(name: "ZinxIO", dependencies: ["CLinux", deque], swiftSettings: nonsending),
     .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: nonsending),
+    // By itself: who has no JSON links no Foundation.
+    .target(name: "ZinxJSON", dependencies: ["ZinxWire", byteBuffer], swiftSettings: nonsending),
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
@@ -64,8 +67,8 @@ let package = Package(
       swiftSettings: nonsending),
     // Not a test but measured: handlers in all their forms, for make bench and make guards.
     .executableTarget(
-      name: "handler-forms", dependencies: ["ZinxDaemon", "Zinx", byteBuffer], path: "Tests/HandlerForms", swiftSettings: settings
-    ),
+      name: "handler-forms", dependencies: ["ZinxDaemon", "Zinx", "ZinxWire", byteBuffer], path: "Tests/HandlerForms",
+      swiftSettings: settings),
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),
@@ -90,7 +93,7 @@ let package = Package(
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Zinx", "ZinxClient", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
+      dependencies: ["Zinx", "ZinxClient", "ZinxJSON", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
       swiftSettings: settings),
     .testTarget(
       name: "DaemonTests",

@@ -14,6 +14,10 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
   case notConnected
   /// The data does not fit into one frame.
   case messageTooLarge(bytes: Int)
+  /// A value could not be made into the data of a message; the reason is its codec's.
+  case cannotEncode(reason: String)
+  /// The reply is there, but is not what was asked for; the reason is its codec's.
+  case undecodableReply(reason: String)
   /// The task that waited was cancelled.
   case cancelled
 
@@ -25,6 +29,8 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case .closed(let reason): "the connection is closed: \(reason)"
     case .notConnected: "not connected"
     case .messageTooLarge(let bytes): "\(bytes) bytes do not fit into one message"
+    case .cannotEncode(let reason): "cannot encode the message: \(reason)"
+    case .undecodableReply(let reason): "cannot decode the reply: \(reason)"
     case .cancelled: "cancelled"
     }
   }

@@ -1,12 +1,14 @@
 import NIOCore
 import Zinx
+import ZinxWire
 
 struct Forms: RoutePlugin {
   static let name = "forms"
   static let summary = "Answers with the same id and data, by a handler of the form that is asked for."
 
   private enum Form: String, CaseIterable {
-    case immediate, closure, async, router, actor, isolated, admitting, middleware
+    case immediate, closure, async, router, actor, isolated, admitting, middleware, typed
+    case typedAsync = "typed-async"
   }
 
   private let form: Form
@@ -35,10 +37,34 @@ struct Forms: RoutePlugin {
     case .admitting:
       routes.admit { $0.id == 3 }
       routes.route(3) { request in try request.reply(request.data) }
+    case .typed: routes.route(3, Move.self) { move, _ in move }
+    case .typedAsync: routes.route(3, Move.self) { move, _ async in move }
     case .middleware:
       routes.intercept(with: Passing())
       routes.route(3) { request in try request.reply(request.data) }
     }
+  }
+}
+
+/// Most of what a move of a game has, and a rest that is passed on: together the 64 bytes of a message that is measured.
+private struct Move: Payload {
+  var player: UInt64
+  var x, y, z: UInt32
+  var rest: (UInt64, UInt64, UInt64, UInt64, UInt64)
+  var flags: UInt32
+
+  init(decoding data: inout ByteBuffer) throws {
+    guard
+      let (player, x, y, z, flags) = data.readMultipleIntegers(
+        endianness: .little, as: (UInt64, UInt32, UInt32, UInt32, UInt32).self),
+      let rest = data.readMultipleIntegers(endianness: .little, as: (UInt64, UInt64, UInt64, UInt64, UInt64).self)
+    else { throw PayloadError.truncated }
+    (self.player, self.x, self.y, self.z, self.flags, self.rest) = (player, x, y, z, flags, rest)
+  }
+
+  func encode(into data: inout ByteBuffer) {
+    data.writeMultipleIntegers(player, x, y, z, flags, endianness: .little)
+    data.writeMultipleIntegers(rest.0, rest.1, rest.2, rest.3, rest.4, endianness: .little)
   }
 }
 
