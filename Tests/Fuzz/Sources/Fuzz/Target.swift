@@ -11,6 +11,7 @@ struct Target: Sendable {
   static let all = [
     Target(name: "decoder", longestInput: 65536, run: fuzzDecoder),
     Target(name: "connection", longestInput: 4096, run: fuzzConnection),
+    Target(name: "typed", longestInput: 4096, run: fuzzTyped),
     Target(name: "lookalike", longestInput: 4096, run: fuzzLookalike),
     Target(name: "replies", longestInput: 4096, run: fuzzReplies),
     Target(name: "json", longestInput: 4096, run: fuzzJSON),
