@@ -93,7 +93,9 @@ let package = Package(
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["Zinx", "ZinxClient", "ZinxJSON", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging],
+      dependencies: [
+        "Zinx", "ZinxClient", "ZinxJSON", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "DaemonTests",

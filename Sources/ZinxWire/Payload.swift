@@ -10,14 +10,14 @@ import NIOCore
 ///   var x, y: Int32
 ///
 ///   init(decoding data: inout ByteBuffer) throws {
-///     guard let (x, y) = data.readMultipleIntegers(endianness: .little, as: (Int32, Int32).self) else {
-///       throw PayloadError.truncated
-///     }
-///     (self.x, self.y) = (x, y)
+///     (x, y) = try data.readFields(bytes: 8) { ($0.take(), $0.take()) }
 ///   }
 ///
 ///   func encode(into data: inout ByteBuffer) {
-///     data.writeMultipleIntegers(x, y, endianness: .little)
+///     data.writeFields(bytes: 8) {
+///       $0.put(x)
+///       $0.put(y)
+///     }
 ///   }
 /// }
 /// ```
@@ -53,7 +53,8 @@ public enum PayloadError: Error, Hashable, Sendable, CustomStringConvertible {
 extension String: Payload {
   @inlinable
   public init(decoding data: inout ByteBuffer) throws {
-    guard let text = data.readableBytesView.withContiguousStorageIfAvailable({ String(validating: $0, as: UTF8.self) }) ?? "" else {
+    guard let text = data.readableBytesView.withContiguousStorageIfAvailable({ String(validating: $0, as: UTF8.self) }) ?? ""
+    else {
       throw PayloadError.invalid("is no UTF-8")
     }
     data.moveReaderIndex(to: data.writerIndex)

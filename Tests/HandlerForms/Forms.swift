@@ -54,17 +54,30 @@ private struct Move: Payload {
   var flags: UInt32
 
   init(decoding data: inout ByteBuffer) throws {
-    guard
-      let (player, x, y, z, flags) = data.readMultipleIntegers(
-        endianness: .little, as: (UInt64, UInt32, UInt32, UInt32, UInt32).self),
-      let rest = data.readMultipleIntegers(endianness: .little, as: (UInt64, UInt64, UInt64, UInt64, UInt64).self)
-    else { throw PayloadError.truncated }
+    self = try data.readFields(bytes: 64) { fields in
+      Move(
+        player: fields.take(), x: fields.take(), y: fields.take(), z: fields.take(), flags: fields.take(),
+        rest: (fields.take(), fields.take(), fields.take(), fields.take(), fields.take()))
+    }
+  }
+
+  init(player: UInt64, x: UInt32, y: UInt32, z: UInt32, flags: UInt32, rest: (UInt64, UInt64, UInt64, UInt64, UInt64)) {
     (self.player, self.x, self.y, self.z, self.flags, self.rest) = (player, x, y, z, flags, rest)
   }
 
   func encode(into data: inout ByteBuffer) {
-    data.writeMultipleIntegers(player, x, y, z, flags, endianness: .little)
-    data.writeMultipleIntegers(rest.0, rest.1, rest.2, rest.3, rest.4, endianness: .little)
+    data.writeFields(bytes: 64) { fields in
+      fields.put(player)
+      fields.put(x)
+      fields.put(y)
+      fields.put(z)
+      fields.put(flags)
+      fields.put(rest.0)
+      fields.put(rest.1)
+      fields.put(rest.2)
+      fields.put(rest.3)
+      fields.put(rest.4)
+    }
   }
 }
 

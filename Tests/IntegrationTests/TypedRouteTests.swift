@@ -12,7 +12,9 @@ private struct Move: Payload, Equatable {
   init(x: Int32, y: Int32) { (self.x, self.y) = (x, y) }
 
   init(decoding data: inout ByteBuffer) throws {
-    guard let (x, y) = data.readMultipleIntegers(endianness: .little, as: (Int32, Int32).self) else { throw PayloadError.truncated }
+    guard let (x, y) = data.readMultipleIntegers(endianness: .little, as: (Int32, Int32).self) else {
+      throw PayloadError.truncated
+    }
     self.init(x: x, y: y)
   }
 
@@ -84,7 +86,9 @@ struct TypedRouteTests {
     [move.x, move.y].flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0) } }
   }
 
-  @Test("take a value and answer with one; what cannot be decoded is counted, told once and answered", arguments: pools, Form.allCases)
+  @Test(
+    "take a value and answer with one; what cannot be decoded is counted, told once and answered", arguments: pools, Form.allCases
+  )
   fileprivate func forms(workers: Int, form: Form) async throws {
     try await TestServer.run(.test(workers: workers)) { routes in
       form.register(in: &routes)

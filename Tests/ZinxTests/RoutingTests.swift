@@ -64,7 +64,8 @@ struct RoutingTests {
     #expect(registrar.ids == [5, 1, 2000])
   }
 
-  @Test("an id comes before a range, and a range before everything else", arguments: [0, 99, 100, 150, 199, 200, 70_000, UInt32.max])
+  @Test(
+    "an id comes before a range, and a range before everything else", arguments: [0, 99, 100, 150, 199, 200, 70_000, UInt32.max])
   func precedence(id: UInt32) {
     var table = RouteTable()
     let (own, range, otherwise) = (Self.route(), Self.route(), Self.route())

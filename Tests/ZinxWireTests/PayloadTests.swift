@@ -33,4 +33,33 @@ struct PayloadTests {
     #expect("\(PayloadError.truncated)" == "the data ends before the value does")
     #expect("\(PayloadError.invalid("is no UTF-8"))" == "the data is no UTF-8")
   }
+
+  @Test(
+    "numbers are the bytes that ByteBuffer makes of them, in either order, and are read again",
+    arguments: [Endianness.little, .big])
+  func fields(_ order: Endianness) throws {
+    var (data, model) = (ByteBuffer(string: "."), ByteBuffer(string: "."))
+    data.writeFields(bytes: 15, endianness: order) {
+      $0.put(UInt8(1))
+      $0.put(Int16(-2))
+      $0.put(UInt32(0x1234_5678))
+      $0.put(Int64.min)
+    }
+    model.writeMultipleIntegers(UInt8(1), Int16(-2), UInt32(0x1234_5678), Int64.min, endianness: order)
+    #expect(data == model)
+    data.moveReaderIndex(forwardBy: 1)
+    data.writeString("rest")
+    let read: (UInt8, Int16, UInt32, Int64) = try data.readFields(bytes: 15, endianness: order) {
+      ($0.take(), $0.take(), $0.take(), $0.take())
+    }
+    #expect(read == (1, -2, 0x1234_5678, .min))
+    #expect(String(buffer: data) == "rest")
+  }
+
+  @Test("fewer bytes than the numbers take are not touched", arguments: [0, 1, 7])
+  func tooFew(count: Int) {
+    var data = ByteBuffer(repeating: 1, count: count)
+    #expect(throws: PayloadError.truncated) { try data.readFields(bytes: 8) { $0.take(UInt64.self) } }
+    #expect(data.readableBytes == count)
+  }
 }

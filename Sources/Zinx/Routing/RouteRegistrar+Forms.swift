@@ -120,7 +120,8 @@ extension RouteRegistrar {
 extension RouteRegistrar {
   @inlinable @inline(__always)
   mutating func add(
-    _ ids: MessageIDs, _ deadline: Duration?, _ handler: nonisolated(nonsending) @escaping @Sendable (Request) async throws -> Void
+    _ ids: MessageIDs, _ deadline: Duration?,
+    _ handler: nonisolated(nonsending) @escaping @Sendable (Request) async throws -> Void
   ) {
     if let deadline { return register(.waiting(deadline, handler), for: ids) }
     let all: Route.All = { requests in
