@@ -140,8 +140,9 @@ final class Cork: @unchecked Sendable {
   @inline(__always)
   func takeScratch() -> ByteBuffer {
     guard var scratch = scratch.take() else { return ByteBufferAllocator().buffer(capacity: 256) }
-    // Makes new memory if somebody has kept a slice of the old one.
-    scratch.clear()
+    // If somebody has kept a slice of it, the next write makes new memory.
+    scratch.moveReaderIndex(to: 0)
+    scratch.moveWriterIndex(to: 0)
     return scratch
   }
 
