@@ -8,10 +8,7 @@ import ZinxWire
 extension RouteRegistrar {
   /// Sends the messages of an id, decoded, to a closure that does not wait, and answers with what it returns.
   ///
-  /// <!-- in: struct Move: Payload {
-  ///   init(decoding data: inout ByteBuffer) throws {}
-  ///   func encode(into data: inout ByteBuffer) {}
-  /// }
+  /// <!-- in: struct Move: Payload { init(decoding data: inout ByteBuffer) {}; func encode(into data: inout ByteBuffer) {} }
   /// func serve(_ routes: inout RouteRegistrar) { … } -->
   /// ```swift
   /// routes.route(10, Move.self) { move, request in move }
