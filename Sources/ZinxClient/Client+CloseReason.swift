@@ -13,6 +13,8 @@ extension Client {
     case truncated
     /// The peer announced more data than ``ClientConfiguration/maxPacketSize``. Often it speaks another order of the header.
     case oversize(id: UInt32, length: UInt32)
+    /// Nothing came for ``ClientConfiguration/Heartbeat/timeout``: the server, its machine or the way to it hangs.
+    case heartbeatLost
     /// The kernel gave the connection up, in its own words, e.g. `Connection timed out`.
     case failed(String)
 
@@ -24,6 +26,7 @@ extension Client {
       case .reset: "reset by the peer"
       case .truncated: "the peer closed in the middle of a message"
       case .oversize(let id, let length): "the peer announced \(length) bytes of data for id \(id), more than allowed"
+      case .heartbeatLost: "no sign of life from the peer (heartbeat lost)"
       case .failed(let reason): reason
       }
     }
@@ -32,7 +35,7 @@ extension Client {
     var isOrderly: Bool {
       switch self {
       case .closedByPeer, .closed, .abandoned: true
-      case .reset, .truncated, .oversize, .failed: false
+      case .reset, .truncated, .oversize, .heartbeatLost, .failed: false
       }
     }
   }

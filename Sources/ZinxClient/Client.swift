@@ -26,10 +26,7 @@ public final class Client: Sendable {
 
   private init(_ connection: Connection) { self.connection = connection }
 
-  deinit {
-    let connection = connection
-    connection.loop.execute { connection.assumeIsolated { $0.abandon() } }
-  }
+  deinit { abandon() }
 
   /// Connects to the first of the host's addresses, IPv6 or IPv4, that accepts, in the system's order of preference.
   ///
@@ -102,4 +99,11 @@ public final class Client: Sendable {
   /// Sends what is queued, shuts this side of the connection, and returns when the peer has closed too, or after
   /// ``ClientConfiguration/closeTimeout``. Requests under way still get their replies. A cancelled call closes at once.
   public func close() async { await connection.close() }
+
+  /// Closes at once, without waiting for the peer, with ``CloseReason/abandoned``: the peer may not get what was sent last. Returns before
+  /// it is done.
+  public func abandon() {
+    let connection = connection
+    connection.loop.execute { connection.assumeIsolated { $0.abandon() } }
+  }
 }

@@ -14,6 +14,28 @@ public struct ClientConfiguration: Sendable, Hashable {
   /// Time that ``Client/close()`` gives the peer to read what was sent, and to close too.
   public var closeTimeout = Duration.seconds(5)
 
+  /// What is done with heartbeats; nil means nothing: their id is one as any other.
+  public var heartbeat: Heartbeat? = Heartbeat()
+
+  /// Messages that say no more than that their sender is there, as the plugin `heartbeat` of zinxd and Go Zinx exchange them. Without
+  /// times they are only answered.
+  public struct Heartbeat: Sendable, Hashable {
+    /// The message id, of those that come and of those that are sent; Go Zinx's unless set.
+    public var id: UInt32 = 99_999
+    /// Whether one that comes is sent back, with its data, at most once a second and unless it is an answer.
+    public var answers = true
+    /// Time in which nothing was sent, or nothing has come, after which one is sent, and again each time that it passes; zero means never.
+    public var interval = Duration.zero
+    /// Time in which nothing has come after which the server is given up, with ``Client/CloseReason/heartbeatLost``; zero means never.
+    /// Longer than ``interval``, since the server has to answer; time in which ``Client/messages`` are not taken does not count.
+    public var timeout = Duration.zero
+    /// Whether ``Client/messages`` has heartbeats too.
+    public var isDelivered = false
+
+    /// - Parameters: see the properties of these names.
+    public init(interval: Duration = .zero, timeout: Duration = .zero) { (self.interval, self.timeout) = (interval, timeout) }
+  }
+
   /// The defaults, in the given order of the header.
   public init(pack: DataPack = .ltvLittleEndian) { self.pack = pack }
 }

@@ -32,6 +32,8 @@ extension Connection {
     cancelDeadline()
     phase = .open
     updateInterest()
+    heartbeat = HeartbeatLife(configuration.heartbeat, at: loop.now)
+    armHeartbeat()
     waiter.succeed(())
   }
 
@@ -64,6 +66,7 @@ extension Connection {
   private func startClosing() {
     guard case .open = phase else { return }
     phase = .closing
+    cancelHeartbeat()
     state.withLock { $0 = .closing }
     let limit = Instant.now.advanced(byNanoseconds: configuration.closeTimeout.inNanoseconds)
     deadline = loop.schedule(at: limit) { self.abandon() }
@@ -79,6 +82,7 @@ extension Connection {
     phase = .closed(reason)
     state.withLock { $0 = .closed(reason) }
     cancelDeadline()
+    cancelHeartbeat()
     if let socket { loop.forget(socket.number) }
     socket = nil
     dismissWaiters(reason)

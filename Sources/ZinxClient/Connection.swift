@@ -28,6 +28,8 @@ actor Connection: ReadinessHandler {
   var phase = Phase.idle
   var socket: StreamSocket?
   var deadline: EventLoop.Timer?
+  var heartbeat: HeartbeatLife
+  var heartbeatTimer: EventLoop.Timer?
   private var interest: Readiness = .writable
   private var lastTicket: UInt64 = 0
 
@@ -43,6 +45,7 @@ actor Connection: ReadinessHandler {
     executor = LoopExecutor(loop)
     self.configuration = configuration
     unread = UnreadMessages(limit: configuration.maxUnreadBytes)
+    heartbeat = HeartbeatLife(configuration.heartbeat, at: .now)
   }
 
   // MARK: Waiting
@@ -52,14 +55,19 @@ actor Connection: ReadinessHandler {
     _ start: (_ ticket: UInt64, Waiter<Value>) -> Void,
     onCancel: @escaping @Sendable (isolated Connection, _ ticket: UInt64) -> Void
   ) async throws(ClientError) -> Value {
-    lastTicket += 1
-    let ticket = lastTicket
+    let ticket = takeTicket()
     let result = await withTaskCancellationHandler {
       await suspend { start(ticket, $0) }
     } onCancel: {
       loop.execute { self.assumeIsolated { onCancel($0, ticket) } }
     }
     return try result.get()
+  }
+
+  /// A number greater than all before.
+  func takeTicket() -> UInt64 {
+    lastTicket += 1
+    return lastTicket
   }
 
   /// A method, since an `async` closure that does not mention the actor would run off it.
@@ -75,7 +83,7 @@ actor Connection: ReadinessHandler {
     if case .connecting = phase { return finishConnecting() }
     if readiness.contains(.writable) { flush() }
     // Once the peer has gone, no more can come than the kernel holds: it is read although nobody may be taking messages.
-    if !readiness.isDisjoint(with: [.readable, .hangUp, .failed]) { _ = receive() }
+    if !readiness.isDisjoint(with: [.readable, .hangUp, .failed]) { receive() }
   }
 
   /// Waits for what there is to do.
@@ -108,7 +116,9 @@ actor Connection: ReadinessHandler {
       let (outcome, sent) = outbox.write(socket.write)
       for waiter in sent { waiter.succeed(()) }
       switch outcome {
-      case .bytes, .end: continue
+      case .bytes, .end:
+        heartbeat.sent(at: loop.now)
+        continue
       case .wouldBlock: return updateInterest()
       case .failed(let error): return peerHasGone(error)
       }
@@ -127,10 +137,13 @@ actor Connection: ReadinessHandler {
   // MARK: Reading
 
   /// Reads once. Returns whether there may be more.
-  private func receive() -> Bool {
+  @discardableResult
+  func receive() -> Bool {
     guard let socket else { return false }
     switch socket.read(into: &inbound.buffer) {
-    case .bytes: decode()
+    case .bytes:
+      heartbeat.received(at: loop.now)
+      decode()
     case .end: finish(inbound.buffer.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
     case .wouldBlock: return false
     case .failed(let error): finish(Client.CloseReason(error))
@@ -157,6 +170,7 @@ actor Connection: ReadinessHandler {
       reply.waiter.succeed(message)
     case .late: break
     case .none:
+      if takeHeartbeat(message) { return }
       if !readers.isEmpty {
         readers.removeFirst().waiter.succeed(message)
       } else if !isClosing || !unread.isFull {

@@ -26,6 +26,10 @@ public final class ReconnectingClient: Sendable {
     var client: Client?
     /// Ends an attempt or a pause before its time.
     var hurry: (@Sendable () -> Void)?
+    /// An attempt is under way.
+    var isConnecting = false
+    /// The next attempt is to begin at once.
+    var isHurried = false
     var isRunning = false
     var isClosed = false
   }
@@ -33,7 +37,7 @@ public final class ReconnectingClient: Sendable {
   private let host: String
   private let port: UInt16
   private let configuration: ClientConfiguration
-  private let reconnect: Reconnect
+  private let backOff: Reconnect
   private let state = Mutex(State())
 
   /// Makes a client that connects once it is ``run(_:)``.
@@ -43,21 +47,22 @@ public final class ReconnectingClient: Sendable {
     self.host = host
     self.port = port
     self.configuration = configuration
-    self.reconnect = reconnect
+    backOff = reconnect
   }
 
   /// Connects, and connects again, until ``close()`` or cancellation. Each event is handled before the next one is fetched, so a slow
   /// `handle` slows the server down, not this process's memory. It may send and make requests. To be called once.
   public func run(_ handle: (Event) async -> Void) async {
     precondition(!state.withLock { exchange(&$0.isRunning, with: true) }, "run() was called twice")
-    var reconnect = reconnect
+    var backOff = backOff
     var random = SystemRandomNumberGenerator()
     while true {
       let (failure, held) = await attempt(handle)
       guard !isOver else { return await handle(.disconnected(failure, retryIn: nil)) }
-      let delay = reconnect.delay(afterHolding: held, using: &random)
+      let pause = backOff.delay(afterHolding: held, using: &random)
+      let delay = state.withLock { $0.isHurried } ? .zero : pause
       await handle(.disconnected(failure, retryIn: delay))
-      await untilClosed { try? await Task.sleep(for: delay) }
+      await untilClosed(orHurried: true) { try? await Task.sleep(for: delay) }
       if isOver { return }
     }
   }
@@ -88,6 +93,20 @@ public final class ReconnectingClient: Sendable {
     await client?.close()
   }
 
+  /// Lets go of the connection of the moment, without waiting for the server, and connects again at once: for whoever knows better than
+  /// the socket, as when the network has changed. A pause between two attempts ends; an attempt that is under way goes on.
+  ///
+  /// What was under way on the connection fails with ``Client/CloseReason/abandoned``.
+  public func reconnect() {
+    let (client, hurry) = state.withLock { state in
+      guard !state.isClosed, !state.isConnecting else { return (nil as Client?, nil as (@Sendable () -> Void)?) }
+      state.isHurried = true
+      return (state.client, state.hurry)
+    }
+    hurry?()
+    client?.abandon()
+  }
+
   // MARK: One connection
 
   /// Holds one connection to its end. Returns why it ended and how long it was held, nil when it did not come about.
@@ -102,6 +121,8 @@ public final class ReconnectingClient: Sendable {
   }
 
   private func connect() async throws(ClientError) -> Client {
+    state.withLock { ($0.isConnecting, $0.isHurried) = (true, false) }
+    defer { state.withLock { $0.isConnecting = false } }
     let result = await untilClosed { [self] in
       do throws(ClientError) {
         return Result<Client, ClientError>.success(try await Client.connect(host: host, port: port, configuration: configuration))
@@ -138,14 +159,16 @@ public final class ReconnectingClient: Sendable {
     return client
   }
 
-  /// Does some work in a task that ``close()`` cancels.
-  private func untilClosed<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
+  /// Does some work in a task that ``close()`` cancels, and ``reconnect()`` if that is asked for.
+  private func untilClosed<Value: Sendable>(
+    orHurried: Bool = false, _ work: @escaping @Sendable () async -> Value
+  ) async -> Value {
     let task = Task { await work() }
-    let isClosed = state.withLock { state in
+    let isOver = state.withLock { state in
       state.hurry = { task.cancel() }
-      return state.isClosed
+      return state.isClosed || orHurried && state.isHurried
     }
-    if isClosed { task.cancel() }
+    if isOver { task.cancel() }
     defer { state.withLock { $0.hurry = nil } }
     return await withTaskCancellationHandler {
       await task.value

@@ -42,6 +42,7 @@ enum Failure {
   private static func hint(_ error: ClientError, hasReceived: Bool) -> String {
     switch error {
     case .closed(.oversize): " The server may speak another header: see --pack."
+    case .closed(.heartbeatLost): " The server, or the way to it, hangs; see --heartbeat-timeout."
     case .closed where !hasReceived: " The server may be full, or speak another header: see --pack."
     case .timedOut: " Does the server have a route for this id? See --id, --reply-id and --pack."
     default: ""

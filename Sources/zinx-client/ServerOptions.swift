@@ -18,17 +18,31 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Seconds to wait for the connection, and for each reply.")
   var timeout = 5.0
 
+  @Option(help: "Seconds of silence after which to send a heartbeat, id 99999; 0 sends none, and only answers.")
+  var heartbeat = 0.0
+
+  @Option(help: "Seconds without anything from the server after which to give it up; 0 means never.")
+  var heartbeatTimeout = 0.0
+
   @Flag(help: "Print one JSON object a line.")
   var json = false
 
   func validate() throws {
     guard (0.001...86_400).contains(timeout) else { throw ValidationError("--timeout \(timeout): 0.001 to 86400 seconds.") }
+    guard (0...86_400).contains(heartbeat) else { throw ValidationError("--heartbeat \(heartbeat): 0 to 86400 seconds.") }
+    guard heartbeatTimeout == 0 || (heartbeat...86_400).contains(heartbeatTimeout) && heartbeatTimeout != heartbeat else {
+      throw ValidationError("--heartbeat-timeout \(heartbeatTimeout): 0, or more than --heartbeat and at most 86400 seconds.")
+    }
   }
 
   var configuration: ClientConfiguration {
     var configuration = ClientConfiguration(pack: pack)
     configuration.connectTimeout = .seconds(timeout)
     configuration.closeTimeout = .seconds(timeout)
+    var beats = ClientConfiguration.Heartbeat(interval: .seconds(heartbeat), timeout: .seconds(heartbeatTimeout))
+    // Who uses the command wants to see what comes.
+    beats.isDelivered = true
+    configuration.heartbeat = beats
     return configuration
   }
 

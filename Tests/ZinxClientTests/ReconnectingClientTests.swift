@@ -14,9 +14,12 @@ struct ReconnectingClientTests {
     let task: Task<Void, Never>
     let events: AsyncStream<Event>
 
-    init(port: UInt16, base: Duration = .milliseconds(1)) {
+    init(
+      port: UInt16, base: Duration = .milliseconds(1), configuration: ClientConfiguration = ClientConfiguration()
+    ) {
       let client = ReconnectingClient(
-        host: "127.0.0.1", port: port, reconnect: Reconnect(base: base, cap: base, resetAfter: .zero))
+        host: "127.0.0.1", port: port, configuration: configuration,
+        reconnect: Reconnect(base: base, cap: base, resetAfter: .zero))
       let (events, continuation) = AsyncStream<Event>.makeStream()
       self.client = client
       self.events = events
@@ -111,6 +114,64 @@ struct ReconnectingClientTests {
     }
     await closed
     await running.task.value
+  }
+
+  @Test("lets go of its connection when it is told to, and comes back without a pause")
+  func reconnects() async throws {
+    let server = try FakeServer()
+    let running = Running(port: server.port, base: .seconds(3600))
+    var events = running.events.makeAsyncIterator()
+    let first = try await server.accept()
+    #expect(await events.next().isConnected)
+    running.client.reconnect()
+    #expect(try await first.readToEnd() == [])
+    #expect(await events.next()?.failure == .closed(.abandoned))
+    let second = try await server.accept()
+    #expect(await events.next().isConnected)
+    // Lost, it waits for an hour, unless it is told not to.
+    second.close()
+    #expect(await events.next()?.failure == .closed(.closedByPeer))
+    running.client.reconnect()
+    let third = try await server.accept()
+    #expect(await events.next().isConnected)
+    try await running.client.send(1, bytes("here"))
+    #expect(try await third.receive() == Message(1, "here"))
+    running.task.cancel()
+    await running.task.value
+  }
+
+  @Test("that is closed stays so when it is told to come back")
+  func closedForGood() async throws {
+    let server = try FakeServer()
+    let running = Running(port: server.port)
+    var events = running.events.makeAsyncIterator()
+    let peer = try await server.accept()
+    #expect(await events.next().isConnected)
+    async let closed: Void = running.client.close()
+    #expect(try await peer.readToEnd() == [])
+    peer.close()
+    await closed
+    running.client.reconnect()
+    await running.task.value
+  }
+
+  @Test("comes back from a server that hangs, as soon as its heartbeat is lost")
+  func hangs() async throws {
+    var configuration = ClientConfiguration()
+    configuration.heartbeat = .init(interval: .milliseconds(50), timeout: .milliseconds(200))
+    let server = try FakeServer()
+    let running = Running(port: server.port, configuration: configuration)
+    var events = running.events.makeAsyncIterator()
+    let hanging = try await server.accept()
+    #expect(await events.next().isConnected)
+    #expect(await events.next()?.failure == .closed(.heartbeatLost))
+    let good = try await server.accept()
+    #expect(await events.next().isConnected)
+    try await good.send(2, "hello")
+    #expect(await events.next()?.message == Message(2, "hello"))
+    running.task.cancel()
+    await running.task.value
+    _ = hanging
   }
 
   @Test("ends when its task is cancelled while it waits")
