@@ -77,7 +77,7 @@ let package = Package(
       name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer], resources: [.copy("golden-frames.txt")],
       swiftSettings: nonsending),
     .testTarget(
-      name: "ZinxTests", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
+      name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
     .testTarget(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", "ZinxTestKit", logging], swiftSettings: nonsending

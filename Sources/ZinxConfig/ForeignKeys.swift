@@ -19,7 +19,7 @@ public struct ForeignKey: Sendable, Equatable {
       "LogSaveDays", "LogFileSize", advice: "the journal keeps the log; see MaxRetentionSec and SystemMaxUse in journald.conf(5)")
     + keys("LogCons", advice: "outside systemd the log goes to standard error")
     + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
-    + keys("HeartbeatMax", advice: "use IdleTimeout")
+    + keys("HeartbeatMax", advice: "use Timeout of the plugin heartbeat")
     + keys("CertFile", "PrivateKeyFile", advice: "connections are NOT encrypted; put a TLS proxy in front")
     + keys("WsPort", "WsPath", "Mode", advice: "zinxd speaks TCP only, on TcpPort")
     + keys(

@@ -9,10 +9,12 @@ public struct Import: Sendable, Equatable {
 
   /// Translates a file. Pure.
   ///
-  /// - Parameter knownPlugins: the names of the compiled-in plugins.
+  /// - Parameters:
+  ///   - knownPlugins: the names of the compiled-in plugins.
+  ///   - defaultPlugins: of those that are on when a file names none.
   ///
   /// Throws: the first error of syntax, or that it holds no object. Whatever else is in it is translated or kept.
-  public init(_ bytes: [UInt8], knownPlugins: [String]) throws(ConfigurationProblem) {
+  public init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]) throws(ConfigurationProblem) {
     let document = JSONParser.parse(bytes, origin: .foreign)
     guard let root = document.value else {
       throw document.problems.last ?? ConfigurationProblem(at: nil, "the file holds no JSON")
@@ -20,7 +22,7 @@ public struct Import: Sendable, Equatable {
     guard case .object(let members) = root.content else {
       throw ConfigurationProblem(at: root.position, "the file holds \(root.found), but must hold an object")
     }
-    var translation = Translation(members, knownPlugins)
+    var translation = Translation(members, knownPlugins, defaultPlugins)
     for problem in document.problems {
       translation.note(.dropped, at: problem.position, "\(problem.message); the last one counts, as in Go")
     }
@@ -62,6 +64,7 @@ extension ConfigurationFile {
 private struct Translation {
   private let members: [ConfigurationMember]
   private let knownPlugins: [String]
+  private let defaultPlugins: [String]
 
   private var draft = Configuration()
   private var values: [String: ConfigurationValue] = [:]
@@ -69,9 +72,10 @@ private struct Translation {
   private var comments: [ConfigurationMember] = []
   private var notes: [ImportNote] = []
 
-  init(_ members: [ConfigurationMember], _ knownPlugins: [String]) {
+  init(_ members: [ConfigurationMember], _ knownPlugins: [String], _ defaultPlugins: [String]) {
     self.members = members
     self.knownPlugins = knownPlugins
+    self.defaultPlugins = defaultPlugins
   }
 
   mutating func note(_ kind: ImportNote.Kind, at position: SourcePosition?, _ message: String) {
@@ -184,7 +188,7 @@ private struct Translation {
   }
 
   private mutating func takeForeign(_ foreign: ForeignKey, _ member: ConfigurationMember) {
-    if asciiLowercased(foreign.name) == "heartbeatmax" { return keepHeartbeat(member) }
+    if asciiLowercased(foreign.name) == "heartbeatmax" { return takeHeartbeat(member) }
     if let level = ForeignValue.logLevel(foreign.name, member.value), values["LogLevel"] == nil {
       values["LogLevel"] = level
       return note(.converted, at: member.position, "\(foreign.name) \(member.value.found) is LogLevel \(level.jsonText)")
@@ -192,13 +196,50 @@ private struct Translation {
     note(.dropped, at: member.position, "\(quotedBriefly(member.key)) has no meaning here; \(foreign.advice)")
   }
 
-  /// Nothing of it is lost: `IdleTimeout` is not the same, because in Go the code decides whether anybody looks at it.
-  private mutating func keepHeartbeat(_ member: ConfigurationMember) {
-    addCustom(member)
+  /// The time after which a silent peer is given up. Keys that name how often somebody sends one are not that.
+  private mutating func takeHeartbeat(_ member: ConfigurationMember) {
+    let key = asciiLowercased(member.key)
+    guard key.contains("max") || key.contains("timeout"), knownPlugins.contains(Self.heartbeat),
+      let time = HeartbeatTimeout.read(member.value)
+    else {
+      addCustom(member)
+      return note(
+        .kept, at: member.position,
+        "\(quotedBriefly(member.key)) is kept in Custom; Interval and Timeout of the plugin heartbeat are for this")
+    }
+    guard setHeartbeatTimeout(time) else {
+      return note(
+        .dropped, at: member.position, "\(quotedBriefly(member.key)) is Timeout of the plugin heartbeat, which is set already")
+    }
     note(
-      .kept, at: member.position,
-      "\(quotedBriefly(member.key)) is kept in Custom: this zinxd has no heartbeat; "
-        + "IdleTimeout closes connections from which nothing came for so many seconds")
+      .converted, at: member.position,
+      "\(quotedBriefly(member.key)) is Timeout of the plugin heartbeat: a peer is closed from which nothing came for "
+        + "\(time.jsonText) seconds. In Go it means something only where the code calls StartHeartBeat; if yours does not, take it out"
+    )
+  }
+
+  private static let heartbeat = "heartbeat"
+
+  /// Returns false if the file has that setting already.
+  private mutating func setHeartbeatTimeout(_ time: ConfigurationValue) -> Bool {
+    let setting = ConfigurationMember(key: "Timeout", value: time)
+    var plugins: [ConfigurationMember] = []
+    if case .object(let named) = values["Plugins"]?.content {
+      plugins = named
+    } else {
+      plugins = defaultPlugins.map { ConfigurationMember(key: $0, value: ConfigurationValue(.object([]))) }
+      note(.added, at: nil, "Plugins names those that are on by default: \(defaultPlugins.joined(separator: ", "))")
+    }
+    if let index = plugins.firstIndex(where: { asciiLowercased($0.key) == Self.heartbeat }) {
+      guard case .object(let settings) = plugins[index].value.content,
+        !settings.contains(where: { asciiLowercased($0.key) == "timeout" })
+      else { return false }
+      plugins[index].value.content = .object(settings + [setting])
+    } else {
+      plugins.append(ConfigurationMember(key: Self.heartbeat, value: ConfigurationValue(.object([setting]))))
+    }
+    values["Plugins"] = ConfigurationValue(.object(plugins))
+    return true
   }
 
   // MARK: What is not for zinxd
@@ -286,6 +327,16 @@ private struct Translation {
       .choose, at: nil,
       "Plugins is left out: those that are on by default answer id 0 and 1, and send id 2 to every new connection; "
         + "with \"Plugins\": {} none is on")
+  }
+}
+
+/// `Timeout` of the plugin `heartbeat`, as other files write such a time.
+private enum HeartbeatTimeout {
+  private static let rule = SettingRule<Duration>.seconds(in: .zero ... .seconds(86_400))
+
+  static func read(_ value: ConfigurationValue) -> ConfigurationValue? {
+    let candidates = [value] + (Option.named("IdleTimeout").map { ForeignValue.conversions(of: value, for: $0) } ?? [])
+    return candidates.lazy.compactMap { rule.read($0) }.first.flatMap { rule.write($0) }
   }
 }
 

@@ -40,7 +40,7 @@ struct ImportCommand {
         status: .noInput, line: "error: \(path): \(error)", advice: "Name the zinx.json of the Go program: --import PATH.")
     }
     do throws(ConfigurationProblem) {
-      let imported = try Import(bytes, knownPlugins: registry.names)
+      let imported = try Import(bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames)
       return (imported.text, imported.notes + leftToDo(imported.text, registry))
     } catch {
       let place = error.position.map { ":\($0.line):\($0.column)" } ?? ""

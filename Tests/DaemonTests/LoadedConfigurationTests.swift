@@ -35,7 +35,7 @@ struct LoadedConfigurationTests {
   @Test("without Plugins has those that are on by default")
   func defaults() throws {
     let loaded = try load("{}")
-    #expect(names(loaded) == ["ping", "hello", "greeting"])
+    #expect(names(loaded) == ["ping", "hello", "greeting", "heartbeat"])
     #expect(loaded.warnings.isEmpty)
     #expect(loaded.path == "\(folder.path)/z.json")
   }

@@ -49,7 +49,7 @@ struct ConfigurationTests {
       parsed.problems.map { "\($0.position?.line ?? 0):\($0.position?.column ?? 0): \($0.message)" } == [
         "2:14: MaxConn is \"many\", but must be a whole number from 1 to 1000000",
         "3:3: unknown key \"MaxCon\"; did you mean \"MaxConn\"?",
-        "5:15: unknown plugin \"pong\"; this zinxd has broadcast, echo, greeting, hello, ping; did you mean \"ping\"?",
+        "5:15: unknown plugin \"pong\"; this zinxd has broadcast, echo, greeting, heartbeat, hello, ping; did you mean \"ping\"?",
         "5:39: duplicate key \"PING\"; the first, \"ping\", is at line 5, column 27 (case makes no difference)",
         "6:14: TcpPort is 70000, but must be a whole number from 0 to 65535",
         "7:3: duplicate key \"maxconn\"; the first, \"MaxConn\", is at line 2, column 3 (case makes no difference)",
@@ -137,7 +137,7 @@ struct ConfigurationPluginsTests {
   func unknown() {
     #expect(
       problems(#"{"Plugins": {"weather": {}}}"#) == [
-        "unknown plugin \"weather\"; this zinxd has broadcast, echo, greeting, hello, ping"
+        "unknown plugin \"weather\"; this zinxd has broadcast, echo, greeting, heartbeat, hello, ping"
       ])
     let bare = Configuration.parse(Array(#"{"Plugins": {"x": {}}}"#.utf8), knownPlugins: [])
     #expect(bare.problems.map(\.message) == ["unknown plugin \"x\"; this zinxd has no plugins"])

@@ -5,11 +5,13 @@ import ZinxTestKit
 
 private func problems(_ text: String) -> [String] { parse(text).problems.map(\.message) }
 
-private let plugins = ["ping", "hello", "greeting", "echo", "broadcast"]
+private let plugins = ["ping", "hello", "greeting", "echo", "broadcast", "heartbeat"]
 
 @Suite("An imported file")
 struct ImportTests {
-  private func imported(_ text: String) throws -> Import { try Import(Array(text.utf8), knownPlugins: plugins) }
+  private func imported(_ text: String) throws -> Import {
+    try Import(Array(text.utf8), knownPlugins: plugins, defaultPlugins: ["ping", "hello", "greeting", "heartbeat"])
+  }
 
   private func notes(_ text: String, _ kind: ImportNote.Kind) throws -> [String] {
     try imported(text).notes.filter { $0.kind == kind }.map(\.message)
@@ -35,6 +37,9 @@ struct ImportTests {
     #"{"TcpPort":8999,"LogDir":"./l","LogFile":"z.log","LogDebugClose":true,"RouterSlicesMode":false}"#,
     #"{"TCPPort":7054,"WorkerMode":"","LogIsolationLevel":0,"Mode":"tcp","TCPReadTimeout":"300s","KeepAlive":true}"#,
     #"{"HeartbeatMax":30,"IOReadBuffSize":8192,"LogCons":true,"MaxMsgChanLen":1024}"#, #"{"HeartbeatTimeout":"30"}"#,
+    #"{"HeartbeatMax":-1,"HeartbeatInterval":5}"#,
+    #"{"HeartbeatMax":30,"HeartbeatTimeout":5}"#, #"{"HeartbeatMax":30,"Plugins":{"ping":{}}}"#,
+    #"{"HeartbeatMax":30,"Plugins":{"heartbeat":{"timeout":3}}}"#,
     #"{"db":{"host":"h","port":3306},"log":{"level":"debug"},"TcpPort":8998}"#,
     #"{"Server":{"IP":"0.0.0.0","Port":8999},"Connection":{"MaxConn":3}}"#, #"{"EtcdIps":["10.1.1.248:2379"],"Debug":true}"#,
     #"{"max_conn":3,"max-package-size":512,"tcp_port":1,"worker_pool_size":2}"#, #"{"MaxConnections":5,"MaxPackages":100}"#,
@@ -82,7 +87,7 @@ struct ImportTests {
           bytes.insert(telling.randomElement(using: &random) ?? 0, at: place)
         }
       }
-      guard let result = try? Import(bytes, knownPlugins: plugins) else { continue }
+      guard let result = try? Import(bytes, knownPlugins: plugins, defaultPlugins: ["ping"]) else { continue }
       #expect(parse(result.text).problems.isEmpty, "\(String(decoding: bytes, as: UTF8.self))")
     }
   }
@@ -194,10 +199,26 @@ struct ImportTests {
     #expect(try notes(#"{"redis":{"host":"h","port":1}}"#, .kept).first?.hasSuffix("where zinxd does not look") == true)
   }
 
-  @Test("has the heartbeat in Custom, and says so")
-  func heartbeat() throws {
-    #expect(try imported(#"{"HeartbeatMax": 10}"#).text.contains("\"Custom\": {\n    \"HeartbeatMax\": 10\n  }"))
-    #expect(try notes(#"{"HeartbeatMax": 10}"#, .kept).first?.contains("no heartbeat") == true)
+  @Test(
+    "has the heartbeat's time-out under its plugin, beside those that would be on without it",
+    arguments: [
+      (#"{"HeartbeatMax": 10}"#, #"{"ping": {}, "hello": {}, "greeting": {}, "heartbeat": {"Timeout": 10}}"#),
+      (#"{"HeartbeatTimeout": "1.5m"}"#, #"{"ping": {}, "hello": {}, "greeting": {}, "heartbeat": {"Timeout": 90}}"#),
+      (#"{"HeartbeatMax": 10, "Plugins": {"ping": {}}}"#, #"{"ping": {}, "heartbeat": {"Timeout": 10}}"#),
+      (#"{"HeartbeatMax": 10, "Plugins": {"heartbeat": {"Timeout": 3}}}"#, #"{"heartbeat": {"Timeout": 3}}"#),
+    ])
+  func heartbeat(file: String, plugins: String) throws {
+    #expect(try value("Plugins", in: file) == plugins)
+    #expect(try notes(file, .converted).contains { $0.contains("StartHeartBeat") } == !file.contains("3}"))
+  }
+
+  @Test(
+    "keeps in Custom what is no time-out of a heartbeat, and says what is for it",
+    arguments: [#"{"HeartbeatMax": -1}"#, #"{"HeartbeatInterval": 5}"#, #"{"HeartbeatMax": "often"}"#])
+  func noTimeout(file: String) throws {
+    #expect(try imported(file).text.contains("\"Custom\": {"))
+    #expect(try notes(file, .kept).first?.contains("Timeout of the plugin heartbeat") == true)
+    #expect(try value("Plugins", in: file) == nil)
   }
 
   @Test(

@@ -102,9 +102,9 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
 
 /// Of a daemon with the bundled plugins, whose settings are shown.
 func parse(_ text: String) -> ParsedConfiguration {
-  let plugins = ["ping", "hello", "greeting", "echo", "broadcast"]
+  let plugins = ["ping", "hello", "greeting", "echo", "broadcast", "heartbeat"]
   var parsed = Configuration.parse(Array(text.utf8), knownPlugins: plugins)
-  for plugin in plugins { parsed.show(["MsgID", "Delay", "Blocking"], of: plugin) }
+  for plugin in plugins { parsed.show(["MsgID", "Delay", "Blocking", "Timeout"], of: plugin) }
   return parsed
 }
 

@@ -113,6 +113,6 @@ struct ReferenceTests {
   @Test("the manual names every key of other versions")
   func foreign() {
     #expect(Reference.manualForeignKeys().split(separator: ".TP\n").count == ForeignKey.all.count)
-    #expect(Reference.manualForeignKeys().contains(".B HeartbeatMax\nUse IdleTimeout.\n"))
+    #expect(Reference.manualForeignKeys().contains(".B HeartbeatMax\nUse Timeout of the plugin heartbeat.\n"))
   }
 }

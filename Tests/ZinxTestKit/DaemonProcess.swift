@@ -69,6 +69,14 @@ package final class DaemonProcess: Sendable {
     }
   }
 
+  /// The same on standard output.
+  @discardableResult
+  package func outputLine(containing text: String, count: Int = 1) async throws -> String {
+    try await watch.wait("line \(count) with \"\(text)\"") { state in
+      state.lines[.output, default: []].lazy.filter { $0.contains(text) }.dropFirst(count - 1).first
+    }
+  }
+
   /// Waits for the line that says it serves. Returns the port.
   package func port() async throws -> UInt16 {
     let line = try await line(containing: "listens on")

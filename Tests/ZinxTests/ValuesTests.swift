@@ -11,7 +11,8 @@ struct CloseReasonTests {
     #expect(
       CloseReason.allCases.map(\.description) == [
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
-        "no-first-byte", "header-timeout", "body-timeout", "vanished", "hook-failed",
+        "no-first-byte", "header-timeout", "body-timeout", "vanished",
+        "heartbeat-lost", "hook-failed",
       ])
   }
 

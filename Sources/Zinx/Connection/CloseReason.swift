@@ -31,6 +31,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case bodyTimeout
   /// The peer, or the way to it, did not answer for `VanishedTimeout`.
   case vanished
+  /// Nothing came from the peer for the time-out of the heartbeat: see ``Heartbeat/timeout``.
+  case heartbeatLost
   /// `OnConnStart` threw.
   case hookFailed
 
@@ -50,6 +52,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .headerTimeout: "header-timeout"
     case .bodyTimeout: "body-timeout"
     case .vanished: "vanished"
+    case .heartbeatLost: "heartbeat-lost"
     case .hookFailed: "hook-failed"
     }
   }

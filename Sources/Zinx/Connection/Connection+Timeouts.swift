@@ -77,8 +77,11 @@ extension Connection {
   private func receiveIsDue(at now: Instant) -> Instant {
     // User code may have ended unnoticed.
     advance()
-    let due = receiving.next(server.settings.receiveLimits)
-    guard life.reads, due.deadline <= now else { return now }
+    let limits = receiveLimits
+    guard life.reads else { return now }
+    if receiving.nextBeat(limits, after: beatAt) <= now, !beat(at: now) { return now.advanced(byNanoseconds: Self.glance) }
+    let due = receiving.next(limits)
+    guard due.deadline <= now else { return now }
     // While a request is handled, or we do not read, the peer waits for us and not we for it.
     guard !life.runsUserCode, !isWaitingForWorker, interest.isReadable else {
       receiving.forgive(at: now)
@@ -87,9 +90,20 @@ extension Connection {
     // It came in time, and we have not come to read it: the loop was busy, or the process was stopped.
     guard !hasUnread else { return now.advanced(byNanoseconds: Self.glance) }
     if let came = lastCame { receiving.lastCame(at: came) }
-    let corrected = receiving.next(server.settings.receiveLimits)
+    let corrected = receiving.next(limits)
     if corrected.deadline <= now { end(corrected.reason, handlingRest: true) }
     return now
+  }
+
+  /// The peer has been quiet for long enough to be sent a heartbeat. Returns false if it has not: we have not come to read what it sent.
+  private func beat(at now: Instant) -> Bool {
+    // While we do not read, we do not know.
+    if interest.isReadable {
+      guard !hasUnread else { return false }
+      sendHeartbeat()
+    }
+    beatAt = now
+    return true
   }
 
   /// When the last bytes came, as the kernel knows: we count from the wake-up that read them, and that may have begun long before, when a
@@ -129,7 +143,15 @@ extension Connection {
   }
 
   private var receiveDeadline: Instant {
-    life.reads ? receiving.next(server.settings.receiveLimits).deadline : .distantFuture
+    guard life.reads else { return .distantFuture }
+    let limits = receiveLimits
+    return receiving.next(limits).deadline.orEarlier(receiving.nextBeat(limits, after: beatAt))
+  }
+
+  private var receiveLimits: ReceiveDeadline.Limits {
+    var limits = server.settings.receiveLimits
+    limits.heartbeat = heartbeatTimes
+    return limits
   }
 
   // MARK: Peers that do not read

@@ -10,7 +10,7 @@ import ZinxWire
 /// - `Connection+FirstBytes.swift`: peers that speak something else, on the event loop
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
-/// - `Connection+Timeouts.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
+/// - `Connection+Timeouts.swift`, `Heartbeat.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
 /// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
@@ -67,6 +67,7 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var unknown = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
+  @exclusivity(unchecked) var heartbeatAnswers = HeartbeatAnswers()
 
   // The event loop of the connection. One thread, so exclusivity needs no check at run time; these are touched for every batch.
 
@@ -89,6 +90,8 @@ public final class Connection: @unchecked Sendable {
   /// Epoll is to be asked again after a while.
   @exclusivity(unchecked) var asksLater = false
   @exclusivity(unchecked) var receiving: ReceiveDeadline
+  /// When the peer was last sent a heartbeat.
+  @exclusivity(unchecked) var beatAt = Instant(nanoseconds: .min)
   /// Nil while no rate is limited.
   @exclusivity(unchecked) var pace: Pace?
   @exclusivity(unchecked) var timer: EventLoop.Timer?

@@ -6,6 +6,9 @@ import ZinxWire
 /// Two times run. The *quiet time* since the last byte: `FirstByteTimeout` limits it until the first one, `IdleTimeout` always. The *time of
 /// a frame* that has begun and is not whole: at every moment it is at most `FrameTimeout` + bytes of its body / `MinFrameRate`, so that
 /// a peer which sends a byte now and then does not keep its connection for ever. It runs only while the peer is waited for.
+///
+/// A heartbeat has to do with the quiet time too: the peer is sent one each time that `interval` of it has passed, and is closed after
+/// `timeout` of it.
 struct ReceiveDeadline: Equatable {
   /// Nanoseconds, 0 for never; the rate in bytes a second, 0 when only the time counts.
   struct Limits {
@@ -13,6 +16,7 @@ struct ReceiveDeadline: Equatable {
     var idle: Int64 = 0
     var frame: Int64 = 0
     var frameRate: Int64 = 0
+    var heartbeat = HeartbeatTimes(nil)
   }
 
   struct Due: Equatable {
@@ -87,6 +91,10 @@ struct ReceiveDeadline: Equatable {
   func next(_ limits: Limits) -> Due {
     var due = Due(deadline: .distantFuture, reason: .idle)
     if limits.idle > 0 { due.deadline = quietSince.advanced(byNanoseconds: limits.idle) }
+    if limits.heartbeat.timeout > 0 {
+      let deadline = quietSince.advanced(byNanoseconds: limits.heartbeat.timeout)
+      if deadline < due.deadline { due = Due(deadline: deadline, reason: .heartbeatLost) }
+    }
     if source == .beginning, limits.firstByte > 0 {
       let deadline = quietSince.advanced(byNanoseconds: limits.firstByte)
       if deadline <= due.deadline { due = Due(deadline: deadline, reason: .noFirstByte) }
@@ -96,6 +104,13 @@ struct ReceiveDeadline: Equatable {
       if deadline < due.deadline { due = Due(deadline: deadline, reason: isInsideHeader ? .headerTimeout : .bodyTimeout) }
     }
     return due
+  }
+
+  /// When the peer is to be sent a heartbeat, the last one having been sent at `last`; ``Instant/distantFuture`` for never.
+  @inline(__always)
+  func nextBeat(_ limits: Limits, after last: Instant) -> Instant {
+    guard limits.heartbeat.interval > 0 else { return .distantFuture }
+    return (last > quietSince ? last : quietSince).advanced(byNanoseconds: limits.heartbeat.interval)
   }
 
   private var isInsideHeader: Bool { frameBytes < DataPack.headerLength }

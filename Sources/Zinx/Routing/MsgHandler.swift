@@ -8,6 +8,8 @@ final class MsgHandler: Sendable {
   private let table: RouteTable
   private let failureHooks: [ObjectIdentifier: FailureHook]
   private let hooks: Hooks
+  let heartbeatID: UInt32
+  let heartbeatTimes: HeartbeatTimes
   private let counters: Counters
   private let emit: EventSink
 
@@ -16,6 +18,8 @@ final class MsgHandler: Sendable {
     first = registrar.first
     direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
+    heartbeatID = registrar.heartbeat?.id ?? Heartbeat.standardID
+    heartbeatTimes = HeartbeatTimes(registrar.heartbeat)
     self.counters = counters
     self.emit = emit
   }

@@ -25,6 +25,8 @@ public struct RouteRegistrar: Sendable {
   /// By owner.
   private var failureHooks: [String: FailureHook] = [:]
   private var sent: [MessageIDs] = []
+  /// Set by ``heartbeat(_:)``.
+  var heartbeat: Heartbeat?
 
   public init(owner: String = "server") { self.owner = owner }
 

@@ -1,0 +1,27 @@
+import Zinx
+
+/// Answers heartbeats, as clients of Go Zinx send them, and sends some to peers that are silent.
+public struct HeartbeatPlugin: RoutePlugin {
+  public static let name = "heartbeat"
+  public static let summary = "Answers heartbeats, sends them to silent peers, and closes peers that do not answer."
+  public static let isOnByDefault = true
+
+  private var heartbeat = Heartbeat()
+
+  public init(settings: inout PluginSettings) {
+    let times: ClosedRange<Duration> = .zero ... .seconds(86_400)
+    heartbeat.id = settings.integer("MsgID", default: Heartbeat.standardID, shown: true, "message id of a heartbeat")
+    heartbeat.answers = settings.bool("Answer", default: true, shown: true, "answer in kind, at most once a second")
+    heartbeat.interval = settings.seconds(
+      "Interval", default: .zero, in: times, shown: true,
+      "time without a byte from a peer after which it is sent one; 0 means never")
+    heartbeat.timeout = settings.seconds(
+      "Timeout", default: .zero, in: times, shown: true,
+      "time without a byte from a peer after which its connection is closed; 0 means never")
+    if heartbeat.timeout > .zero, heartbeat.timeout <= heartbeat.interval {
+      settings.refuse("Timeout", because: "must be longer than Interval, or nobody has time to answer")
+    }
+  }
+
+  public func register(in routes: inout RouteRegistrar) { routes.heartbeat(heartbeat) }
+}

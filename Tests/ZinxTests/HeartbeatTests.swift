@@ -1,0 +1,95 @@
+import Testing
+import ZinxIO
+import ZinxPlugins
+
+@testable import Zinx
+
+/// Seconds of a test's time.
+private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(seconds * 1e9)) }
+
+private let never = Instant(nanoseconds: .min)
+
+private func limits(interval: Int = 0, timeout: Int = 0, idle: Int64 = 0) -> ReceiveDeadline.Limits {
+  var heartbeat = Heartbeat()
+  (heartbeat.interval, heartbeat.timeout) = (.seconds(interval), .seconds(timeout))
+  return ReceiveDeadline.Limits(idle: idle * 1_000_000_000, heartbeat: HeartbeatTimes(heartbeat))
+}
+
+@Suite("The life of a heartbeat")
+struct HeartbeatLifeTests {
+  @Test("a silent peer is sent one after each interval, counted from its last byte and from the last one sent")
+  func beats() {
+    var receiving = ReceiveDeadline(at: at(0))
+    #expect(receiving.nextBeat(limits(interval: 5), after: never) == at(5))
+    #expect(receiving.nextBeat(limits(interval: 5), after: at(5)) == at(10))
+    receiving.received(at: at(6))
+    #expect(receiving.nextBeat(limits(interval: 5), after: at(5)) == at(11))
+    receiving.forgive(at: at(13))
+    #expect(receiving.nextBeat(limits(interval: 5), after: at(11)) == at(18))
+  }
+
+  @Test("without times none is sent and none is lost")
+  func off() {
+    let receiving = ReceiveDeadline(at: at(0))
+    #expect(receiving.nextBeat(limits(), after: never) == .distantFuture)
+    #expect(receiving.nextBeat(limits(timeout: 3), after: never) == .distantFuture)
+    #expect(receiving.next(limits(interval: 3)).deadline == .distantFuture)
+    #expect(HeartbeatTimes(nil).interval == 0 && HeartbeatTimes(nil).timeout == 0)
+  }
+
+  @Test("it is lost after the time-out since the last byte, whatever was sent, unless the peer is closed as idle before")
+  func lost() {
+    var receiving = ReceiveDeadline(at: at(0))
+    receiving.received(at: at(2))
+    #expect(receiving.next(limits(interval: 2, timeout: 6)) == .init(deadline: at(8), reason: .heartbeatLost))
+    #expect(receiving.next(limits(timeout: 6, idle: 6)) == .init(deadline: at(8), reason: .idle))
+    #expect(receiving.next(limits(timeout: 6, idle: 7)) == .init(deadline: at(8), reason: .heartbeatLost))
+    #expect(receiving.next(limits(timeout: 6, idle: 5)) == .init(deadline: at(7), reason: .idle))
+  }
+
+  @Test("times that never end do not overflow")
+  func forever() {
+    let receiving = ReceiveDeadline(at: at(9e9))
+    #expect(receiving.nextBeat(limits(interval: .max), after: never) == .distantFuture)
+    #expect(receiving.next(limits(timeout: .max)).deadline == .distantFuture)
+  }
+
+  @Test("one is answered each second, however many come")
+  func answers() {
+    var answers = HeartbeatAnswers()
+    let moments = [0, 0, 0.5, 0.999, 1, 1.5, 2.5, 2.6]
+    let answered = moments.map { answers.mayAnswer(at: at($0)) }
+    #expect(answered == [true, false, false, false, true, false, true, false])
+  }
+}
+
+@Suite("The plugin heartbeat")
+struct HeartbeatPluginTests {
+  private func problems(_ settings: [ConfigurationMember]) -> [String] {
+    let made = PluginRegistry(bundledPlugins).make("heartbeat", ConfigurationValue(.object(settings)))
+    return made?.settings.problems.map(\.message) ?? ["no such plugin"]
+  }
+
+  private func seconds(_ interval: Double, _ timeout: Double) -> [ConfigurationMember] {
+    [("Interval", interval), ("Timeout", timeout)].map { ConfigurationMember(key: $0, value: ConfigurationValue(.number($1))) }
+  }
+
+  @Test("is on by default, serves the id of Go Zinx, and has no times")
+  func defaults() throws {
+    let registry = PluginRegistry(bundledPlugins)
+    #expect(registry.defaultNames == ["ping", "hello", "greeting", "heartbeat"])
+    #expect(registry.defaultIDs("heartbeat") == [.id(99_999)])
+    let made = try #require(registry.make("heartbeat", nil))
+    #expect(made.settings.known.map(\.name) == ["MsgID", "Answer", "Interval", "Timeout"])
+    #expect(made.settings.known.map(\.defaultText) == ["99999", "true", "0", "0"])
+  }
+
+  @Test("refuses a time-out in which nobody can answer")
+  func refuses() {
+    #expect(problems(seconds(10, 30)).isEmpty)
+    #expect(problems(seconds(0, 30)).isEmpty)
+    #expect(problems(seconds(10, 0)).isEmpty)
+    #expect(problems(seconds(10, 10)).count == 1)
+    #expect(problems(seconds(30, 10)).first?.hasPrefix("Timeout of plugin \"heartbeat\" is 10") == true)
+  }
+}
