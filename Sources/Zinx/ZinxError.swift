@@ -6,6 +6,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case sendBufferFull
   /// No live connection has this id.
   case connectionNotFound(UInt64)
+  /// The user has a connection already, and a second login is to be refused: see ``SecondLogin/refuse``.
+  case userIsBound(String)
   /// Two plugins want the same messages; both are named.
   case duplicateRoute(ids: MessageIDs, first: String, second: String)
   /// The host of the configuration has no address and will have none; `reason` is the resolver's.

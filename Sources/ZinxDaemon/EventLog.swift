@@ -168,9 +168,10 @@ final class EventLog: Sendable {
   }
 
   private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata...) -> Logger.Metadata {
-    let own: Logger.Metadata = [
+    var own: Logger.Metadata = [
       "MESSAGE_ID": "\(message.rawValue)", "connID": "\(connection.id)", "peer": "\(connection.remoteAddress)",
     ]
+    if let user = connection.user { own["user"] = "\(user)" }
     return more.reduce(own) { $0.merging($1) { _, new in new } }
   }
 }

@@ -113,6 +113,26 @@ struct EventLogTests {
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=starts and ends of connections") == true)
   }
 
+  @Test("names the user of a connection once it has one, to its end")
+  func user() throws {
+    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    let connection = Connection(
+      id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
+      at: Instant(nanoseconds: 0))
+    log.take(.connectionAdded(connection, live: 1))
+    try connection.bind(user: "u42")
+    log.take(.unknownMessage(connection, id: 5, length: 0, looksLike: nil))
+    connection.endMembership()
+    log.take(.connectionEnded(connection, .replaced, live: 0, fault: nil))
+    #expect(
+      lines.all == [
+        "info connection added, conn num = 1 connID=7 peer=unknown",
+        "warning no route for message id 5, dropped connID=7 length=0 msgID=5 peer=unknown user=u42",
+        "info connection ended: replaced, conn num = 0 closeReason=replaced connID=7 peer=unknown user=u42",
+      ])
+  }
+
   @Test("tells of a reached AcceptRate with the number")
   func rate() {
     log.take(.acceptRateReached(perSecond: 5))

@@ -20,6 +20,7 @@ extension Connection {
       case .runRequests:
         startStaged()
       case .flush:
+        if life.phase == .lastFlush { endMembership() }
         flushOutbox()
         if !isFlushed {
           // Another thread sent in between and the kernel takes more: no event would bring us back.
@@ -28,6 +29,7 @@ extension Connection {
         }
       case .runStopHook(let reason): if handler.hasStopHooks { start(.stopHook(reason)) } else { life.userCodeEnded() }
       case .shutdownWrite:
+        endMembership()
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
         unacknowledged = unacknowledgedBytes
@@ -35,7 +37,9 @@ extension Connection {
         drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = loop.now.advanced(byNanoseconds: timeout)
-      case .close(let reason): return close(reason)
+      case .close(let reason):
+        endMembership()
+        return close(reason)
       }
     }
   }
@@ -52,7 +56,9 @@ extension Connection {
     life.userCodeEnded()
     flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
-    if dropsRest.load(ordering: .relaxed) { life.end(.stopped, handlingRest: false) }
+    if dropsRest.load(ordering: .acquiring) {
+      life.end(isReplaced.load(ordering: .relaxed) ? .replaced : .stopped, handlingRest: false)
+    }
     if !life.handlesRest { dropRequests() }
   }
 

@@ -45,6 +45,10 @@ public final class Connection: @unchecked Sendable {
   let activity = Atomic<Activity>(.idle)
   /// Requests that have not been started are dropped.
   let dropsRest = Atomic<Bool>(false)
+  /// Together with that: the end is not the user code's own.
+  let isReplaced = Atomic<Bool>(false)
+  /// What of ``Membership`` holds.
+  let membership = Atomic<UInt8>(0)
   /// The peer was given up: user code that suspends is cancelled.
   let isCut = Atomic<Bool>(false)
   /// `OnConnStart` threw.
@@ -130,6 +134,13 @@ public final class Connection: @unchecked Sendable {
   public func stop() {
     dropsRest.store(true, ordering: .relaxed)
     loop.execute { self.end(.stopped, handlingRest: false) }
+  }
+
+  /// Ends the connection as ``stop()`` does, with reason `replaced`.
+  func stopReplaced() {
+    isReplaced.store(true, ordering: .relaxed)
+    dropsRest.store(true, ordering: .releasing)
+    loop.execute { self.end(.replaced, handlingRest: false) }
   }
 
   /// Ends the connection with reason `draining`: what the kernel has received by now is handled first. Returns at once; any thread.

@@ -18,14 +18,19 @@ public protocol RoutePlugin: Sendable {
   func register(in routes: inout RouteRegistrar)
 
   /// Called before the server listens; throwing keeps it from starting. When the start is called off meanwhile, the task is
-  /// cancelled.
+  /// cancelled. Calls ``start()`` unless the plugin has its own.
+  ///
+  /// - Parameter context: what the plugin reaches of its server, to be kept by those that send without being asked.
+  func start(in context: PluginContext) async throws
+  /// The same for a plugin that needs nothing of the server.
   func start() async throws
-  /// Called after the last connection has ended, but for those whose handlers were abandoned, if ``start()`` has returned.
+  /// Called after the last connection has ended, but for those whose handlers were abandoned, if the start has returned.
   func stop() async
 }
 
 extension RoutePlugin {
   public static var isOnByDefault: Bool { false }
+  public func start(in context: PluginContext) async throws { try await start() }
   public func start() async throws {}
   public func stop() async {}
 }

@@ -71,6 +71,12 @@ public final class Server: Sendable {
   /// The live connections.
   public var connManager: ConnManager { context.connManager }
 
+  /// Who is who.
+  public var users: Users { context.users }
+
+  /// The groups.
+  public var groups: Groups { context.groups }
+
   /// Numbers since the start.
   public var counters: CounterSnapshot { context.counters.snapshot }
 
@@ -183,7 +189,7 @@ public final class Server: Sendable {
   private func startPlugins() async throws {
     for plugin in plugins {
       try Task.checkCancellation()
-      try await plugin.start()
+      try await plugin.start(in: PluginContext(connManager: connManager, users: users, groups: groups))
       state.withLock { $0.plugins.append(plugin) }
     }
     try Task.checkCancellation()

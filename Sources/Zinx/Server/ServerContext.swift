@@ -8,6 +8,8 @@ final class ServerContext: Sendable {
   let settings: LiveSettings
   let counters: Counters
   let connManager = ConnManager()
+  let users = Users()
+  let groups = Groups()
   let admission: Mutex<Admission>
   let gate: Gate
   let accept: AcceptCall
