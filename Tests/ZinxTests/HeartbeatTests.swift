@@ -47,6 +47,21 @@ struct HeartbeatLifeTests {
     #expect(receiving.next(limits(timeout: 6, idle: 5)) == .init(deadline: at(7), reason: .idle))
   }
 
+  @Test("the loop wakes for many at once, late by less than a sixty-fourth of the interval and 50 milliseconds")
+  func wakeUp() {
+    let (short, long) = (limits(interval: 1).heartbeat, limits(interval: 1000).heartbeat)
+    for nanoseconds in stride(from: Int64(7_000_000_001), to: 8_000_000_000, by: 999_983) {
+      let deadline = Instant(nanoseconds: nanoseconds)
+      for (times, step) in [(short, Int64(15_625_000)), (long, 50_000_000)] {
+        let wakeUp = times.wakeUp(for: deadline)
+        #expect((0..<step).contains(wakeUp.nanoseconds - nanoseconds))
+        #expect(wakeUp.nanoseconds % step == 0)
+      }
+    }
+    #expect(long.wakeUp(for: .distantFuture) == .distantFuture)
+    #expect(HeartbeatTimes(nil).wakeUp(for: at(3)) == at(3))
+  }
+
   @Test("times that never end do not overflow")
   func forever() {
     let receiving = ReceiveDeadline(at: at(9e9))

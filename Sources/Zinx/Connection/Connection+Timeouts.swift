@@ -145,7 +145,7 @@ extension Connection {
   private var receiveDeadline: Instant {
     guard life.reads else { return .distantFuture }
     let limits = receiveLimits
-    return receiving.next(limits).deadline.orEarlier(receiving.nextBeat(limits, after: beatAt))
+    return receiving.next(limits).deadline.orEarlier(limits.heartbeat.wakeUp(for: receiving.nextBeat(limits, after: beatAt)))
   }
 
   private var receiveLimits: ReceiveDeadline.Limits {

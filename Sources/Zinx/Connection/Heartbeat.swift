@@ -53,12 +53,24 @@ struct HeartbeatAnswers {
 
 /// The times of a heartbeat in nanoseconds, 0 for never: what is looked at for every read.
 struct HeartbeatTimes {
+  /// How late a heartbeat may be sent at most.
+  private static let longestDelay: Int64 = 50_000_000
+
   var interval: Int64 = 0
   var timeout: Int64 = 0
 
   init(_ heartbeat: Heartbeat?) {
     guard let heartbeat else { return }
     (interval, timeout) = (heartbeat.interval.inNanoseconds, heartbeat.timeout.inNanoseconds)
+  }
+
+  /// When the loop is to wake for a heartbeat that is due at `deadline`: up to 50 milliseconds later, or a sixty-fourth of the interval, at
+  /// a moment that it has in common with others. A wake-up costs more than a heartbeat.
+  func wakeUp(for deadline: Instant) -> Instant {
+    guard deadline < .distantFuture else { return deadline }
+    let step = max(1, min(interval / 64, Self.longestDelay))
+    let behind = deadline.nanoseconds % step
+    return behind > 0 ? deadline.advanced(byNanoseconds: step - behind) : deadline
   }
 }
 
@@ -72,7 +84,31 @@ extension Connection {
   /// Says that we are here, unless something waits for the peer: that says it too, or the peer takes nothing.
   func sendHeartbeat() {
     guard queuedMessages.load(ordering: .relaxed) == 0 else { return }
+    send(heartbeat: ByteBuffer())
+  }
+
+  /// Answers the heartbeat that is all there is to handle, without a hand-over to the worker, which costs several times as much. Returns
+  /// false, having done nothing, if it is not, or has to wait behind other messages.
+  func answerHeartbeat() -> Bool {
+    guard let worker, let batch = staged, batch.count == 1, let policy = handler.heartbeatShortcut,
+      let header = FrameDecoder(pack, maxPacketSize: .max).header(in: batch.frames, at: batch.start), header.id == handler.heartbeatID,
+      queuedMessages.load(ordering: .relaxed) == 0
+    else { return false }
+    staged = nil
+    // No user code runs, and what did has ended: this thread may touch it.
+    if policy == .answers, heartbeatAnswers.mayAnswer(at: .now) {
+      send(heartbeat: ByteBuffer(bytes: batch.frames[(batch.start + DataPack.headerLength)...]))
+    }
+    context.traffic.requestsReceived.countAlone(1)
+    worker.release(1)
+    return true
+  }
+
+  private func send(heartbeat data: ByteBuffer) {
     // It fails only at the end of the connection.
-    try? trySend(frame: pack.encoded(Message(id: handler.heartbeatID, data: ByteBuffer())))
+    try? trySend(frame: pack.encoded(Message(id: handler.heartbeatID, data: data)))
   }
 }
+
+/// What becomes of a heartbeat on the event loop.
+enum HeartbeatShortcut { case answers, takes }

@@ -12,6 +12,8 @@ final class MsgHandler: Sendable {
   let heartbeatTimes: HeartbeatTimes
   private let counters: Counters
   private let emit: EventSink
+  /// Nil without a heartbeat, and where middleware, which may block, is to see each message.
+  let heartbeatShortcut: HeartbeatShortcut?
 
   init(_ registrar: RouteRegistrar, counters: Counters, emit: @escaping EventSink) throws(ZinxError) {
     (table, failureHooks) = try registrar.makeTable()
@@ -23,6 +25,7 @@ final class MsgHandler: Sendable {
     self.counters = counters
     self.emit = emit
   }
+    heartbeatShortcut = registrar.middleware.isEmpty ? registrar.heartbeat.map { $0.answers ? .answers : .takes } : nil
 
   /// The route of a message that follows another one to it, valid as long as the handler; nil if it is not as simple as that.
   @inline(__always)
