@@ -12,7 +12,7 @@ struct CloseReasonTests {
       CloseReason.allCases.map(\.description) == [
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
         "no-first-byte", "header-timeout", "body-timeout", "vanished",
-        "heartbeat-lost", "replaced", "hook-failed",
+        "heartbeat-lost", "unauthenticated", "replaced", "hook-failed",
       ])
   }
 
@@ -77,27 +77,26 @@ struct DescriptorLimitTests {
 
 @Suite("The text of an address")
 struct SocketAddressTests {
-  private func address<Address>(_ value: Address) -> SocketAddress {
+  /// An address as ip(7) and ipv6(7) lay it out: family, port, what stands between the two, address, what follows.
+  private func address(_ family: Int32, _ port: UInt16, flow: [UInt8] = [], _ text: String, _ rest: [UInt8] = []) -> SocketAddress
+  {
+    var number = [UInt8](repeating: 0, count: family == AF_INET ? 4 : 16)
+    #expect(inet_pton(family, text, &number) == 1)
+    return address(Self.bytes(UInt16(family)) + Self.bytes(port.bigEndian) + flow + number + rest)
+  }
+
+  private func address(_ bytes: [UInt8]) -> SocketAddress {
     var storage = sockaddr_storage()
-    withUnsafeMutableBytes(of: &storage) { target in withUnsafeBytes(of: value) { target.copyMemory(from: $0) } }
+    withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: bytes) }
     return SocketAddress(storage)
   }
 
-  private func ipv4(_ text: String, port: UInt16) -> SocketAddress {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    #expect(inet_pton(AF_INET, text, &address.sin_addr) == 1)
-    return self.address(address)
-  }
+  private static func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+
+  private func ipv4(_ text: String, port: UInt16) -> SocketAddress { address(AF_INET, port, text) }
 
   private func ipv6(_ text: String, port: UInt16, scope: UInt32 = 0) -> SocketAddress {
-    var address = sockaddr_in6()
-    address.sin6_family = sa_family_t(AF_INET6)
-    address.sin6_port = port.bigEndian
-    address.sin6_scope_id = scope
-    #expect(inet_pton(AF_INET6, text, &address.sin6_addr) == 1)
-    return self.address(address)
+    address(AF_INET6, port, flow: [0, 0, 0, 0], text, Self.bytes(scope))
   }
 
   @Test("IPv4 is written as address and port", arguments: ["127.0.0.1", "255.254.253.252", "0.0.0.0"])
@@ -118,9 +117,7 @@ struct SocketAddressTests {
 
   @Test("a local socket has no address, and an unknown family says so")
   func others() {
-    var local = sockaddr_un()
-    local.sun_family = sa_family_t(AF_UNIX)
-    #expect(address(local).description == "unix")
+    #expect(address(Self.bytes(UInt16(AF_UNIX))).description == "unix")
     #expect(SocketAddress(sockaddr_storage()).description == "unknown")
   }
 
