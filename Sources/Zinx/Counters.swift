@@ -14,6 +14,8 @@ package final class Counters: Sendable {
   /// Times that accepting rested because of `AcceptRate`.
   package let acceptRatePauses = Atomic<UInt64>(0)
   package let unknownMessages = Atomic<UInt64>(0)
+  /// Messages that were kept from their routes because the peer had not authenticated.
+  package let unauthenticatedMessages = Atomic<UInt64>(0)
   package let handlerErrors = Atomic<UInt64>(0)
   package let undecodableMessages = Atomic<UInt64>(0)
   package let deadlinesExceeded = Atomic<UInt64>(0)
@@ -51,6 +53,7 @@ package final class Counters: Sendable {
       acceptPauses: acceptPauses.load(ordering: .relaxed),
       acceptRatePauses: acceptRatePauses.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
+      unauthenticatedMessages: unauthenticatedMessages.load(ordering: .relaxed),
       handlerErrors: handlerErrors.load(ordering: .relaxed),
       undecodableMessages: undecodableMessages.load(ordering: .relaxed),
       deadlinesExceeded: deadlinesExceeded.load(ordering: .relaxed),
@@ -111,6 +114,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var acceptRatePauses: UInt64
   /// Requests whose id has no route.
   public var unknownMessages: UInt64
+  /// Requests that were dropped because their peer had not authenticated: see ``Authentication``.
+  public var unauthenticatedMessages: UInt64
   /// Requests whose handler threw, but for those of the next two.
   public var handlerErrors: UInt64
   /// Requests with data that their route could not decode.

@@ -33,6 +33,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case vanished
   /// Nothing came from the peer for the time-out of the heartbeat: see ``Heartbeat/timeout``.
   case heartbeatLost
+  /// The peer did not authenticate in time, or sent something else too often before: see ``Authentication``.
+  case unauthenticated
   /// The user of the connection has logged in again elsewhere: see ``SecondLogin/replace(notice:)``.
   case replaced
   /// `OnConnStart` threw.
@@ -55,6 +57,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .bodyTimeout: "body-timeout"
     case .vanished: "vanished"
     case .heartbeatLost: "heartbeat-lost"
+    case .unauthenticated: "unauthenticated"
     case .replaced: "replaced"
     case .hookFailed: "hook-failed"
     }

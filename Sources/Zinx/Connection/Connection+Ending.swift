@@ -57,7 +57,8 @@ extension Connection {
     flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
     if dropsRest.load(ordering: .acquiring) {
-      life.end(isReplaced.load(ordering: .relaxed) ? .replaced : .stopped, handlingRest: false)
+      let reason = CloseReason(rawValue: Int(stopReason.load(ordering: .relaxed)))
+      life.end(reason ?? .stopped, handlingRest: false)
     }
     if !life.handlesRest { dropRequests() }
   }

@@ -25,6 +25,7 @@ extension Connection {
     isRegistered = true
     self.interest = interest
     setPace()
+    awaitAuthentication()
     advance()
   }
 

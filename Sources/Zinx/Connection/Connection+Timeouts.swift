@@ -30,7 +30,7 @@ extension Connection {
   /// the timer fires, so that a read does not touch the timer.
   func armTimer(notBefore earliest: Instant = Instant(nanoseconds: .min)) {
     guard life.phase != .closed else { return }
-    var deadline = receiveDeadline.orEarlier(slowConsumerDeadline).orEarlier(lingerDeadline)
+    var deadline = receiveDeadline.orEarlier(slowConsumerDeadline).orEarlier(lingerDeadline).orEarlier(authenticationDeadline)
     if let pace { deadline = deadline.orEarlier(pace.restUntil) }
     if deadline < earliest { deadline = earliest }
     guard deadline < timerDeadline else { return }
@@ -52,6 +52,7 @@ extension Connection {
   /// Does what is due. Returns before when not to look again.
   private func act(at now: Instant) -> Instant {
     if lingerDeadline <= now { lingerIsDue(at: now) }
+    if authenticationDeadline <= now { authenticationIsDue() }
     if slowConsumerDeadline <= now, !keepsUp(until: now) {
       cutOff(.slowConsumer)
       return now

@@ -45,8 +45,8 @@ public final class Connection: @unchecked Sendable {
   let activity = Atomic<Activity>(.idle)
   /// Requests that have not been started are dropped.
   let dropsRest = Atomic<Bool>(false)
-  /// Together with that: the end is not the user code's own.
-  let isReplaced = Atomic<Bool>(false)
+  /// The raw value of the reason for that.
+  let stopReason = Atomic<UInt8>(UInt8(truncatingIfNeeded: CloseReason.stopped.rawValue))
   /// What of ``Membership`` holds.
   let membership = Atomic<UInt8>(0)
   /// The peer was given up: user code that suspends is cancelled.
@@ -71,6 +71,8 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var unknown = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
+  /// Messages that came before the peer has authenticated.
+  @exclusivity(unchecked) var strikes = 0
   @exclusivity(unchecked) var heartbeatAnswers = HeartbeatAnswers()
 
   // The event loop of the connection. One thread, so exclusivity needs no check at run time; these are touched for every batch.
@@ -101,6 +103,7 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var timer: EventLoop.Timer?
   @exclusivity(unchecked) var timerDeadline = Instant.distantFuture
   @exclusivity(unchecked) var lingerDeadline = Instant.distantFuture
+  @exclusivity(unchecked) var authenticationDeadline = Instant.distantFuture
   /// At the end: how many bytes are to be written in all; nil until that is known.
   @exclusivity(unchecked) var flushMark: UInt64?
   /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
@@ -136,11 +139,11 @@ public final class Connection: @unchecked Sendable {
     loop.execute { self.end(.stopped, handlingRest: false) }
   }
 
-  /// Ends the connection as ``stop()`` does, with reason `replaced`.
-  func stopReplaced() {
-    isReplaced.store(true, ordering: .relaxed)
+  /// The same with another reason.
+  func stop(as reason: CloseReason) {
+    stopReason.store(UInt8(truncatingIfNeeded: reason.rawValue), ordering: .relaxed)
     dropsRest.store(true, ordering: .releasing)
-    loop.execute { self.end(.replaced, handlingRest: false) }
+    loop.execute { self.end(reason, handlingRest: false) }
   }
 
   /// Ends the connection with reason `draining`: what the kernel has received by now is handled first. Returns at once; any thread.

@@ -38,6 +38,9 @@ extension Connection {
     membership.bitwiseOr(kind.rawValue, ordering: .acquiringAndReleasing).oldValue & Membership.over.rawValue == 0
   }
 
+  /// It has been taken out, by user code. Under the same lock.
+  func belongsNoMore(to kind: Membership) { membership.bitwiseAnd(~kind.rawValue, ordering: .acquiringAndReleasing) }
+
   /// `OnConnStop` has returned, or will never run. Event loop.
   func endMembership() {
     let old = membership.bitwiseOr(Membership.over.rawValue, ordering: .acquiringAndReleasing).oldValue

@@ -65,14 +65,14 @@ public final class Users: Sendable {
     for other in others {
       // Who has no room for it, or has gone, ends without.
       if let notice { try? other.trySendBuffMsg(notice.id, notice.data) }
-      other.stopReplaced()
+      other.stop(as: .replaced)
     }
   }
 
   func unbind(_ connection: Connection) {
     table.withLock { table in
       table.leaveAll(connection)
-      connection[UserName.self] = nil
+      connection.belongsNoMore(to: .user)
     }
   }
 
@@ -84,5 +84,5 @@ private enum UserName: PropertyKey { typealias Value = String }
 
 extension Connection {
   /// The user of the connection, also when it has ended or was replaced; nil without one. Any thread.
-  public var user: String? { membership.load(ordering: .relaxed) & Membership.user.rawValue != 0 ? self[UserName.self] : nil }
+  public var user: String? { hasUser ? self[UserName.self] : nil }
 }

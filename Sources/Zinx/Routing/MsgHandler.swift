@@ -8,24 +8,29 @@ final class MsgHandler: Sendable {
   private let table: RouteTable
   private let failureHooks: [ObjectIdentifier: FailureHook]
   private let hooks: Hooks
+  /// Nil where nobody has to authenticate.
+  let authentication: AuthenticationGate?
   let heartbeatID: UInt32
   let heartbeatTimes: HeartbeatTimes
-  private let counters: Counters
-  private let emit: EventSink
   /// Nil without a heartbeat, and where middleware, which may block, is to see each message.
   let heartbeatShortcut: HeartbeatShortcut?
+  private let counters: Counters
+  private let emit: EventSink
 
   init(_ registrar: RouteRegistrar, counters: Counters, emit: @escaping EventSink) throws(ZinxError) {
-    (table, failureHooks) = try registrar.makeTable()
+    let gate = registrar.authentication.map { AuthenticationGate($0, heartbeat: registrar.heartbeat?.id, counters) }
+    (table, failureHooks) = try registrar.makeTable(gate)
+    authentication = gate
     first = registrar.first
     direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
     heartbeatID = registrar.heartbeat?.id ?? Heartbeat.standardID
     heartbeatTimes = HeartbeatTimes(registrar.heartbeat)
+    let isPlain = registrar.middleware.isEmpty && registrar.first.isEmpty
+    heartbeatShortcut = isPlain ? registrar.heartbeat.map { $0.answers ? .answers : .takes } : nil
     self.counters = counters
     self.emit = emit
   }
-    heartbeatShortcut = registrar.middleware.isEmpty ? registrar.heartbeat.map { $0.answers ? .answers : .takes } : nil
 
   /// The route of a message that follows another one to it, valid as long as the handler; nil if it is not as simple as that.
   @inline(__always)
@@ -85,6 +90,8 @@ final class MsgHandler: Sendable {
 
   @inline(never)
   private func reportUnknown(_ request: Request) {
+    // Who has not authenticated does not learn which ids there are.
+    if let authentication, !authentication.admits(request) { return }
     guard request.connection.countUnknown() else { return }
     emit(
       .unknownMessage(

@@ -27,6 +27,8 @@ public struct RouteRegistrar: Sendable {
   private var sent: [MessageIDs] = []
   /// Set by ``heartbeat(_:)``.
   var heartbeat: Heartbeat?
+  /// Set by ``authenticate(_:)``.
+  var authentication: Authentication?
 
   public init(owner: String = "server") { self.owner = owner }
 
@@ -166,16 +168,21 @@ public struct RouteRegistrar: Sendable {
   /// The finished table, and what answers the requests that failed, by route.
   ///
   /// Throws: ``ZinxError/duplicateRoute(ids:first:second:)``.
-  func makeTable() throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
+  func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
     if let (ids, first, second) = duplicates.first { throw .duplicateRoute(ids: ids, first: first, second: second) }
     var table = RouteTable()
     var answers: [ObjectIdentifier: FailureHook] = [:]
     for registration in routes {
-      let route = wrapped(registration.route)
+      let route = guarded(wrapped(registration.route), by: gate)
       table.insert(route, for: registration.ids)
       answers[ObjectIdentifier(route)] = registration.onFailure ?? failureHooks[registration.owner]
     }
     return (table, answers)
+  }
+
+  /// The gate looks at the id of each message: a route may have many.
+  private func guarded(_ route: Route, by gate: AuthenticationGate?) -> Route {
+    gate.map { gate in AdmittingRoute({ gate.admits($0) }, before: route) } ?? route
   }
 
   private func wrapped(_ route: Route) -> Route {

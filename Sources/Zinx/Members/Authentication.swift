@@ -1,0 +1,97 @@
+import Synchronization
+import ZinxIO
+
+/// What a peer may do before it has a user: see ``RouteRegistrar/authenticate(_:)``.
+public struct Authentication: Sendable, Hashable {
+  /// The message ids by which a peer may authenticate.
+  public var ids: Set<UInt32>
+  /// Time from the beginning of a connection until it has a user, that of the plugin's own look-ups included; zero means never. Nothing
+  /// that the peer sends puts it off.
+  public var deadline = Duration.seconds(10)
+  /// The message of another id with which the connection is closed, e.g. the third; 0 means never.
+  public var strikes = 3
+
+  public init(ids: Set<UInt32>) { self.ids = ids }
+}
+
+extension RouteRegistrar {
+  /// Keeps the messages of peers that have not authenticated from every route but those of the given ids, also from those of other plugins
+  /// and from their checks. A peer has authenticated once its connection is bound to a user (``Connection/bind(user:_:)``), in the route
+  /// of one of the ids or in `OnConnStart`.
+  ///
+  /// <!-- in: func serve(_ routes: inout RouteRegistrar, login: UInt32) { … } -->
+  /// ```swift
+  /// routes.authenticate(Authentication(ids: [login]))
+  /// routes.route(login) { request in
+  ///   guard request.data.readableBytes > 0 else { return request.connection.stop() }
+  ///   try request.connection.bind(user: String(buffer: request.data))
+  /// }
+  /// ```
+  ///
+  /// Other messages are dropped and counted (``CounterSnapshot/unauthenticatedMessages``). With too many of them, or when the deadline is
+  /// over, the connection ends with reason ``CloseReason/unauthenticated``. Heartbeats are answered all the time, and put nothing off.
+  ///
+  /// Of two plugins that call it the ids of both are taken, and deadline and strikes of the last. A server without it pays nothing, one
+  /// with it a look at the connection for each message.
+  public mutating func authenticate(_ authentication: Authentication) {
+    var both = authentication
+    both.ids.formUnion(self.authentication?.ids ?? [])
+    self.authentication = both
+  }
+}
+
+/// Tells who may pass. The thread that runs the requests.
+final class AuthenticationGate: Sendable {
+  /// Nanoseconds; 0 for never.
+  let deadline: Int64
+  private let ids: Set<UInt32>
+  private let strikes: Int
+  private let counters: Counters
+
+  init(_ authentication: Authentication, heartbeat: UInt32?, _ counters: Counters) {
+    deadline = authentication.deadline.inNanoseconds
+    ids = authentication.ids.union(heartbeat.map { [$0] } ?? [])
+    strikes = authentication.strikes
+    self.counters = counters
+  }
+
+  /// Whether an id is open to everybody.
+  func isOpen(_ id: UInt32) -> Bool { ids.contains(id) }
+
+  @inline(__always)
+  func admits(_ request: Request) -> Bool { request.connection.hasUser || refuse(request) }
+
+  /// Counts a message that is kept from its route, if it is. Returns false then.
+  @inline(never)
+  private func refuse(_ request: Request) -> Bool {
+    guard !isOpen(request.id) else { return true }
+    counters.unauthenticatedMessages.count()
+    if request.connection.strike() == strikes { request.connection.stop(as: .unauthenticated) }
+    return false
+  }
+}
+
+extension Connection {
+  /// Whether the peer has said who it is. Any thread.
+  @inline(__always)
+  var hasUser: Bool { membership.load(ordering: .relaxed) & Membership.user.rawValue != 0 }
+
+  /// Counts a message that came before the peer has authenticated. The thread that runs the requests.
+  fileprivate func strike() -> Int {
+    strikes += 1
+    return strikes
+  }
+
+  /// Sets the time by which the peer has to authenticate. Event loop.
+  func awaitAuthentication() {
+    guard let time = handler.authentication?.deadline, time > 0 else { return }
+    authenticationDeadline = loop.now.advanced(byNanoseconds: time)
+  }
+
+  /// The time is over. Event loop.
+  func authenticationIsDue() {
+    authenticationDeadline = .distantFuture
+    guard life.reads, !hasUser else { return }
+    end(.unauthenticated, handlingRest: false)
+  }
+}
