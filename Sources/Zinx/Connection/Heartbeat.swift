@@ -91,10 +91,13 @@ extension Connection {
   /// false, having done nothing, if it is not, or has to wait behind other messages.
   func answerHeartbeat() -> Bool {
     guard let worker, let batch = staged, batch.count == 1, let policy = handler.heartbeatShortcut,
-      let header = FrameDecoder(pack, maxPacketSize: .max).header(in: batch.frames, at: batch.start), header.id == handler.heartbeatID,
+      let header = FrameDecoder(pack, maxPacketSize: .max).header(in: batch.frames, at: batch.start),
+      header.id == handler.heartbeatID,
       queuedMessages.load(ordering: .relaxed) == 0
     else { return false }
     staged = nil
+    // As after user code: what is sent here is to be written too before the end.
+    flushMark = nil
     // No user code runs, and what did has ended: this thread may touch it.
     if policy == .answers, heartbeatAnswers.mayAnswer(at: .now) {
       send(heartbeat: ByteBuffer(bytes: batch.frames[(batch.start + DataPack.headerLength)...]))
