@@ -86,6 +86,16 @@ int clinux_epoll_wait_precisely(int epoll, struct epoll_event *events, int count
   return epoll_wait(epoll, events, count, milliseconds > INT32_MAX ? INT32_MAX : (int)milliseconds);
 }
 
+int clinux_peer_credentials(int socket, pid_t *pid, uint32_t *uid, uint32_t *gid) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+  *pid = credentials.pid;
+  *uid = credentials.uid;
+  *gid = credentials.gid;
+  return 0;
+}
+
 void clinux_precise_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL); }
 
 pid_t clinux_fork(void) { return fork(); }

@@ -7,6 +7,8 @@ public struct ListenSocket: Sendable, Equatable {
   public let descriptor: Int32
   /// `FileDescriptorName=` of the socket unit, by default the unit's name; `unknown` if none was passed.
   public let name: String
+
+  package init(descriptor: Int32, name: String) { (self.descriptor, self.name) = (descriptor, name) }
 }
 
 /// Why the passed sockets cannot be used. Each is a fault of the socket unit or of whoever started the process.

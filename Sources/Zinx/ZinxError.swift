@@ -16,6 +16,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case hostUnresolved(host: String, reason: String)
   /// The port cannot be listened on; `code` is the `errno` of `call`. With `EADDRNOTAVAIL` no address of the host is this machine's.
   case cannotListen(address: String, call: String, code: Int32)
+  /// Another process listens on the UNIX socket already; `by` is who, as far as this process may know.
+  case addressHeld(address: String, by: PeerCredentials?)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
   case systemCallFailed(call: String, code: Int32)
   /// A limit of the process, by its name in setrlimit(2), is lower than what the configuration takes at least.

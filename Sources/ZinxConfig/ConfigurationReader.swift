@@ -44,11 +44,37 @@ public struct ParsedConfiguration: Sendable, Equatable {
       return
     }
     for member in members { read(member) }
+    checkForms(members)
+  }
+
+  /// Of the two ways to say who listens where a file has one.
+  private mutating func checkForms(_ members: [ConfigurationMember]) {
+    func find(_ name: String) -> ConfigurationMember? { members.first { asciiLowercased($0.key) == asciiLowercased(name) } }
+    if let listeners = find("Listeners") {
+      for short in ["Host", "TcpPort"].compactMap(find) {
+        let places = [listeners, short].map { $0.position.map { "line \($0.line), column \($0.column)" } ?? "" }
+        problems.append(
+          ConfigurationProblem(
+            at: short.position,
+            "\(short.key), at \(places[1]), and Listeners, at \(places[0]), both say who listens where: "
+              + "make it the Address of a listener"))
+      }
+    }
+    for name in UnbuiltKey.ofOtherListeners {
+      guard let member = find(name) else { continue }
+      if let problem = UnbuiltKey.problem(member, mode: find("Mode")) {
+        problems.append(problem)
+      } else if name == "WsPort", let foreign = ForeignKey.named(name) {
+        warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
+      }
+    }
   }
 
   private mutating func read(_ member: ConfigurationMember) {
     if let option = Option.named(member.key) {
       problems += option.apply(member.value, to: &draft)
+    } else if UnbuiltKey.ofOtherListeners.contains(where: { asciiLowercased($0) == asciiLowercased(member.key) }) {
+      // See checkForms(_:): one says what the other means.
     } else if let foreign = ForeignKey.named(member.key) {
       warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
     } else {

@@ -21,7 +21,8 @@ public struct ForeignKey: Sendable, Equatable {
     + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
     + keys("HeartbeatMax", advice: "use Timeout of the plugin heartbeat")
     + keys("CertFile", "PrivateKeyFile", advice: "connections are NOT encrypted; put a TLS proxy in front")
-    + keys("WsPort", "WsPath", "Mode", advice: "zinxd speaks TCP only, on TcpPort")
+    + keys("WsPort", "WsPath", advice: "zinxd speaks TCP only, on TcpPort")
+    + keys("Mode", advice: "\"tcp\" is what there is, and needs not be said")
     + keys(
       "KcpPort", "KcpACKNoDelay", "KcpStreamMode", "KcpNoDelay", "KcpInterval", "KcpResend", "KcpNc", "KcpSendWindow",
       "KcpRecvWindow", "KcpFecDataShards", "KcpFecParityShards", advice: "zinxd speaks TCP only, not KCP")

@@ -4,8 +4,17 @@ import Zinx
 public enum Reference {
   /// `--print-config`: a configuration as a file that reads back as the same one, keys in the order of the manual.
   public static func json(_ configuration: Configuration) -> String {
+    var configuration = configuration
+    configuration.server.endpoints = configuration.server.allEndpoints
+    return json(configuration, without: shortForm)
+  }
+
+  /// The keys that stand for one listener.
+  private static let shortForm = ["Host", "TcpPort"]
+
+  private static func json(_ configuration: Configuration, without left: [String]) -> String {
     let members = Option.all.compactMap { option in
-      option.value(in: configuration).map { ConfigurationMember(key: option.name, value: $0) }
+      left.contains(option.name) ? nil : option.value(in: configuration).map { ConfigurationMember(key: option.name, value: $0) }
     }
     return prettyJSON(ConfigurationValue(.object(members))) + "\n"
   }
@@ -14,7 +23,7 @@ public enum Reference {
   public static var shippedFile: String {
     var configuration = Configuration()
     configuration.server.host = "127.0.0.1"
-    return json(configuration)
+    return json(configuration, without: [])
   }
 
   /// The table of the README.
@@ -25,6 +34,24 @@ public enum Reference {
       return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(reload) | \(option.help) |\n"
     }
     return "| key | default | allowed | on reload | meaning |\n|---|---|---|---|---|\n" + rows.joined()
+  }
+
+  /// The table of the README for the elements of `Listeners`.
+  public static var markdownListeners: String {
+    let rows = ListenerOption.all.map { option in
+      let standard = option.isRequired ? "required" : option.defaultText.map { "`\($0)`" } ?? option.absence
+      return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(option.help) |\n"
+    }
+    return "| key | default | allowed | meaning |\n|---|---|---|---|\n" + rows.joined()
+  }
+
+  /// The keys of the elements of `Listeners` in `zinx.json(5)`, in roff.
+  public static func manualListeners() -> String {
+    ListenerOption.all.map { option in
+      let standard =
+        option.isRequired ? "it has no default" : option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
+      return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard).")
+    }.joined()
   }
 
   /// The options of `zinx.json(5)`, in roff.
@@ -45,7 +72,7 @@ public enum Reference {
     settings.map { manualEntry($0.name, $0.help, "Must be \($0.allowed); default \($0.defaultText).") }.joined()
   }
 
-  private static func allowed(_ option: Option) -> String {
+  private static func allowed<Root>(_ option: OptionOf<Root>) -> String {
     guard let unit = option.unit, !option.allowed.contains(unit) else { return option.allowed }
     return "\(option.allowed) (\(unit))"
   }

@@ -8,6 +8,8 @@ public struct Reload: Sendable, Equatable {
   public let applied: [String]
   /// The options that differ but take a restart, in the same form.
   public let needsRestart: [String]
+  /// Whether listeners come, go or change.
+  public let changesListeners: Bool
 
   /// - Parameters:
   ///   - current: the running configuration, that is what the last reload made `effective`.
@@ -16,7 +18,16 @@ public struct Reload: Sendable, Equatable {
     var effective = current
     var applied: [String] = []
     var needsRestart: [String] = []
+    // What a file says of listeners may be said in another form.
+    let keepsListeners = current.server.allEndpoints == proposed.server.allEndpoints
+    let isLong = !current.server.endpoints.isEmpty || !proposed.server.endpoints.isEmpty
+    if !keepsListeners, isLong {
+      let changes = ListenerChange.between(current.server.allEndpoints, proposed.server.allEndpoints)
+      applied.append("Listeners: \(changes.joined(separator: "; "))")
+      for option in Option.all where Self.ofListeners.contains(option.name) { option.copy(from: proposed, to: &effective) }
+    }
     for option in Option.all where !option.isEqual(in: current, and: proposed) {
+      if keepsListeners || isLong, Self.ofListeners.contains(option.name) { continue }
       let change = "\(option.name): \(Self.change(Self.text(option, in: current), Self.text(option, in: proposed)))"
       if option.isReloadable {
         option.copy(from: proposed, to: &effective)
@@ -28,6 +39,7 @@ public struct Reload: Sendable, Equatable {
     self.effective = effective
     self.applied = applied
     self.needsRestart = needsRestart
+    changesListeners = !keepsListeners
   }
 
   /// What is not shown is the same in both.
@@ -47,4 +59,5 @@ public struct Reload: Sendable, Equatable {
   }
 
   private static let listedElements = 8
+  private static let ofListeners = ["Host", "TcpPort", "Listeners"]
 }

@@ -16,24 +16,32 @@ final class AddressWait: Sendable {
   private static let triesWithOldFiles = 30
 
   private let server: Server
-  private let host: String
+  /// Listeners whose sockets are there already.
+  private let passed: [String]
+  /// Where an operator has set what is waited for.
+  private let key: String
   private let manager: ServiceManager
   private let log: Logger
   /// For systemd's status.
   private let status: Mutex<String>
 
-  init(_ server: Server, _ configuration: ServerConfiguration, _ manager: ServiceManager, _ log: Logger) {
+  /// - Parameter passed: the listeners that have sockets already.
+  init(
+    _ server: Server, _ configuration: ServerConfiguration, passed: [String], _ manager: ServiceManager, _ log: Logger
+  ) {
     self.server = server
-    host = configuration.host
+    self.passed = passed
+    key = configuration.endpoints.isEmpty ? "Host" : "the Address of a listener"
+    let hosts = configuration.allEndpoints.filter { !passed.contains($0.name) }.compactMap(\.address.host)
     self.manager = manager
     self.log = log
-    status = Mutex("Looking up \(configuration.host)")
+    status = Mutex(hosts.isEmpty ? "Opening listeners" : "Looking up \(hosts.joined(separator: ", "))")
   }
 
   /// Throws: what ``Server/openSockets()`` throws and waiting does not cure, and `CancellationError`.
-  func sockets() async throws -> [Int32] {
-    guard manager.isUnderSystemd else { return try await server.openSockets() }
-    return try await withThrowingTaskGroup(of: [Int32].self) { group in
+  func sockets() async throws -> [EndpointSockets] {
+    guard manager.isUnderSystemd else { return try await server.openSockets(except: passed) }
+    return try await withThrowingTaskGroup(of: [EndpointSockets].self) { group in
       group.addTask { try await self.open() }
       group.addTask { try await self.report() }
       defer { group.cancelAll() }
@@ -41,12 +49,12 @@ final class AddressWait: Sendable {
     }
   }
 
-  private func open() async throws -> [Int32] {
+  private func open() async throws -> [EndpointSockets] {
     var told: Set<String> = []
     var tries = 0
     while true {
       tries += 1
-      do { return try await server.openSockets() } catch let error as ZinxError {
+      do { return try await server.openSockets(except: passed) } catch let error as ZinxError {
         guard let (what, reason) = Self.missing(error) else { throw error }
         status.withLock { $0 = "Waiting for \(what)" }
         // Once each: this may last for days.
@@ -58,7 +66,7 @@ final class AddressWait: Sendable {
   }
 
   /// Until it is cancelled. A look-up alone may take longer than systemd is patient, so this does not wait for one.
-  private func report() async throws -> [Int32] {
+  private func report() async throws -> [EndpointSockets] {
     while true {
       try await Task.sleep(for: Self.pause)
       _ = manager.notify(.extendTimeout(Self.extensionTime).with(.status(status.withLock { $0 })))
@@ -67,7 +75,7 @@ final class AddressWait: Sendable {
 
   private func tell(_ what: String, _ reason: String) {
     log.warning(
-      "waiting for \(what), which Host is set to: \(reason); trying every second",
+      "waiting for \(what), which \(key) is set to: \(reason); trying every second",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.waiting.rawValue)"])
   }
 

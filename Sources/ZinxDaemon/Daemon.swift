@@ -95,14 +95,14 @@ public enum Daemon {
 
     // 5. The server. Its port is open when it has started.
     let manager = try ServiceManager(environment: environment)
-    let sockets = try ListenSockets.claim(environment)
+    let passed = try PassedSockets.assign(try ListenSockets.claim(environment), to: configuration.server.allEndpoints)
     let events = EventLog(log)
     let server = try Server(
       configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
     let start = Task {
-      let opened = sockets.isEmpty ? try await AddressWait(server, configuration.server, manager, log).sockets() : []
-      try await server.start(listeningOn: opened + sockets.map(\.descriptor))
+      let wait = AddressWait(server, configuration.server, passed: passed.map(\.name), manager, log)
+      try await server.start(listeningOn: passed + wait.sockets())
     }
     signals.began(.starting) { action in
       if action == .callOff { start.cancel() } else { abandonStart(log, output) }
@@ -150,12 +150,20 @@ public enum Daemon {
   /// One readable line each: what is listened on, and which plugins are on.
   private static func announce(_ server: Server, _ loaded: LoadedConfiguration, _ log: Logger, version: String) {
     let configuration = loaded.configuration.server
-    let addresses = server.addresses.map(\.description).joined(separator: ", ")
     log.notice(
-      "\(configuration.name) \(version) listens on \(addresses), \(configuration.dataPack.rawValue), at most \(server.maxConn) connections",
+      "\(configuration.name) \(version) listens on \(text(server.listeners)), at most \(server.maxConn) connections",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.started.rawValue)"])
     let names = loaded.plugins.map { type(of: $0).name }.sorted()
     log.notice("plugins: \(names.isEmpty ? "none" : names.joined(separator: ", ")); configuration: \(loaded.path)")
+  }
+
+  /// `127.0.0.1:7777, ltv-le`; of several listeners each with its name, `web: [::]:7780, ltv-le; local: …`.
+  static func text(_ listeners: [ListenerInfo]) -> String {
+    listeners.map { listener in
+      let addresses = listener.addresses.joined(separator: ", ")
+      let name = listeners.count > 1 || listener.name != Endpoint.defaultName ? "\(listener.name): " : ""
+      return "\(name)\(addresses), \(listener.dataPack.rawValue)"
+    }.joined(separator: "; ")
   }
 
   /// The lifecycle library's own log, for those who debug it.

@@ -12,7 +12,7 @@ final class EventLog: Sendable {
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
     init(_ reason: RefusalReason) {
       switch reason {
-      case .maxConn: self = .refusals
+      case .maxConn, .listenerMaxConn: self = .refusals
       case .maxConnPerIP: self = .refusalsPerIP
       case .denied, .notAllowed: self = .refusalsByList
       }
@@ -89,9 +89,9 @@ final class EventLog: Sendable {
       log.info(
         "connection ended: \(reason), conn num = \(live)\(fault?.clause ?? "")",
         metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"], fault?.fields ?? [:]))
-    case .connectionRefused(let peer, let reason, let limit):
+    case .connectionRefused(let peer, let reason, let limit, let listener):
       guard may(Topic(reason)) else { return }
-      refused(peer, reason, limit: limit)
+      refused(peer, reason, limit: limit, listener)
     case .connectionsShed(let count, let bytes, let limit):
       guard may(.shedding) else { return }
       log.warning(
@@ -135,10 +135,10 @@ final class EventLog: Sendable {
       log.warning(
         "\(count) connections are abandoned: their handlers go on half a second after they were cancelled",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.handlersAbandoned.rawValue)", "count": "\(count)"])
-    case .listenerLost(let address):
+    case .listenerLost(let address, let listener):
       log.warning(
         "nobody can come in at \(address) any more: another process that has the socket has shut it down; restart zinxd and its socket unit",
-        metadata: ["MESSAGE_ID": "\(LifecycleMessage.listenerLost.rawValue)"])
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.listenerLost.rawValue)", "listener": "\(listener)"])
     case .addressAbsent(let address, let host):
       log.warning(
         "\(address), an address of the host \(host), is not one of this machine: nobody listens there",
@@ -151,17 +151,19 @@ final class EventLog: Sendable {
   }
 
   /// The peer's address becomes text here, after the rate limit: most refusals of a flood never get so far.
-  private func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) {
+  private func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, _ listener: String) {
     let count = limit.map { "\($0)" } ?? ""
     let cause =
       switch reason {
       case .maxConn: "\(count) connections are open, which is the limit (MaxConn)"
+      case .listenerMaxConn: "\(count) connections of its listener are open, which is the limit (MaxConn of the listener)"
       case .maxConnPerIP: "\(count) connections are open from its address, which is the limit (MaxConnPerIP)"
       case .denied: "its address is in Deny"
       case .notAllowed: "its address is not in Allow"
       }
     var metadata: Logger.Metadata = [
       "MESSAGE_ID": "\(LifecycleMessage.connectionRefused.rawValue)", "peer": "\(peer)", "refusal": "\(reason)",
+      "listener": "\(listener)",
     ]
     if limit != nil { metadata["limit"] = "\(count)" }
     log.warning("connection refused: \(cause)", metadata: metadata)
@@ -170,6 +172,7 @@ final class EventLog: Sendable {
   private func fields(_ message: LifecycleMessage, _ connection: Connection, _ more: Logger.Metadata...) -> Logger.Metadata {
     var own: Logger.Metadata = [
       "MESSAGE_ID": "\(message.rawValue)", "connID": "\(connection.id)", "peer": "\(connection.remoteAddress)",
+      "listener": "\(connection.listener)",
     ]
     if let user = connection.user { own["user"] = "\(user)" }
     return more.reduce(own) { $0.merging($1) { _, new in new } }

@@ -19,9 +19,18 @@ enum ExitStatus: Int32, CaseIterable {
 
   /// What a server that did not start means for the operator: the status, what happened, and what to do.
   static func explain(_ error: any Error, path: String, program: String) -> (status: ExitStatus, what: String, advice: String) {
+    if let unclaimed = error as? PassedSockets.Unclaimed {
+      return (
+        .configuration, "a socket was passed under the name \"\(unclaimed.socket)\", which no listener bears",
+        "Give it the Name of a listener of \(path) (FileDescriptorName= in the socket unit): \(unclaimed.listeners.joined(separator: ", "))."
+      )
+    }
     switch error as? ZinxError {
     case .hostNotFound(let host, let reason):
-      return (.configuration, "cannot find the host \"\(host)\": \(reason)", "Set Host in \(path) to an address of this machine.")
+      return (
+        .configuration, "cannot find the host \"\(host)\": \(reason)",
+        "Set Host (of a listener: its Address) in \(path) to an address of this machine."
+      )
     case .hostUnresolved(let host, let reason):
       return (
         .unavailable, "cannot find the host \"\(host)\" for the moment: \(reason)",
@@ -31,6 +40,12 @@ enum ExitStatus: Int32, CaseIterable {
       return limitTooLow(name, limit, needed, path)
     case .cannotListen(let address, let call, let code):
       return listenFailed(address, "\(call): \(String(cString: strerror(code)))", code, path, program)
+    case .addressHeld(let address, let holder):
+      return (
+        .unavailable,
+        "cannot listen on \(address): another process listens there (\(holder.map { "\($0)" } ?? "nothing known of it"))",
+        "Stop it, or set another Address in \(path)."
+      )
     case .duplicateRoute(let ids, let first, let second):
       return (
         .configuration, "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)",
@@ -75,16 +90,31 @@ enum ExitStatus: Int32, CaseIterable {
     ExitStatus, String, String
   ) {
     let what = "cannot listen on \(address): \(reason)"
+    let isLocal = address.hasPrefix("unix:")
     switch code {
+    case EEXIST where isLocal:
+      return (.unavailable, what, "Something else than a socket has that path: remove it, or set another Address in \(path).")
+    case EACCES where isLocal, EPERM where isLocal, EROFS where isLocal:
+      return (
+        .notPermitted, what,
+        "Set an Address in \(path) in a directory of the service (RuntimeDirectory=), or have a socket unit open it (SocketGroup=)."
+      )
+    case ENOENT where isLocal: return (.unavailable, what, "Make the directory, or set another Address in \(path).")
     case EACCES, EPERM:
       return (
         .notPermitted, what,
-        "Ports below 1024 need CAP_NET_BIND_SERVICE: set a higher TcpPort in \(path), or use \(program).socket."
+        "Ports below 1024 need CAP_NET_BIND_SERVICE: set a higher TcpPort (of a listener: its Address) in \(path), or use \(program).socket."
       )
     case EADDRINUSE:
-      return (.unavailable, what, "Stop who listens there (ss -ltnp shows it), or set another TcpPort in \(path).")
+      return (
+        .unavailable, what,
+        "Stop who listens there (ss -ltnp shows it), or set another TcpPort (of a listener: its Address) in \(path)."
+      )
     case EADDRNOTAVAIL:
-      return (.unavailable, what, "Set Host in \(path) to an address of this machine (ip address shows them).")
+      return (
+        .unavailable, what,
+        "Set Host (of a listener: its Address) in \(path) to an address of this machine (ip address shows them)."
+      )
     case EMFILE, ENFILE, ENOMEM, ENOBUFS: return (.unavailable, what, shortage(code, path))
     default:
       return (.unavailable, what, "Set Host and TcpPort in \(path) to what this machine can listen on.")

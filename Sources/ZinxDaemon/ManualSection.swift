@@ -4,11 +4,12 @@ import ZinxConfig
 
 /// The parts of `zinx.json(5)` that follow from the tables, in roff: whoever packages a daemon pastes them into its manual.
 enum ManualSection: String, ExpressibleByArgument {
-  case options, plugins, foreign
+  case options, listeners, plugins, foreign
 
   func text(_ registry: PluginRegistry, program: String) -> String {
     switch self {
     case .options: Reference.manualOptions(for: program)
+    case .listeners: Reference.manualListeners()
     case .foreign: Reference.manualForeignKeys(for: program)
     case .plugins: registry.types.map { Self.plugin($0, registry) }.joined()
     }

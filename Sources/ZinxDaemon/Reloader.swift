@@ -3,6 +3,7 @@ import Synchronization
 import Systemd
 import Zinx
 import ZinxConfig
+import ZinxIO
 
 /// SIGHUP: reads and checks the file as a whole, then switches, or changes nothing.
 final class Reloader: Sendable {
@@ -39,29 +40,45 @@ final class Reloader: Sendable {
   }
 
   private func readAndSwitch() -> [String] {
-    do { apply(try load()) } catch {
+    do { try apply(try load()) } catch {
       refuse(error)
       return error.lines + [error.advice ?? "Correct the file, then reload again."]
     }
     return []
   }
 
-  private func apply(_ loaded: LoadedConfiguration) {
+  private func apply(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) {
     for warning in loaded.warnings { log.warning("\(warning)") }
-    let reload = current.withLock { current in
-      let reload = Reload(current: current, proposed: loaded.configuration)
-      current = reload.effective
-      return reload
+    let reload = Reload(current: current.withLock { $0 }, proposed: loaded.configuration)
+    do { try switchServer(to: reload.effective.server) } catch {
+      let (_, what, advice) = ExitStatus.explain(error, path: loaded.path, program: log.label)
+      throw LoadedConfiguration.Refused(lines: ["error: \(what)"], advice: advice)
     }
-    server.apply(reload.effective.server)
+    current.withLock { $0 = reload.effective }
     output.level = fixedLevel ?? reload.effective.logLevel
     status.note(nil)
     let changes = reload.applied.isEmpty ? "nothing changed" : reload.applied.joined(separator: ", ")
     log.notice("configuration reloaded: \(changes)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.reloaded.rawValue)"])
+    // With the ports that the kernel chose.
+    if reload.changesListeners { log.notice("now listens on \(Daemon.text(server.listeners))") }
     if !reload.needsRestart.isEmpty {
       log.warning("takes effect at the next restart: \(reload.needsRestart.joined(separator: ", "))")
     }
   }
+
+  /// Opens the listeners that are new, which may take a look-up of a name, and switches. On a thread that may wait.
+  private func switchServer(to configuration: ServerConfiguration) throws {
+    let (outcome, parker) = (Outcome(), Parker())
+    Task { [server] in
+      do { try await server.reload(configuration) } catch { outcome.error.withLock { $0 = error } }
+      parker.unpark()
+    }
+    parker.park()
+    if let error = outcome.error.withLock({ $0 }) { throw error }
+  }
+
+  /// Why a switch has failed.
+  private final class Outcome: Sendable { let error = Mutex<(any Error)?>(nil) }
 
   private func refuse(_ refused: LoadedConfiguration.Refused) {
     for line in refused.lines + (refused.advice.map { [$0] } ?? []) { log.error("\(line)") }

@@ -32,7 +32,13 @@ final class Status: Sendable {
     let workers = server.workerBusyTimes
     return Self.report(
       text, server.counters, queuedBytes: server.queuedBytes, workers: workers.count,
-      busy: workers.count { $0 > .zero }, uptime: .now - start)
+      busy: workers.count { $0 > .zero }, uptime: .now - start) + [Self.line(server.listeners)]
+  }
+
+  /// `listeners: public [::]:7777 12 connections, local unix:/run/zinxd/clients.sock 0 connections`.
+  static func line(_ listeners: [ListenerInfo]) -> String {
+    let parts = listeners.map { "\($0.name) \($0.addresses.joined(separator: " ")) \($0.live) connections" }
+    return "listeners: \(parts.isEmpty ? "none" : parts.joined(separator: ", "))"
   }
 
   static func report(

@@ -77,7 +77,9 @@ extension Daemons {
       let first = try await run("--print-config", files: ["zinx.json": text])
       #expect(first.status == 0)
       #expect(first.errors.isEmpty)
-      for line in [#"  "MaxConn": 3,"#, #"  "IdleTimeout": 0.25,"#, #"  "TcpPort": 0,"#, #"  "MaxPacketSize": 4096,"#] {
+      for line in [
+        #"  "MaxConn": 3,"#, #"  "IdleTimeout": 0.25,"#, #"      "Address": "127.0.0.1:0""#, #"  "MaxPacketSize": 4096,"#,
+      ] {
         #expect(first.output.contains(line))
       }
       let second = try await run("--print-config", files: ["zinx.json": first.output.joined(separator: "\n")])

@@ -40,17 +40,20 @@ struct EventLogTests {
 
   @Test("names the reason, and the limit if it is one")
   func reasons() {
-    log.take(.connectionRefused(peer, .maxConn, limit: 3))
-    log.take(.connectionRefused(peer, .maxConnPerIP, limit: 2))
-    log.take(.connectionRefused(peer, .denied, limit: nil))
-    log.take(.connectionRefused(peer, .notAllowed, limit: nil))
+    log.take(.connectionRefused(peer, .maxConn, limit: 3, listener: "zinx"))
+    log.take(.connectionRefused(peer, .listenerMaxConn, limit: 1, listener: "web"))
+    log.take(.connectionRefused(peer, .maxConnPerIP, limit: 2, listener: "zinx"))
+    log.take(.connectionRefused(peer, .denied, limit: nil, listener: "zinx"))
+    log.take(.connectionRefused(peer, .notAllowed, limit: nil, listener: "zinx"))
     #expect(
       lines.all == [
-        "warning connection refused: 3 connections are open, which is the limit (MaxConn) limit=3 peer=unknown refusal=max-conn",
-        "warning connection refused: 2 connections are open from its address, which is the limit (MaxConnPerIP) limit=2 peer=unknown "
+        "warning connection refused: 3 connections are open, which is the limit (MaxConn) limit=3 listener=zinx peer=unknown refusal=max-conn",
+        "warning connection refused: 1 connections of its listener are open, which is the limit (MaxConn of the listener) limit=1 "
+          + "listener=web peer=unknown refusal=listener-max-conn",
+        "warning connection refused: 2 connections are open from its address, which is the limit (MaxConnPerIP) limit=2 listener=zinx peer=unknown "
           + "refusal=max-conn-per-ip",
-        "warning connection refused: its address is in Deny peer=unknown refusal=denied",
-        "warning connection refused: its address is not in Allow peer=unknown refusal=not-allowed",
+        "warning connection refused: its address is in Deny listener=zinx peer=unknown refusal=denied",
+        "warning connection refused: its address is not in Allow listener=zinx peer=unknown refusal=not-allowed",
       ])
   }
 
@@ -65,10 +68,10 @@ struct EventLogTests {
 
   @Test("is rate-limited for each kind alone, and says what was left out")
   func flood() {
-    for _ in 0..<100_000 { log.take(.connectionRefused(peer, .denied, limit: nil)) }
+    for _ in 0..<100_000 { log.take(.connectionRefused(peer, .denied, limit: nil, listener: "zinx")) }
     // A burst of ten and one a second: this takes no minute.
     #expect(lines.count >= 10 && lines.count < 70)
-    log.take(.connectionRefused(peer, .maxConn, limit: 3))
+    log.take(.connectionRefused(peer, .maxConn, limit: 3, listener: "zinx"))
     #expect(lines.all.last?.contains("refusal=max-conn") == true)
     log.reportLeftOut()
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
@@ -79,6 +82,7 @@ struct EventLogTests {
     let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
     let connection = Connection(
       id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
       context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
       at: Instant(nanoseconds: 0))
     log.take(.undecodableMessage(connection, id: 5, UndecodableMessage(String.self, PayloadError.truncated)))
@@ -100,6 +104,7 @@ struct EventLogTests {
     let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
     let connection = Connection(
       id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
       context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
       at: Instant(nanoseconds: 0))
     for count in 0..<10_000 {
@@ -108,7 +113,7 @@ struct EventLogTests {
     }
     // A burst of two hundred and fifty a second: this takes no minute.
     #expect(lines.count >= 200 && lines.count < 3000)
-    #expect(lines.all.first == "info connection added, conn num = 0 connID=7 peer=unknown")
+    #expect(lines.all.first == "info connection added, conn num = 0 connID=7 listener=zinx peer=unknown")
     log.reportLeftOut()
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=starts and ends of connections") == true)
   }

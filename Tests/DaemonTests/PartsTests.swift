@@ -45,6 +45,13 @@ struct ExitStatusTests {
     (.cannotListen(address: "a:1", call: "bind", code: EACCES), .notPermitted, "bind: Permission denied", "TcpPort"),
     (.cannotListen(address: "a:1", call: "bind", code: EPERM), .notPermitted, "bind: Operation not permitted", "TcpPort"),
     (.cannotListen(address: "a:1", call: "socket", code: EAFNOSUPPORT), .unavailable, "socket: Address family", "Host"),
+    (.cannotListen(address: "unix:/a", call: "bind", code: EEXIST), .unavailable, "unix:/a: bind: File exists", "remove it"),
+    (.cannotListen(address: "unix:/a", call: "bind", code: EACCES), .notPermitted, "bind: Permission denied", "SocketGroup="),
+    (.cannotListen(address: "unix:/a/b", call: "bind", code: ENOENT), .unavailable, "bind: No such file", "Make the directory"),
+    (
+      .addressHeld(address: "unix:/a", by: nil), .unavailable, "another process listens there (nothing known of it)",
+      "another Address"
+    ),
     (.cannotListen(address: "a:1", call: "socket", code: EMFILE), .unavailable, "socket: Too many open files", "LimitNOFILE="),
     (
       .hostUnresolved(host: "h", reason: "temporary"), .unavailable, #"cannot find the host "h" for the moment: temporary"#,

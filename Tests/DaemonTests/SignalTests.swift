@@ -59,6 +59,7 @@ extension Daemons {
         #expect(status.contains(" of 10 workers busy"))
         try await daemon.line(containing: "connections since the start: 1 accepted, 0 refused, 0 ended")
         try await daemon.line(containing: "messages since the start: 1 received (")
+        try await daemon.line(containing: "listeners: zinx 127.0.0.1:")
         daemon.signal(SIGUSR2)
         #expect(try await daemon.line(containing: "upgrading without a break is not there yet").contains("nothing was done"))
         #expect(try await peer.ask(1) == "Hello Zinx Router V0.9")

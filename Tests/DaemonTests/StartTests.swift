@@ -22,7 +22,7 @@ extension Daemons {
         environment: ["NOTIFY_SOCKET": notify.address])
       expect(
         run, status: EX_UNAVAILABLE, what: "cannot listen on 127.0.0.1:\(taken.port): bind: Address already in use",
-        advice: "or set another TcpPort in ./zinx.json.")
+        advice: "or set another TcpPort (of a listener: its Address) in ./zinx.json.")
       #expect(!notify.pending().contains { $0.contains("READY=1") })
     }
 
@@ -31,7 +31,7 @@ extension Daemons {
       let run = try await run(files: ["zinx.json": #"{"Host": "192.0.2.1"}"#])
       expect(
         run, status: EX_UNAVAILABLE, what: "cannot listen on 192.0.2.1:7777: bind: Cannot assign requested address",
-        advice: "Set Host in ./zinx.json to an address of this machine")
+        advice: "Set Host (of a listener: its Address) in ./zinx.json to an address of this machine")
     }
 
     @Test("because the user may not have the port is status 77", .enabled(if: portsAreGuarded, "anybody may have port 80 here"))
@@ -41,14 +41,15 @@ extension Daemons {
       let run = try await run(files: ["zinx.json": #"{"Host": "127.0.0.1", "TcpPort": 80}"#], launcher: launcher)
       expect(
         run, status: EX_NOPERM, what: "cannot listen on 127.0.0.1:80: bind: Permission denied",
-        advice: "set a higher TcpPort in ./zinx.json")
+        advice: "set a higher TcpPort (of a listener: its Address) in ./zinx.json")
     }
 
     @Test("because the host does not resolve is status 78")
     func hostNotFound() async throws {
       let run = try await run(files: ["zinx.json": #"{"Host": "no.such.host.invalid"}"#])
       expect(
-        run, status: EX_CONFIG, what: #"cannot find the host "no.such.host.invalid": "#, advice: "Set Host in ./zinx.json")
+        run, status: EX_CONFIG, what: #"cannot find the host "no.such.host.invalid": "#,
+        advice: "Set Host (of a listener: its Address) in ./zinx.json")
     }
 
     @Test("because two plugins want one message id is status 78, and both are named")

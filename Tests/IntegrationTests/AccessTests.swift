@@ -46,7 +46,7 @@ struct AccessTests {
       let peer = try server.connect()
       #expect(try await peer.receiveAll().isEmpty)
       let events = try await server.events.wait(for: 1)
-      guard case .connectionRefused(let address, .denied, limit: nil) = events.first else {
+      guard case .connectionRefused(let address, .denied, limit: nil, listener: "zinx") = events.first else {
         Issue.record("\(events)")
         return
       }

@@ -62,8 +62,8 @@ struct ListenerTests {
     #expect(try await test.serves(other))
     // What it would be told of once more it is told of at the next wake-up.
     try await test.loopsAnswer()
-    let lost = test.events.all.compactMap { if case .listenerLost(let address) = $0 { address.port } else { nil } }
-    #expect(lost == [ports[which]])
+    let lost = test.events.all.compactMap { if case .listenerLost(let address, _) = $0 { address } else { nil } }
+    #expect(lost == ["127.0.0.1:\(ports[which])"])
     #expect(await test.server.drain(timeout: .seconds(20)) == 0)
   }
 

@@ -49,7 +49,7 @@ struct MaxConnPerIPTests {
       let peers = try Self.connect(server, from: "127.0.0.1", 5)
       #expect(try await Self.served(peers, server).count == 1)
       let refused = server.events.all.filter {
-        if case .connectionRefused(let peer, .maxConnPerIP, limit: 1) = $0 {
+        if case .connectionRefused(let peer, .maxConnPerIP, limit: 1, listener: "zinx") = $0 {
           peer.description.hasPrefix("127.0.0.1:")
         } else {
           false

@@ -67,7 +67,7 @@ struct MaxConnTests {
     try await TestServer.run(Self.configuration(1, .reject)) { server in
       let peers = [try server.connect(), try server.connect()]
       let events = try await server.events.wait { $0.contains { if case .connectionRefused = $0 { true } else { false } } }
-      guard case .connectionRefused(let address, .maxConn, limit: 1) = events.last else {
+      guard case .connectionRefused(let address, .maxConn, limit: 1, listener: "zinx") = events.last else {
         Issue.record("\(events)")
         return
       }

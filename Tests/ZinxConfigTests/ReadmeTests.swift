@@ -14,6 +14,9 @@ struct ReadmeTests {
     let parts = try repositoryFile("README.md").split(separator: "<!-- options -->\n", omittingEmptySubsequences: false)
     try #require(parts.count == 3, "the table stands between two lines <!-- options -->")
     #expect(String(parts[1]) == Reference.markdown)
+    let listeners = try repositoryFile("README.md").split(separator: "<!-- listeners -->\n", omittingEmptySubsequences: false)
+    try #require(listeners.count == 3, "the table of the listeners stands between two lines <!-- listeners -->")
+    #expect(String(listeners[1]) == Reference.markdownListeners)
   }
 
   @Test(

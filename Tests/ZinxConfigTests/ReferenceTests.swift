@@ -16,6 +16,38 @@ struct ReferenceTests {
     #expect(!Reference.shippedFile.contains("Plugins"))
   }
 
+  @Test("what is printed says who listens where in the one form that can say all, and the shipped file in the short one")
+  func listeners() throws {
+    let short = try #require(parse(#"{"Host": "127.0.0.1", "TcpPort": 1}"#).configuration)
+    let long = try #require(parse(#"{"Listeners": [{"Name": "zinx", "Address": "127.0.0.1:1"}]}"#).configuration)
+    #expect(short == long)
+    #expect(Reference.json(short) == Reference.json(long))
+    let expected = """
+      {
+        "Name": "zinxd",
+        "Listeners": [
+          {
+            "Name": "zinx",
+            "Address": "127.0.0.1:1"
+          }
+        ],
+        "MaxConn": 12000,
+
+      """
+    #expect(Reference.json(short).hasPrefix(expected))
+    #expect(!Reference.shippedFile.contains("Listeners"))
+  }
+
+  @Test("the keys of listeners are all in the manual and in the table of the README, those that must be there as such")
+  func listenerKeys() {
+    #expect(Reference.manualListeners().split(separator: ".TP\n").count == ListenerOption.all.count)
+    #expect(Reference.manualListeners().contains("it has no default."))
+    let rows = Reference.markdownListeners.split(separator: "\n")
+    #expect(rows.count == ListenerOption.all.count + 2)
+    #expect(rows.allSatisfy { $0.count { $0 == "|" } == 5 })
+    #expect(rows.count { $0.contains("| required |") } == 2)
+  }
+
   @Test("a printed configuration reads back as the same one", arguments: OptionCase.all)
   func roundTrip(option: OptionCase) throws {
     for text in option.good {
@@ -75,7 +107,7 @@ struct ReferenceTests {
     #expect(rows.allSatisfy { $0.hasPrefix("|") && $0.hasSuffix("|") && $0.count { $0 == "|" } == 6 })
     #expect(
       rows.contains(
-        "| `TcpPort` | `7777` | a whole number from 0 to 65535 | no | TCP port; 0 asks the kernel for one, and the log says which |"
+        "| `TcpPort` | `7777` | a whole number from 0 to 65535 | yes | TCP port; 0 asks the kernel for one, and the log says which |"
       ))
   }
 
@@ -95,8 +127,8 @@ struct ReferenceTests {
       entries.contains(
         """
         .B DataPack
-        Order of the message header on the wire.
-        Must be one of \\(dqltv\\-le\\(dq, \\(dqtlv\\-be\\(dq or \\(dqtlv\\-le\\(dq; default \\(dqltv\\-le\\(dq. Changing it takes a restart.
+        Order of the message header on the wire; open connections keep theirs.
+        Must be one of \\(dqltv\\-le\\(dq, \\(dqtlv\\-be\\(dq or \\(dqtlv\\-le\\(dq; default \\(dqltv\\-le\\(dq. A reload changes it.
 
         """))
   }
@@ -105,7 +137,8 @@ struct ReferenceTests {
   func requests() {
     let settings = [PluginSetting(name: ".x", type: "", defaultText: "'\\'", allowed: "-", help: "'quoted'")]
     #expect(Reference.manualPlugin(settings) == ".TP\n.B \\&.x\n\\&'quoted'.\nMust be \\-; default '\\e'.\n")
-    for line in (Reference.manualOptions() + Reference.manualForeignKeys()).split(separator: "\n") where line.hasPrefix(".") {
+    for line in (Reference.manualOptions() + Reference.manualListeners() + Reference.manualForeignKeys()).split(separator: "\n")
+    where line.hasPrefix(".") {
       #expect(line == ".TP" || line.hasPrefix(".B "))
     }
   }

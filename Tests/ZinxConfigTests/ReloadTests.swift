@@ -20,14 +20,17 @@ struct ReloadTests {
   func mixed() throws {
     let current = Configuration()
     let proposed = try configuration(
-      #"{"LogLevel": "debug", "MaxConn": 3, "IdleTimeout": 0.5, "Host": "127.0.0.1", "TcpPort": 1, "Plugins": {"echo": {}}}"#)
+      #"{"LogLevel": "debug", "MaxConn": 3, "IdleTimeout": 0.5, "Host": "127.0.0.1", "TcpPort": 1, "WorkerPoolSize": 4, "#
+        + #""Plugins": {"echo": {}}}"#)
     let reload = Reload(current: current, proposed: proposed)
-    #expect(reload.applied == ["MaxConn: 12000 → 3", "IdleTimeout: 0 → 0.5", "LogLevel: \"info\" → \"debug\""])
     #expect(
-      reload.needsRestart == [
-        "Host: \"0.0.0.0\" → \"127.0.0.1\"", "TcpPort: 7777 → 1", "Plugins: default → {\"echo\": {}}",
+      reload.applied == [
+        "Host: \"0.0.0.0\" → \"127.0.0.1\"", "TcpPort: 7777 → 1", "MaxConn: 12000 → 3", "IdleTimeout: 0 → 0.5",
+        "LogLevel: \"info\" → \"debug\"",
       ])
+    #expect(reload.needsRestart == ["WorkerPoolSize: 10 → 4", "Plugins: default → {\"echo\": {}}"])
     var expected = current
+    (expected.server.host, expected.server.port) = ("127.0.0.1", 1)
     expected.server.maxConn = 3
     expected.server.idleTimeout = .milliseconds(500)
     expected.logLevel = .debug
@@ -52,11 +55,11 @@ struct ReloadTests {
 
   @Test("repeats what still waits for a restart, and not what was applied")
   func repeated() throws {
-    let proposed = try configuration(#"{"MaxConn": 3, "TcpPort": 1}"#)
+    let proposed = try configuration(#"{"MaxConn": 3, "IOThreads": 1}"#)
     let first = Reload(current: Configuration(), proposed: proposed)
     let second = Reload(current: first.effective, proposed: proposed)
     #expect(second.applied.isEmpty)
-    #expect(second.needsRestart == ["TcpPort: 7777 → 1"])
+    #expect(second.needsRestart == ["IOThreads: 0 → 1"])
   }
 
   @Test("back to the former file undoes everything")

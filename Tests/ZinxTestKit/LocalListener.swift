@@ -34,6 +34,22 @@ public struct LocalListener {
 }
 
 extension RawPeer {
+  /// Connects to a UNIX socket: a path, or an abstract name behind an `@`.
+  public static func local(_ name: String) throws -> RawPeer {
+    let descriptor = try Descriptor(socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0), from: "socket")
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    let bytes = name.hasPrefix("@") ? [0] + Array(name.utf8.dropFirst()) : Array(name.utf8) + [0]
+    let status = withUnsafeMutableBytes(of: &address) { target in
+      UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyBytes(from: bytes)
+      let socket = target.assumingMemoryBound(to: sockaddr.self).baseAddress
+      return Glibc.connect(descriptor.number, socket, socklen_t(start + bytes.count))
+    }
+    guard status == 0 else { throw SystemError("connect") }
+    return RawPeer(descriptor)
+  }
+
   /// Sends bytes, a few, and a descriptor with them (SCM_RIGHTS).
   public func send(_ bytes: [UInt8], passing descriptor: Int32) throws {
     // A header of two words, then the descriptor (cmsg(3)).

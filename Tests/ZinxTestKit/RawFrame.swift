@@ -62,8 +62,8 @@ extension RawPeer {
   }
 
   /// Sends a frame and returns the next one that comes.
-  public func exchange(_ frame: RawFrame) async throws -> RawFrame {
-    try await send(frame)
-    return try await self.frame()
+  public func exchange(_ frame: RawFrame, _ pack: DataPack = .ltvLittleEndian) async throws -> RawFrame {
+    try await send(frame, pack)
+    return try await self.frame(pack)
   }
 }

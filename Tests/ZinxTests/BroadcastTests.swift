@@ -20,10 +20,12 @@ struct BroadcastTests {
     var configuration = ServerConfiguration()
     configuration.maxMsgChanLen = 2
     let server = try ServerContext(configuration, RouteRegistrar(), accept: systemAccept) { _ in }
+    let endpoint = server.context(for: configuration.allEndpoints[0], configuration)
     let context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
     connections = (0..<5).map { (id: UInt64) in
       let connection = Connection(
-        id: id, descriptor: -1, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context,
+        id: id, descriptor: -1, remoteAddress: SocketAddress(sockaddr_storage()), server: server, endpoint: endpoint,
+        context: context,
         at: Instant(nanoseconds: 0))
       // As if the kernel had taken all it does.
       _ = connection.outbox.withLock { $0.block(at: Instant(nanoseconds: 0), progress: false) }

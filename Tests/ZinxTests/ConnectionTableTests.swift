@@ -10,16 +10,20 @@ import ZinxTestKit
 struct ConnectionTableTests {
   private let server: ServerContext
   private let context: LoopContext
+  private let endpoint: EndpointContext
   private let address = SocketAddress(sockaddr_storage())
 
   init() throws {
     server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    endpoint = server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration())
     context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
   }
 
   /// A connection without a socket.
   private func connection(_ id: UInt64) -> Connection {
-    Connection(id: id, descriptor: -1, remoteAddress: address, server: server, context: context, at: Instant(nanoseconds: 0))
+    Connection(
+      id: id, descriptor: -1, remoteAddress: address, server: server, endpoint: endpoint, context: context,
+      at: Instant(nanoseconds: 0))
   }
 
   @Test("finds what was added until it is removed, and nothing else")

@@ -19,7 +19,7 @@ struct ListeningSocketTests {
     init(_ hosts: [String], port: UInt16 = 0, bind: BindCall = ListeningSocket.systemBind) async throws {
       var addresses: [BindAddress] = []
       for host in hosts { addresses += try await systemLookUp(host, port) }
-      opened = try ListeningSocket.open("game.example", addresses, keepAlive, bind: bind)
+      opened = try ListeningSocket.open("game.example", addresses, .init(keepAlive: keepAlive), bind: bind)
     }
 
     deinit { for socket in opened.sockets { close(socket) } }

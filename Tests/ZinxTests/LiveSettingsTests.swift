@@ -21,9 +21,10 @@ struct LiveSettingsTests {
   func defaults() {
     let settings = LiveSettings(ServerConfiguration())
     #expect(!settings.rates.isOn)
-    #expect(settings.receiveLimits.firstByte == 0)
-    #expect(settings.receiveLimits.idle == 0)
-    #expect(settings.receiveLimits.frame == 30_000_000_000)
-    #expect(settings.receiveLimits.frameRate == 256)
+    let limits = settings.receiveLimits(idle: 7)
+    #expect(limits.firstByte == 0)
+    #expect(limits.idle == 7)
+    #expect(limits.frame == 30_000_000_000)
+    #expect(limits.frameRate == 256)
   }
 }

@@ -20,9 +20,11 @@ struct WorkerRoomTests {
   private func fill(waiting count: Int) -> [Connection] {
     #expect(worker.reserve(10, limit: 10) == 10)
     let address = SocketAddress(sockaddr_storage())
+    let endpoint = server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration())
     let connections = (0..<count).map {
       Connection(
-        id: UInt64($0), descriptor: -1, remoteAddress: address, server: server, context: context, at: Instant(nanoseconds: 0))
+        id: UInt64($0), descriptor: -1, remoteAddress: address, server: server, endpoint: endpoint, context: context,
+        at: Instant(nanoseconds: 0))
     }
     for connection in connections { worker.notifyWhenRoom(connection, limit: 10) }
     return connections

@@ -195,7 +195,7 @@ class StandardError(Checks):
                     daemon.answers()
                 daemon.ended("peer-closed", 10)
                 self.assertGreater(daemon.faults.injected("write"), 10)
-                fields = r"closeReason=peer-closed connID=\d+ peer=127.0.0.1:\d+"
+                fields = r"closeReason=peer-closed connID=\d+ listener=zinx peer=127.0.0.1:\d+"
                 pattern = rf"^\S+Z INFO   connection ended: peer-closed, conn num = \d+ {fields}$"
                 for line in daemon.log.with_text("connection ended"):
                     self.assertRegex(line, pattern)

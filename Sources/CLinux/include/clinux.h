@@ -60,6 +60,9 @@ int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int mill
 /// epoll_wait(2) with a time limit in nanoseconds, where the kernel knows it; in milliseconds otherwise, rounded up.
 int clinux_epoll_wait_precisely(int epoll, struct epoll_event *events, int count, int64_t nanoseconds);
 
+/// SO_PEERCRED of a UNIX socket, whose structure Swift does not see. Returns -1 with errno where there is none.
+int clinux_peer_credentials(int socket, pid_t *pid, uint32_t *uid, uint32_t *gid);
+
 /// Lets the calling thread's waits end when they are due and not up to 50 microseconds later, as the kernel does to save power.
 void clinux_precise_timers(void);
 

@@ -22,7 +22,7 @@ extension Connection {
   func takeFault(_ reason: CloseReason) -> WireFault? {
     if !context.refusals.isEmpty, let refused = context.refusals.removeValue(forKey: id) { return refused }
     guard let inbox else { return nil }
-    let maxPacketSize = server.settings.maxPacketSize.load(ordering: .relaxed)
+    let maxPacketSize = endpoint.maxPacketSize.load(ordering: .relaxed)
     return inbox.withUnsafeReadableBytes { bytes in
       let header = FrameDecoder(pack, maxPacketSize: maxPacketSize).header(in: bytes, at: 0)
       let looksLike = awaitsFirstMessage ? lookalike(bytes, maxPacketSize: maxPacketSize) : nil

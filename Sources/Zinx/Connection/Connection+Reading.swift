@@ -121,7 +121,7 @@ extension Connection {
 
   /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for and the rate allows; both are taken.
   private func scan(_ bytes: UnsafeRawBufferPointer) -> FrameDecoder.Scan {
-    let decoder = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed))
+    let decoder = FrameDecoder(pack, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed))
     let limit = server.settings.maxWorkerTaskLen.load(ordering: .relaxed)
     // No further than there is room: a connection that waits for it with many requests would count them all at each try.
     var scan = decoder.scan(bytes, limit: worker.map { max(1, $0.room(limit: limit)) } ?? .max)
@@ -157,7 +157,7 @@ extension Connection {
     var isInsideFrame = false
     if let inbox {
       // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
-      let scan = FrameDecoder(pack, maxPacketSize: server.settings.maxPacketSize.load(ordering: .relaxed)).scan(inbox)
+      let scan = FrameDecoder(pack, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed)).scan(inbox)
       if scan.error != nil { life.end(.oversize) }
       isInsideFrame = inbox.readableBytes > scan.bytes
     }

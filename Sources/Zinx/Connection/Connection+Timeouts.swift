@@ -150,7 +150,7 @@ extension Connection {
   }
 
   private var receiveLimits: ReceiveDeadline.Limits {
-    var limits = server.settings.receiveLimits
+    var limits = endpoint.receiveLimits
     limits.heartbeat = heartbeatTimes
     return limits
   }

@@ -22,13 +22,15 @@ public final class Connection: @unchecked Sendable {
 
   let descriptor: Int32
   let server: ServerContext
+  let endpoint: EndpointContext
   let context: LoopContext
   /// That of the context.
   let loop: EventLoop
-  /// That of the server.
+  /// That of the endpoint.
   let handler: MsgHandler
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
+  /// That of the endpoint.
   let pack: DataPack
 
   // Any thread: locked or atomic.
@@ -111,7 +113,8 @@ public final class Connection: @unchecked Sendable {
 
   /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
   init(
-    id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, context: LoopContext, at now: Instant
+    id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, endpoint: EndpointContext,
+    context: LoopContext, at now: Instant
   ) {
     self.id = id
     self.descriptor = descriptor
@@ -119,15 +122,19 @@ public final class Connection: @unchecked Sendable {
     self.server = server
     self.context = context
     loop = context.loop
-    handler = server.handler
-    pack = server.pack
+    self.endpoint = endpoint
+    handler = endpoint.handler
+    pack = endpoint.pack
     worker = server.workers.worker(for: id)
-    outbox = Mutex(Outbox(server.pack))
+    outbox = Mutex(Outbox(endpoint.pack))
     receiving = ReceiveDeadline(at: now)
   }
 
   /// Whether the connection can no longer send.
   public var isClosed: Bool { isClosedFlag.load(ordering: .relaxed) }
+
+  /// The name of the listener that it came in by.
+  public var listener: String { endpoint.name }
 
   /// The live connections of the same server.
   public var connManager: ConnManager { server.connManager }

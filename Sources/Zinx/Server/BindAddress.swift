@@ -15,7 +15,24 @@ package struct BindAddress: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// `AF_INET` or `AF_INET6`.
+  /// A UNIX socket; nil for what is none, or longer than the kernel takes.
+  init?(local address: ListenAddress) {
+    let (name, isAbstract): (String, Bool)
+    switch address {
+    case .unix(let path): (name, isAbstract) = (path, false)
+    case .abstract(let text): (name, isAbstract) = (text, true)
+    case .tcp: return nil
+    }
+    let bytes = (isAbstract ? [0] : []) + Array(name.utf8)
+    let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    guard bytes.count <= ListenAddress.longestLocalName + (isAbstract ? 1 : 0) else { return nil }
+    // A path ends with a zero byte, an abstract name with its length.
+    length = socklen_t(start + bytes.count + (isAbstract ? 0 : 1))
+    storage.ss_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &storage) { UnsafeMutableRawBufferPointer(rebasing: $0[start...]).copyBytes(from: bytes) }
+  }
+
+  /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
   var family: Int32 { Int32(storage.ss_family) }
 
   var socketAddress: SocketAddress { SocketAddress(storage) }

@@ -26,7 +26,8 @@ enum DescriptorLimit {
 
   /// Descriptors that are not connections: those of the server itself, and those that the configuration keeps, for plugins too.
   static func reserved(_ configuration: ServerConfiguration) -> Int {
-    max(configuration.reservedDescriptors, ofProcess + ofLoop * LoopGroup.size(configuration.ioThreads))
+    let more = configuration.allEndpoints.count - 1
+    return max(configuration.reservedDescriptors, ofProcess + more + ofLoop * LoopGroup.size(configuration.ioThreads))
   }
 
   static func connections(wanted: Int, reserved: Int, limit: UInt64) -> Int {

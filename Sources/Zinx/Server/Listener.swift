@@ -15,6 +15,12 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private static let lastBursts = 1024
 
   let address: SocketAddress
+  /// As an operator writes it.
+  let name: String
+  /// The file of a UNIX socket that we opened; it goes with the listener.
+  private let file: SocketFile?
+  /// What connections that come in from now on are told. On the loop.
+  @exclusivity(unchecked) private var endpoint: EndpointContext
   /// Closed at the end, never shut down: one that systemd passed lives on there.
   private let descriptor: Int32
   private let server: ServerContext
@@ -34,8 +40,14 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private var pauseTimer: EventLoop.Timer?
 
   /// Takes ownership of a listening, non-blocking socket.
-  init(_ descriptor: consuming Descriptor, _ server: ServerContext, _ contexts: [LoopContext]) throws(SystemError) {
+  init(
+    _ descriptor: consuming Descriptor, _ file: SocketFile?, _ endpoint: EndpointContext, _ server: ServerContext,
+    _ contexts: [LoopContext]
+  ) throws(SystemError) {
     address = try SocketAddress(of: descriptor.number)
+    name = localName(of: descriptor.number) ?? "\(address)"
+    self.file = file
+    self.endpoint = endpoint
     self.descriptor = descriptor.release()
     self.server = server
     gate = server.gate
@@ -54,12 +66,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Accepts what waits in the backlog, then closes the socket; returns once it is closed.
   func stop() async {
-    await withCheckedContinuation { done in
-      loop.execute {
-        self.close()
-        done.resume()
-      }
-    }
+    await onLoop { self.close() }
   }
 
   /// A place in `MaxConn` has become free, or the limit was raised.
@@ -73,6 +80,30 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     }
   }
 
+  /// Connections accepted from here on belong to this endpoint. A socket that others opened stays as they made it.
+  func use(_ context: EndpointContext, _ endpoint: Endpoint, isPassed: Bool) async {
+    await onLoop {
+      self.endpoint = context
+      guard !isPassed, !self.isClosed else { return }
+      listen(self.descriptor, Int32(clamping: endpoint.backlog))
+      self.file?.set(mode: endpoint.mode)
+    }
+  }
+
+  /// Lets a socket of ours that takes its place listen beside it, or no more.
+  func share(_ isShared: Bool) async {
+    await onLoop { if !self.isClosed { try? ListeningSocket.share(isShared, self.descriptor) } }
+  }
+
+  private func onLoop(_ work: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { done in
+      loop.execute {
+        work()
+        done.resume()
+      }
+    }
+  }
+
   // MARK: On the loop
 
   private func open() throws {
@@ -83,6 +114,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func close() {
     guard !isClosed else { return }
     isClosing = true
+    // First, so that nobody comes to a socket that is about to go.
+    file?.remove()
     for _ in 0..<Self.lastBursts where accept(upTo: AcceptBurst.largest) < AcceptBurst.largest { break }
     release()
   }
@@ -91,8 +124,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// is asked of it.
   private func lost() {
     guard !isClosed else { return }
+    file?.remove()
     release()
-    server.emit(.listenerLost(address))
+    server.emit(.listenerLost(name, listener: endpoint.name))
   }
 
   private func release() {
@@ -120,25 +154,41 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func acceptOne() -> Bool {
     // Whether anybody is left to wait shows at the next wake-up. At the end there is no later.
     if gate.opening(at: loop.now) != nil, !isClosing { return false }
-    let hasPlace = server.admission.withLock { $0.enter() }
-    if !hasPlace, !server.settings.rejectsOverload.load(ordering: .relaxed) { return waitForPlace() }
+    let lack = takePlace()
+    if lack != nil, !server.settings.rejectsOverload.load(ordering: .relaxed) { return waitForPlace() }
     var storage = sockaddr_storage()
     let accepted = server.accept(descriptor, &storage)
     guard accepted >= 0 else {
-      if hasPlace { _ = server.admission.withLock { $0.leave() } }
+      if lack == nil { givePlaceBack() }
       return acceptFailed(-accepted)
     }
     failuresInARow = 0
     if isExhausted { endExhaustion() }
-    let isIn = admit(accepted, SocketAddress(storage), hasPlace: hasPlace)
-    if hasPlace, !isIn { _ = server.admission.withLock { $0.leave() } }
+    let isIn = admit(accepted, SocketAddress(storage, of: accepted), lack)
+    if lack == nil, !isIn { givePlaceBack() }
     return true
   }
 
-  /// Returns whether the connection is in; otherwise it is closed.
-  private func admit(_ accepted: Int32, _ peer: SocketAddress, hasPlace: Bool) -> Bool {
-    if let reason = gate.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
-    guard hasPlace else { return refuse(accepted, peer, .maxConn, limit: server.admission.withLock { $0.limit }) }
+  /// Takes a place in both `MaxConn`, or says which of them has none.
+  private func takePlace() -> RefusalReason? {
+    guard endpoint.places.enter() else { return .listenerMaxConn }
+    if server.admission.withLock({ $0.enter() }) { return nil }
+    endpoint.places.leave()
+    return .maxConn
+  }
+
+  private func givePlaceBack() {
+    endpoint.places.leave()
+    _ = server.admission.withLock { $0.leave() }
+  }
+
+  /// Returns whether the connection is in; otherwise it is closed. `lack`: the limit that leaves it no place.
+  private func admit(_ accepted: Int32, _ peer: SocketAddress, _ lack: RefusalReason?) -> Bool {
+    if let reason = endpoint.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
+    if let lack {
+      let limit = lack == .maxConn ? server.admission.withLock { $0.limit } : endpoint.places.limit
+      return refuse(accepted, peer, lack, limit: limit)
+    }
     let sourcePlace = server.connManager.takePlace(for: peer)
     if case .none(let limit) = sourcePlace { return refuse(accepted, peer, .maxConnPerIP, limit: limit) }
     gate.passed(at: loop.now)
@@ -149,7 +199,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// Closes without a word: a flood of these must cost less than serving, so no socket is set up and no text is made here.
   private func refuse(_ accepted: Int32, _ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) -> Bool {
     // Counted first: who sees that it was refused finds the count.
-    server.refused(peer, reason, limit: limit)
+    server.refused(peer, reason, limit: limit, listener: endpoint.name)
     _ = Glibc.close(accepted)
     return false
   }
@@ -158,7 +208,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
     let connection = Connection(
-      id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, context: context, at: loop.now)
+      id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
+      at: loop.now)
     server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
   }
@@ -169,7 +220,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     rest()
     server.waitForPlace(self)
     // A place may have become free between the look and the line above.
-    if server.admission.withLock({ $0.live < $0.limit }) { server.notifyPlaceWaiters() }
+    if endpoint.places.hasRoom, server.admission.withLock({ $0.live < $0.limit }) { server.notifyPlaceWaiters() }
     return false
   }
 

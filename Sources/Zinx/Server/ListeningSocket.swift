@@ -7,10 +7,18 @@ typealias BindCall = @Sendable (_ socket: Int32, _ address: BindAddress) -> Int3
 
 /// Makes the sockets that a server listens on.
 enum ListeningSocket {
-  /// Connections that the kernel completes before we accept them; it lowers this to `net.core.somaxconn`.
-  private static let backlog: Int32 = 4096
   /// Ports that the kernel may choose for the first address and that are taken at another, before that is an error.
   private static let attempts = 16
+
+  /// What is asked of each socket.
+  struct Options {
+    var keepAlive: KeepAlive
+    /// Connections that the kernel completes before we accept them; it lowers this to `net.core.somaxconn`.
+    var backlog = Int32(Endpoint.defaultBacklog)
+    var v6Only = false
+    /// Sockets of ours that are about to go may be in the way, and share their port: see ``share(_:_:)``.
+    var isShared = false
+  }
 
   /// The sockets of a host.
   struct Opened: Equatable {
@@ -27,17 +35,17 @@ enum ListeningSocket {
   ///
   /// Throws: ``ZinxError/cannotListen(address:call:code:)``.
   static func open(
-    _ host: String, _ addresses: [BindAddress], _ keepAlive: KeepAlive, bind: BindCall = systemBind
+    _ host: String, _ addresses: [BindAddress], _ options: Options, bind: BindCall = systemBind
   ) throws(ZinxError) -> Opened {
     let choosesPort = addresses.contains { $0.socketAddress.port == 0 }
     for _ in 1..<attempts where choosesPort {
-      do { return try openAll(host, addresses, keepAlive, bind) } catch .cannotListen(_, _, EADDRINUSE) {}
+      do { return try openAll(host, addresses, options, bind) } catch .cannotListen(_, _, EADDRINUSE) {}
     }
-    return try openAll(host, addresses, keepAlive, bind)
+    return try openAll(host, addresses, options, bind)
   }
 
   private static func openAll(
-    _ host: String, _ addresses: [BindAddress], _ keepAlive: KeepAlive, _ bind: BindCall
+    _ host: String, _ addresses: [BindAddress], _ options: Options, _ bind: BindCall
   ) throws(ZinxError) -> Opened {
     var opened = Opened()
     var (absent, absence) = ([BindAddress](), SystemError?.none)
@@ -45,7 +53,7 @@ enum ListeningSocket {
     for address in addresses {
       do throws(SystemError) {
         let wanted = port.map { address.with(port: $0) } ?? address
-        opened.sockets.append(try open(wanted, isOneOfMany: addresses.count > 1, keepAlive, bind))
+        opened.sockets.append(try open(wanted, isOneOfMany: addresses.count > 1, options, bind))
         if port == nil { port = try SocketAddress(of: opened.sockets[0]).port }
       } catch  where error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT {
         absent.append(address)
@@ -68,18 +76,24 @@ enum ListeningSocket {
   }
 
   private static func open(
-    _ address: BindAddress, isOneOfMany: Bool, _ keepAlive: KeepAlive, _ bind: BindCall
+    _ address: BindAddress, isOneOfMany: Bool, _ options: Options, _ bind: BindCall
   ) throws(SystemError) -> Int32 {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
     let socket = try Descriptor(socket(address.family, type, Int32(IPPROTO_TCP)), from: "socket")
     // A restart must not wait for the connections of the run before to leave TIME_WAIT.
     try set(socket.number, SOL_SOCKET, SO_REUSEADDR, 1)
-    // One that takes IPv4 too would be in the way of an IPv4 address beside it.
-    if isOneOfMany, address.family == AF_INET6 { try set(socket.number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-    try prepare(socket.number, keepAlive)
+    // Said either way: the default is the machine's (net.ipv6.bindv6only). One of several addresses that took IPv4 too would be in the
+    // way of an IPv4 address beside it.
+    if address.family == AF_INET6 {
+      try set(socket.number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isOneOfMany || options.v6Only ? 1 : 0)
+    }
+    try prepare(socket.number, options.keepAlive)
+    if options.isShared { try share(true, socket.number) }
     let code = bind(socket.number, address)
     guard code == 0 else { throw SystemError("bind", code: code) }
-    guard listen(socket.number, backlog) == 0 else { throw SystemError("listen") }
+    guard listen(socket.number, options.backlog) == 0 else { throw SystemError("listen") }
+    // Only for the switch: the next daemon on this port is to hear that it is taken.
+    if options.isShared { try share(false, socket.number) }
     return socket.release()
   }
 
@@ -87,6 +101,11 @@ enum ListeningSocket {
   private static func name(_ addresses: [SocketAddress], of host: String) -> String {
     let text = addresses.map(\.description).joined(separator: ", ")
     return addresses.allSatisfy { $0.ip == IPAddress(host) } ? text : "\(text) (\(host))"
+  }
+
+  /// Lets another socket of this user listen at an address that this one takes, if both are asked (SO_REUSEPORT).
+  static func share(_ isShared: Bool, _ socket: Int32) throws(SystemError) {
+    try set(socket, SOL_SOCKET, SO_REUSEPORT, isShared ? 1 : 0)
   }
 
   /// Makes a socket that was opened elsewhere, listening already, like one of ours: systemd passes it as it is by default, blocking.

@@ -1,9 +1,8 @@
 import Synchronization
 import ZinxIO
 
-/// The settings that a reload changes while the server runs. Each is read on its own wherever it is needed, without a lock.
+/// The settings of all listeners that a reload changes while the server runs. Each is read on its own wherever it is needed, without a lock.
 final class LiveSettings: Sendable {
-  let maxPacketSize = Atomic<UInt32>(0)
   let maxWorkerTaskLen = Atomic<Int>(0)
   let maxMsgChanLen = Atomic<Int>(0)
   let maxConnQueueBytes = Atomic<Int>(0)
@@ -11,7 +10,6 @@ final class LiveSettings: Sendable {
   let maxQueueBytes = Atomic<Int>(0)
   let rejectsOverload = Atomic<Bool>(true)
   /// Nanoseconds; 0 means never.
-  let idleTimeout = Atomic<Int64>(0)
   let lingerTimeout = Atomic<Int64>(0)
   let slowConsumerTimeout = Atomic<Int64>(0)
   private let firstByteTimeout = Atomic<Int64>(0)
@@ -29,13 +27,11 @@ final class LiveSettings: Sendable {
   }
 
   func apply(_ configuration: ServerConfiguration) {
-    maxPacketSize.store(configuration.maxPacketSize, ordering: .relaxed)
     maxWorkerTaskLen.store(configuration.maxWorkerTaskLen, ordering: .relaxed)
     maxMsgChanLen.store(configuration.maxMsgChanLen, ordering: .relaxed)
     maxConnQueueBytes.store(configuration.maxConnQueueBytes, ordering: .relaxed)
     maxQueueBytes.store(configuration.maxQueueBytes > 0 ? configuration.maxQueueBytes : .max, ordering: .relaxed)
     rejectsOverload.store(configuration.overloadPolicy == .reject, ordering: .relaxed)
-    idleTimeout.store(configuration.idleTimeout.inNanoseconds, ordering: .relaxed)
     lingerTimeout.store(configuration.lingerTimeout.inNanoseconds, ordering: .relaxed)
     slowConsumerTimeout.store(configuration.slowConsumerTimeout.inNanoseconds, ordering: .relaxed)
     firstByteTimeout.store(configuration.firstByteTimeout.inNanoseconds, ordering: .relaxed)
@@ -45,10 +41,10 @@ final class LiveSettings: Sendable {
     maxByteRate.store(Int64(configuration.maxByteRate), ordering: .relaxed)
   }
 
-  /// By when a peer has to send something.
-  var receiveLimits: ReceiveDeadline.Limits {
+  /// By when a peer has to send something; `idle` is its listener's.
+  func receiveLimits(idle: Int64) -> ReceiveDeadline.Limits {
     ReceiveDeadline.Limits(
-      firstByte: firstByteTimeout.load(ordering: .relaxed), idle: idleTimeout.load(ordering: .relaxed),
+      firstByte: firstByteTimeout.load(ordering: .relaxed), idle: idle,
       frame: frameTimeout.load(ordering: .relaxed), frameRate: minFrameRate.load(ordering: .relaxed))
   }
 

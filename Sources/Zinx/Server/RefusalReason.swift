@@ -6,6 +6,8 @@ public enum RefusalReason: Int, Sendable, CaseIterable, CustomStringConvertible 
   case notAllowed
   /// `MaxConn` connections were live.
   case maxConn
+  /// `MaxConn` connections of the listener were live.
+  case listenerMaxConn
   /// `MaxConnPerIP` connections of the same source were live.
   case maxConnPerIP
 
@@ -14,6 +16,7 @@ public enum RefusalReason: Int, Sendable, CaseIterable, CustomStringConvertible 
     case .denied: "denied"
     case .notAllowed: "not-allowed"
     case .maxConn: "max-conn"
+    case .listenerMaxConn: "listener-max-conn"
     case .maxConnPerIP: "max-conn-per-ip"
     }
   }

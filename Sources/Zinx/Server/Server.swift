@@ -18,24 +18,30 @@ import ZinxWire
 /// Every call is safe from any thread.
 public final class Server: Sendable {
   /// The life, and what is to be ended with it.
-  private struct State {
+  struct State {
     var life = ServerLife()
     /// The work of a start that is under way.
     var start: Task<Void, any Error>?
     /// Those that have started.
     var plugins: [any RoutePlugin] = []
-    var loops: [EventLoop] = []
-    var listeners: [Listener] = []
+    var contexts: [LoopContext] = []
+    var doors: [Door] = []
+    /// What connections have that are left of listeners which are gone.
+    var left: [EndpointContext] = []
+    /// The last change of listeners, which the next one waits for.
+    var reload: Task<Void, any Error>?
+
+    var listeners: [Listener] { doors.flatMap(\.listeners) }
   }
 
   /// What a handler has to end in when its connection was cut, which cancels it.
   private static let cancelledGrace = Duration.milliseconds(500)
 
-  private let context: ServerContext
+  let context: ServerContext
   private let plugins: [any RoutePlugin]
-  private let configuration: Mutex<ServerConfiguration>
-  private let lookUp: HostLookUp
-  private let state = Mutex(State())
+  let configuration: Mutex<ServerConfiguration>
+  let lookUp: HostLookUp
+  let state = Mutex(State())
   /// The connections have ended, or have had their time.
   private let hadTheirTime = Latch()
   private let isOver = Latch()
@@ -86,10 +92,6 @@ public final class Server: Sendable {
   /// Connections that may be live at once: `maxConn`, or fewer when descriptors are short.
   public var maxConn: Int { context.admission.withLock { $0.limit } }
 
-  /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)`` and while it
-  /// drains.
-  public var addresses: [SocketAddress] { state.withLock { $0.listeners.map(\.address) } }
-
   // MARK: Start
 
   /// Starts plugins, threads and listeners; connections are accepted when it returns.
@@ -98,12 +100,18 @@ public final class Server: Sendable {
   /// meanwhile, and the cancellation of the calling task, call the start off: what it waits for is cancelled, what it has done is
   /// undone, and it throws `CancellationError`.
   ///
-  /// - Parameter inherited: listening sockets to use instead of opening `host` and `port`; the server owns them from here on.
+  /// - Parameter inherited: listening sockets to use instead of opening the first listener's address; the server owns them from here on.
   ///
   /// Throws: ``ZinxError``, `CancellationError`, and whatever a plugin's `start()` throws. The server is stopped then.
   public func start(listeningOn inherited: [Int32] = []) async throws {
+    let first = configuration.withLock { $0.allEndpoints[0].name }
+    try await start(listeningOn: inherited.isEmpty ? [] : [EndpointSockets(name: first, sockets: inherited, isPassed: true)])
+  }
+
+  /// - Parameter inherited: sockets of some listeners, by their names; the others are opened.
+  package func start(listeningOn inherited: [EndpointSockets]) async throws {
     do { try state.withLock { state throws(ZinxError) in try state.life.start() } } catch {
-      for socket in inherited { _ = Descriptor(owning: socket) }
+      for sockets in inherited { sockets.close() }
       throw error
     }
     let work = Task { try await begin(listeningOn: inherited) }
@@ -130,39 +138,27 @@ public final class Server: Sendable {
     }
   }
 
-  private func begin(listeningOn inherited: [Int32]) async throws {
+  private func begin(listeningOn inherited: [EndpointSockets]) async throws {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
     var sockets = inherited
     do {
-      // The port is opened first: that it is taken is the most likely failure, and nothing has happened yet.
-      if inherited.isEmpty { sockets = try await openSockets() }
-      for socket in inherited { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
-      try await startPlugins()
-      let contexts = try startThreads(configuration)
-      while !sockets.isEmpty {
-        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), context, contexts)
-        try await listener.start()
-        state.withLock { $0.listeners.append(listener) }
+      // The ports are opened first: that one is taken is the most likely failure, and nothing has happened yet.
+      sockets += try await openSockets(except: inherited.map(\.name))
+      for passed in inherited where passed.isPassed {
+        for socket in passed.sockets { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       }
+      try await startPlugins()
+      try startThreads(configuration)
+      while let next = sockets.popLast() {
+        let door = try await openDoor(next, configuration)
+        state.withLock { $0.doors.append(door) }
+      }
+      state.withLock { $0.sortDoors(configuration.allEndpoints) }
     } catch {
-      for socket in sockets { _ = Descriptor(owning: socket) }
+      for sockets in sockets { sockets.close() }
       throw error
     }
-  }
-
-  /// Opens `host` and `port`, for ``start(listeningOn:)``: a part of the start that may be tried again when an address or a name is not
-  /// there yet. The caller owns the sockets.
-  ///
-  /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
-  /// ``ZinxError/cannotListen(address:call:code:)``, `CancellationError`.
-  package func openSockets() async throws -> [Int32] {
-    let configuration = configuration.withLock { $0 }
-    let host = configuration.host
-    let opened = try ListeningSocket.open(
-      host, await lookUp(host, configuration.port), KeepAlive(configuration.vanishedTimeout))
-    for address in opened.absent { context.emit(.addressAbsent(address, host: host)) }
-    return opened.sockets
   }
 
   /// Finds out whether there are descriptors for any server at all: with fewer not even a configuration can be read.
@@ -195,7 +191,7 @@ public final class Server: Sendable {
     try Task.checkCancellation()
   }
 
-  private func limitConnections(_ configuration: ServerConfiguration) {
+  func limitConnections(_ configuration: ServerConfiguration) {
     let effective = DescriptorLimit.makeRoom(for: configuration)
     context.admission.withLock { $0.limit = effective }
     if effective < configuration.maxConn {
@@ -203,13 +199,12 @@ public final class Server: Sendable {
     }
   }
 
-  private func startThreads(_ configuration: ServerConfiguration) throws -> [LoopContext] {
+  private func startThreads(_ configuration: ServerConfiguration) throws {
     let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
     let contexts = loops.loops.map { LoopContext($0, context.counters.traffic()) }
-    state.withLock { $0.loops = loops.loops }
+    state.withLock { $0.contexts = contexts }
     try loops.start()
     try context.workers.start()
-    return contexts
   }
 
   // MARK: End
@@ -284,6 +279,11 @@ public final class Server: Sendable {
   }
 
   private func endConnections() async {
+    // A change of listeners that looks a name up may take longer than there is time.
+    if let reload = state.withLock({ $0.reload }) {
+      reload.cancel()
+      _ = await reload.result
+    }
     for listener in takeListeners() { await listener.stop() }
     // A handler that blocks the loop of a listener may have kept it open for longer than there was time.
     if hadTheirTime.isOpen { cutAll() } else { connManager.clearConn() }
@@ -292,7 +292,7 @@ public final class Server: Sendable {
 
   private func takeListeners() -> [Listener] {
     state.withLock { state in
-      defer { state.listeners = [] }
+      defer { state.doors = [] }
       return state.listeners
     }
   }
@@ -305,35 +305,18 @@ public final class Server: Sendable {
     for plugin in plugins.reversed() { await plugin.stop() }
   }
 
+  private var loops: [EventLoop] { state.withLock { $0.contexts.map(\.loop) } }
+
   private func stopThreads() {
     context.workers.stop()
-    for loop in state.withLock({ $0.loops }) { loop.stop() }
+    for loop in loops { loop.stop() }
   }
 
   // MARK: While it runs
 
-  /// Puts those settings into force that can change while the server runs: `maxConn`, `maxPacketSize`, `maxWorkerTaskLen`,
-  /// `maxMsgChanLen`, `maxConnQueueBytes`, `maxQueueBytes`, `overloadPolicy`, `maxConnPerIP`, `acceptRate`, `reservedDescriptors`,
-  /// `allow`, `deny`, the rates, and the time-outs. No connection is closed, also one that would not be let in now, but for those that a
-  /// lower `maxQueueBytes` sheds; with a lower `maxConn` or `maxConnPerIP` nobody is admitted until the number of connections has
-  /// fallen below it. `vanishedTimeout` is that of connections accepted from here on.
-  public func apply(_ new: ServerConfiguration) {
-    configuration.withLock { $0 = new }
-    context.settings.apply(new)
-    context.gate.apply(new)
-    connManager.limitPerSource(new.maxConnPerIP)
-    limitConnections(new)
-    for listener in state.withLock({ $0.listeners }) {
-      listener.setKeepAlive(KeepAlive(new.vanishedTimeout))
-      listener.placeFree()
-    }
-    connManager.forEach { connection in connection.context.loop.execute { connection.settingsChanged() } }
-    context.shedIfNeeded()
-  }
-
   /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.
   package func pingLoops(_ answered: @escaping @Sendable (Int) -> Void) -> Int {
-    let loops = state.withLock { $0.loops }
+    let loops = loops
     for (index, loop) in loops.enumerated() { loop.execute { answered(index) } }
     return loops.count
   }

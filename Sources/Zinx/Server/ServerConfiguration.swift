@@ -12,10 +12,7 @@ public enum OverloadPolicy: String, Sendable, CaseIterable {
 public struct ServerConfiguration: Sendable, Equatable {
   /// Server name, in logs and status.
   public var name = "zinxd"
-  /// Address or host name to bind, IPv4 or IPv6; a name with all its addresses.
-  public var host = "0.0.0.0"
-  /// TCP port; 0 asks the kernel for one.
-  public var port: UInt16 = 7777
+  private var listening = Listening()
   /// Connections live at once, at least 1.
   public var maxConn = 12000
   /// Bytes of data in one message from a peer.
@@ -30,7 +27,7 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var maxConnQueueBytes = 16 << 20
   /// Bytes of memory for what is queued for all peers; beyond them those with the most are closed. 0 means no limit.
   public var maxQueueBytes = 512 << 20
-  /// The wire order that the listener speaks.
+  /// The wire order that a listener speaks which has none of its own.
   public var dataPack = DataPack.ltvLittleEndian
   /// What happens to connections beyond `maxConn`.
   public var overloadPolicy = OverloadPolicy.reject
@@ -72,4 +69,38 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var maxByteRate = 0
 
   public init() {}
+}
+
+extension ServerConfiguration {
+  /// Address or host name to bind, IPv4 or IPv6, a name with all its addresses; where there are no ``endpoints``.
+  public var host: String {
+    get { listening.host }
+    set { listening.host = newValue }
+  }
+
+  /// TCP port, where there are no ``endpoints``; 0 asks the kernel for one.
+  public var port: UInt16 {
+    get { listening.port }
+    set { listening.port = newValue }
+  }
+
+  /// The listeners, each with a name of its own. Empty means one, ``Endpoint/defaultName``, on ``host`` and ``port``.
+  public var endpoints: [Endpoint] {
+    get { listening.endpoints }
+    set { listening.endpoints = newValue }
+  }
+
+  /// The listeners in either form.
+  package var allEndpoints: [Endpoint] { listening.all }
+
+  /// Both forms of saying who listens where; equal if they say the same.
+  private struct Listening: Sendable, Equatable {
+    var host = "0.0.0.0"
+    var port: UInt16 = 7777
+    var endpoints: [Endpoint] = []
+
+    var all: [Endpoint] { endpoints.isEmpty ? [Endpoint(.tcp(host: host, port: port))] : endpoints }
+
+    static func == (one: Self, other: Self) -> Bool { one.all == other.all }
+  }
 }

@@ -1,10 +1,8 @@
 import Synchronization
 import ZinxIO
-import ZinxWire
 
 /// What every connection of a server shares.
 final class ServerContext: Sendable {
-  let pack: DataPack
   let settings: LiveSettings
   let counters: Counters
   let connManager = ConnManager()
@@ -25,7 +23,6 @@ final class ServerContext: Sendable {
   init(
     _ configuration: ServerConfiguration, _ registrar: RouteRegistrar, accept: @escaping AcceptCall, emit: @escaping EventSink
   ) throws(ZinxError) {
-    pack = configuration.dataPack
     settings = LiveSettings(configuration)
     counters = Counters()
     admission = Mutex(Admission(limit: configuration.maxConn))
@@ -35,6 +32,13 @@ final class ServerContext: Sendable {
     workers = WorkerPool(size: configuration.workerPoolSize, counters)
     self.emit = emit
     handler = try MsgHandler(registrar, counters: counters, emit: emit)
+  }
+
+  /// What a listener needs. `former`: the listener that it follows on, whose connections count against the same limit.
+  func context(
+    for endpoint: Endpoint, _ configuration: ServerConfiguration, after former: EndpointContext? = nil
+  ) -> EndpointContext {
+    EndpointContext(endpoint, configuration, settings, handler, places: former?.places)
   }
 
   /// The id of a new connection. Any thread.
@@ -47,9 +51,9 @@ final class ServerContext: Sendable {
   }
 
   /// A connection was closed instead of being let in. Event loop of the listener.
-  func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?) {
+  func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, listener: String) {
     counters.countRefusal(reason)
-    emit(.connectionRefused(peer, reason, limit: limit))
+    emit(.connectionRefused(peer, reason, limit: limit, listener: listener))
   }
 
   func waitForPlace(_ listener: Listener) {
@@ -72,6 +76,7 @@ final class ServerContext: Sendable {
     counters.countClose(reason)
     // Out of the table before the place is free: the table never holds more than `MaxConn` either.
     let live = connManager.remove(connection)
+    connection.endpoint.places.leave()
     let mayEnter = admission.withLock { $0.leave() }
     emit(.connectionEnded(connection, reason, live: live, fault: fault))
     connManager.told()

@@ -6,8 +6,9 @@ public enum ServerEvent: Sendable {
   case connectionAdded(Connection, live: Int)
   /// A connection has ended and its place is free; `live` no longer counts it. `fault`: what could not be taken of the peer's bytes.
   case connectionEnded(Connection, CloseReason, live: Int, fault: WireFault?)
-  /// A connection was closed as soon as it was accepted. `limit` is the number that was reached, nil where it is not one of how many.
-  case connectionRefused(SocketAddress, RefusalReason, limit: Int?)
+  /// A connection was closed as soon as it was accepted. `limit` is the number that was reached, nil where it is not one of how many;
+  /// `listener` the name of the one that it came to.
+  case connectionRefused(SocketAddress, RefusalReason, limit: Int?, listener: String)
   /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
   case connectionsShed(count: Int, bytes: Int, limit: Int)
   /// No route for the id; the message was dropped. Of one batch of a connection at most four are told, so that a flood of them costs no
@@ -32,7 +33,7 @@ public enum ServerEvent: Sendable {
   /// them any longer.
   case handlersAbandoned(connections: Int)
   /// Another process that has a passed socket too has shut it down: nobody comes in there any more.
-  case listenerLost(SocketAddress)
+  case listenerLost(String, listener: String)
   /// One of several addresses of the host is not this machine's: nobody listens there.
   case addressAbsent(SocketAddress, host: String)
   /// The process may open fewer descriptors than `MaxConn` needs.

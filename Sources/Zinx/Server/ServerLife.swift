@@ -24,6 +24,9 @@ struct ServerLife: Equatable {
   /// Connections that the end has cut.
   private(set) var cut = 0
 
+  /// Whether listeners may come: nothing has been asked to end.
+  var isAccepting: Bool { phase == .serving }
+
   /// A start is asked for.
   ///
   /// Throws: ``ZinxError/alreadyStarted`` but for the first, also after a drain.

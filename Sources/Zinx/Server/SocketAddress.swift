@@ -12,6 +12,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
   private let high: UInt64
   private let low: UInt64
   private let scope: UInt32
+  // Of a UNIX peer they are its credentials: user, group, process.
 
   init(_ storage: sockaddr_storage) {
     family = storage.ss_family
@@ -30,6 +31,34 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// The peer of a connection that was accepted; one on a UNIX socket has its credentials where others have their address.
+  init(_ storage: sockaddr_storage, of accepted: Int32) {
+    guard storage.ss_family == UInt16(AF_UNIX), let credentials = PeerCredentials(of: accepted) else {
+      self.init(storage)
+      return
+    }
+    self.init(credentials)
+  }
+
+  /// Zero stands for what is unknown; numbers of users and groups are told apart from it by the bits above them.
+  init(_ credentials: PeerCredentials) {
+    (family, port) = (UInt16(AF_UNIX), 0)
+    high = credentials.uid.map { Self.isKnown | UInt64($0) } ?? 0
+    low = credentials.gid.map { Self.isKnown | UInt64($0) } ?? 0
+    scope = UInt32(bitPattern: credentials.pid ?? -1)
+  }
+
+  private static let isKnown: UInt64 = 1 << 32
+
+  /// Who is at the other end of a UNIX socket; nil for any other peer.
+  public var credentials: PeerCredentials? {
+    guard Int32(family) == AF_UNIX, scope != 0 else { return nil }
+    let pid = Int32(bitPattern: scope)
+    return PeerCredentials(
+      pid: pid > 0 ? pid : nil, uid: high == 0 ? nil : UInt32(truncatingIfNeeded: high),
+      gid: low == 0 ? nil : UInt32(truncatingIfNeeded: low))
+  }
+
   /// What a socket is bound to.
   init(of socket: Int32) throws(SystemError) {
     var storage = sockaddr_storage()
@@ -41,12 +70,12 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     self.init(storage)
   }
 
-  /// `127.0.0.1:7777`, `[::1]:7777`, `unix`.
+  /// `127.0.0.1:7777`, `[::1]:7777`, `unix:pid:7,uid:1000,gid:1000`, `unix`.
   public var description: String {
     switch Int32(family) {
     case AF_INET: "\(text(AF_INET)):\(port)"
     case AF_INET6: "[\(text(AF_INET6))\(scope == 0 ? "" : "%\(scope)")]:\(port)"
-    case AF_UNIX: "unix"
+    case AF_UNIX: credentials.map { "unix:\($0)" } ?? "unix"
     default: "unknown"
     }
   }
@@ -60,5 +89,21 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     case AF_INET6: IPAddress(number: UInt128(UInt64(bigEndian: high)) << 64 | UInt128(UInt64(bigEndian: low)))
     default: nil
     }
+  }
+}
+
+/// What a UNIX socket is bound to, `unix:/run/zinxd/clients.sock` or `unix:@zinxd`; nil for any other, and for one without a name.
+func localName(of socket: Int32) -> String? {
+  var address = sockaddr_un()
+  var length = socklen_t(MemoryLayout.size(ofValue: address))
+  let status = withUnsafeMutableBytes(of: &address) {
+    getsockname(socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, &length)
+  }
+  let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+  guard status == 0, Int32(address.sun_family) == AF_UNIX, Int(length) > start else { return nil }
+  return withUnsafeBytes(of: address) { bytes in
+    let name = bytes[start..<min(Int(length), bytes.count)]
+    guard name.first == 0 else { return "unix:" + String(decoding: name.prefix { $0 != 0 }, as: UTF8.self) }
+    return "unix:@" + String(decoding: name.dropFirst(), as: UTF8.self)
   }
 }

@@ -35,6 +35,7 @@ struct Harnesses: Sendable {
 
 private final class Harness: Sendable {
   private let server: ServerContext
+  private let endpoint: EndpointContext
   private let context: LoopContext
   private let turned = ThreadSemaphore()
   private let ended = ThreadSemaphore()
@@ -57,6 +58,7 @@ private final class Harness: Sendable {
         reason.last.withLock { $0 = why }
         ended.signal()
       }
+      endpoint = server.context(for: configuration.allEndpoints[0], configuration)
       let loop = try ZinxIO.EventLoop(name: "fuzz")
       context = LoopContext(loop, Traffic())
       self.loop = try Thread { loop.run() }
@@ -65,17 +67,17 @@ private final class Harness: Sendable {
   }
 
   func exchange(_ stream: Stream, expected: [UInt8]) {
-    server.settings.maxPacketSize.store(stream.limit, ordering: .relaxed)
+    endpoint.maxPacketSize.store(stream.limit, ordering: .relaxed)
     var pair: [Int32] = [-1, -1]
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     require(socketpair(AF_UNIX, type, 0, &pair) == 0, "a pair of sockets, errno \(errno)")
     _ = fcntl(pair[1], F_SETFL, O_NONBLOCK)
-    let (context, server, theirs) = (context, server, pair[1])
+    let (context, server, endpoint, theirs) = (context, server, endpoint, pair[1])
     context.loop.execute {
-      _ = server.admission.withLock { $0.enter() }
+      _ = endpoint.places.enter() && server.admission.withLock { $0.enter() }
       let connection = Connection(
-        id: 0, descriptor: theirs, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context,
-        at: context.loop.now)
+        id: 0, descriptor: theirs, remoteAddress: SocketAddress(sockaddr_storage()), server: server, endpoint: endpoint,
+        context: context, at: context.loop.now)
       server.added(connection, isCounted: false)
       connection.begin()
     }

@@ -1,0 +1,39 @@
+import ZinxWire
+
+/// A listener, as the configuration wants it: where it listens, what is spoken there, and rules of its own in place of the server's.
+public struct Endpoint: Sendable, Equatable {
+  /// The name of the one listener of a configuration without any endpoints.
+  public static let defaultName = "zinx"
+  /// Connections that the kernel completes before they are accepted, if it is not told otherwise.
+  public static let defaultBacklog = 4096
+
+  /// Unique among the endpoints of a server; in logs and events, and what systemd's `FileDescriptorName=` of a passed socket matches.
+  public var name: String
+  public var address: ListenAddress
+  /// `[::]` leaves IPv4 alone, so that another listener may have it.
+  public var v6Only = false
+  /// Permissions of a UNIX socket in the file system.
+  public var mode: UInt16 = 0o660
+  /// Order of the message header; nil: that of the server.
+  public var dataPack: DataPack?
+  /// Connections that come in here and are live at once, a part of the server's `maxConn`; nil: no limit but that.
+  public var maxConn: Int?
+  /// Connections that the kernel completes before they are accepted, 1 at least; it lowers this to `net.core.somaxconn`.
+  public var backlog = defaultBacklog
+  /// Bytes of data in one message; nil: that of the server.
+  public var maxPacketSize: UInt32?
+  /// Time without a byte from the peer after which its connection is closed, zero for never; nil: that of the server.
+  public var idleTimeout: Duration?
+  /// Networks that may connect, empty for everybody; nil: those of the server.
+  public var allow: [Network]?
+  /// Networks that may not connect; nil: those of the server.
+  public var deny: [Network]?
+
+  public init(name: String = defaultName, _ address: ListenAddress) {
+    self.name = name
+    self.address = address
+  }
+
+  /// Whether sockets that were opened for the other do for this one.
+  func hasSockets(of other: Endpoint) -> Bool { address == other.address && v6Only == other.v6Only }
+}

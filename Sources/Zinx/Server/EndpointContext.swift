@@ -1,0 +1,92 @@
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// What the connections of one listener have in common, and what it asks of those who come. It outlives the listener for as long as
+/// there are connections of it, and follows the settings of the server until then.
+final class EndpointContext: Sendable {
+  let name: String
+  let pack: DataPack
+  let handler: MsgHandler
+  let places: Places
+  let maxPacketSize = Atomic<UInt32>(0)
+  private let settings: LiveSettings
+  /// Nanoseconds; 0 means never.
+  private let idleTimeout = Atomic<Int64>(0)
+  private let hasRules = Atomic<Bool>(false)
+  private let rules = Mutex(AccessRules())
+  private let endpoint: Mutex<Endpoint>
+
+  /// - Parameter places: those of a listener of the same name that this one follows on; nil for a new one.
+  init(
+    _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ settings: LiveSettings, _ handler: MsgHandler,
+    places: Places? = nil
+  ) {
+    name = endpoint.name
+    pack = endpoint.dataPack ?? configuration.dataPack
+    self.settings = settings
+    self.handler = handler
+    self.places = places ?? Places()
+    self.endpoint = Mutex(endpoint)
+    apply(endpoint, configuration)
+  }
+
+  /// Whether connections that come in under a changed configuration are of the same kind.
+  func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
+    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack
+  }
+
+  /// Puts the listener's own rules into force. Any thread.
+  func apply(_ endpoint: Endpoint, _ configuration: ServerConfiguration) {
+    self.endpoint.withLock { $0 = endpoint }
+    apply(configuration)
+  }
+
+  /// Puts the server's settings into force wherever the listener has none of its own. Any thread.
+  func apply(_ configuration: ServerConfiguration) {
+    let endpoint = endpoint.withLock { $0 }
+    maxPacketSize.store(endpoint.maxPacketSize ?? configuration.maxPacketSize, ordering: .relaxed)
+    idleTimeout.store((endpoint.idleTimeout ?? configuration.idleTimeout).inNanoseconds, ordering: .relaxed)
+    places.limit(to: endpoint.maxConn)
+    let (allow, deny) = (endpoint.allow ?? configuration.allow, endpoint.deny ?? configuration.deny)
+    rules.withLock { $0 = AccessRules(allow: allow, deny: deny) }
+    hasRules.store(!allow.isEmpty || !deny.isEmpty, ordering: .releasing)
+  }
+
+  /// By when a peer has to send something.
+  var receiveLimits: ReceiveDeadline.Limits { settings.receiveLimits(idle: idleTimeout.load(ordering: .relaxed)) }
+
+  /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.
+  @inline(__always)
+  func refusal(of peer: SocketAddress) -> RefusalReason? {
+    guard hasRules.load(ordering: .acquiring), let address = peer.ip else { return nil }
+    return rules.withLock { $0.refusal(of: address) }
+  }
+}
+
+/// How many connections of a listener are live, against a `MaxConn` of its own. A place is taken before the connection exists, and given
+/// back after its descriptor is closed.
+final class Places: Sendable {
+  private let most = Atomic<Int>(.max)
+  private let taken = Atomic<Int>(0)
+
+  /// Connections that are live.
+  var live: Int { taken.load(ordering: .relaxed) }
+
+  /// The limit; `Int.max` without one.
+  var limit: Int { most.load(ordering: .relaxed) }
+
+  var hasRoom: Bool { live < limit }
+
+  func limit(to most: Int?) { self.most.store(most ?? .max, ordering: .relaxed) }
+
+  /// Takes a place if one is free. Never more than there are, whoever asks at once.
+  func enter() -> Bool {
+    if taken.wrappingAdd(1, ordering: .relaxed).oldValue < limit { return true }
+    leave()
+    return false
+  }
+
+  /// Gives a place back.
+  func leave() { taken.wrappingSubtract(1, ordering: .relaxed) }
+}

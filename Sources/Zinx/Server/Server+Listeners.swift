@@ -1,0 +1,211 @@
+import Synchronization
+import ZinxIO
+
+/// Listeners: how they are opened, and how they change while the server runs.
+extension Server {
+  /// The addresses listened on, with the port that the kernel chose for port 0; empty before ``start(listeningOn:)`` and while it
+  /// drains.
+  public var addresses: [SocketAddress] { state.withLock { $0.listeners.map(\.address) } }
+
+  /// The listeners that are open, in the order of the configuration.
+  public var listeners: [ListenerInfo] {
+    state.withLock { state in
+      state.doors.map {
+        ListenerInfo(
+          name: $0.context.name, addresses: $0.listeners.map(\.name), dataPack: $0.context.pack, live: $0.context.places.live)
+      }
+    }
+  }
+
+  // MARK: Opening
+
+  /// Opens the listeners, but for those named, for ``start(listeningOn:)``: a part of the start that may be tried again when an address
+  /// or a name is not there yet. The caller owns the sockets.
+  ///
+  /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
+  /// ``ZinxError/cannotListen(address:call:code:)``, ``ZinxError/addressHeld(address:by:)``, `CancellationError`.
+  package func openSockets(except opened: [String] = []) async throws -> [EndpointSockets] {
+    let configuration = configuration.withLock { $0 }
+    return try await openSockets(configuration.allEndpoints.filter { !opened.contains($0.name) }, configuration)
+  }
+
+  /// All of them, or none.
+  private func openSockets(
+    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, sharing isShared: Bool = false
+  ) async throws -> [EndpointSockets] {
+    var opened: [EndpointSockets] = []
+    do {
+      for endpoint in endpoints {
+        let options = ListeningSocket.Options(
+          keepAlive: KeepAlive(configuration.vanishedTimeout), backlog: Int32(clamping: endpoint.backlog),
+          v6Only: endpoint.v6Only,
+          isShared: isShared)
+        opened.append(try await open(endpoint, options))
+      }
+      return opened
+    } catch {
+      for sockets in opened { sockets.close() }
+      throw error
+    }
+  }
+
+  private func open(_ endpoint: Endpoint, _ options: ListeningSocket.Options) async throws -> EndpointSockets {
+    guard case .tcp(let host, let port) = endpoint.address else {
+      let local = try LocalListeningSocket.open(endpoint.address, mode: endpoint.mode, backlog: options.backlog)
+      return EndpointSockets(name: endpoint.name, sockets: [local.socket], isPassed: false, local.file)
+    }
+    let opened = try ListeningSocket.open(host, await lookUp(host, port), options)
+    for address in opened.absent { context.emit(.addressAbsent(address, host: host)) }
+    return EndpointSockets(name: endpoint.name, sockets: opened.sockets, isPassed: false, nil)
+  }
+
+  /// Accepts on sockets. They are the door's, also when this throws.
+  ///
+  /// - Parameter former: what connections had that came in under the name.
+  func openDoor(
+    _ opened: EndpointSockets, _ configuration: ServerConfiguration, after former: EndpointContext? = nil
+  ) async throws -> Door {
+    var sockets = opened.sockets
+    var listeners: [Listener] = []
+    do {
+      guard let endpoint = configuration.allEndpoints.first(where: { $0.name == opened.name }) else {
+        preconditionFailure("sockets of a listener that is not configured")
+      }
+      let context = context.context(for: endpoint, configuration, after: former)
+      let loops = state.withLock { $0.contexts }
+      while !sockets.isEmpty {
+        let listener = try Listener(Descriptor(owning: sockets.removeFirst()), opened.file, context, self.context, loops)
+        listeners.append(listener)
+        try await listener.start()
+      }
+      return Door(endpoint: endpoint, context: context, listeners: listeners, isPassed: opened.isPassed)
+    } catch {
+      opened.file?.remove()
+      for socket in sockets { _ = Descriptor(owning: socket) }
+      for listener in listeners { await listener.stop() }
+      throw error
+    }
+  }
+
+  // MARK: While it runs
+
+  /// Puts those settings into force that can change while the server runs, and leaves the listeners where they are: `maxConn`,
+  /// `maxPacketSize`, `maxWorkerTaskLen`, `maxMsgChanLen`, `maxConnQueueBytes`, `maxQueueBytes`, `overloadPolicy`, `maxConnPerIP`,
+  /// `acceptRate`, `reservedDescriptors`, `allow`, `deny`, the rates, and the time-outs, and of listeners that keep their names the rules
+  /// of their own. No connection is closed, also one that would not be let in now, but for those that a lower `maxQueueBytes` sheds; with
+  /// a lower `maxConn` or `maxConnPerIP` nobody is admitted until the number of connections has fallen below it. `vanishedTimeout` is that
+  /// of connections accepted from here on.
+  public func apply(_ new: ServerConfiguration) {
+    configuration.withLock { $0 = new }
+    context.settings.apply(new)
+    context.gate.apply(new)
+    let (doors, left) = state.withLock { ($0.doors, $0.left) }
+    for context in left { context.apply(new) }
+    for door in doors { door.context.apply(new.allEndpoints.first { $0.name == door.context.name } ?? door.endpoint, new) }
+    connManager.limitPerSource(new.maxConnPerIP)
+    limitConnections(new)
+    for listener in doors.flatMap(\.listeners) {
+      listener.setKeepAlive(KeepAlive(new.vanishedTimeout))
+      listener.placeFree()
+    }
+    connManager.forEach { connection in connection.context.loop.execute { connection.settingsChanged() } }
+    context.shedIfNeeded()
+  }
+
+  /// Puts a configuration into force as ``apply(_:)`` does, and its listeners too: new ones are opened first, and when one cannot be,
+  /// nothing has changed. Sockets stay open where their address stays, whatever else changes about the listener. Connections stay,
+  /// also those of listeners that are gone. A listener whose sockets were passed keeps them, whatever its address.
+  ///
+  /// One at a time: a call waits for the one before it. While the server drains it changes no listener.
+  ///
+  /// Throws: what opening throws, see ``start(listeningOn:)``.
+  public func reload(_ new: ServerConfiguration) async throws {
+    let work = state.withLock { state -> Task<Void, any Error>? in
+      guard state.life.isAccepting else { return nil }
+      let work = Task { [before = state.reload] in
+        _ = await before?.result
+        try await self.changeListeners(new)
+      }
+      state.reload = work
+      return work
+    }
+    guard let work else { return apply(new) }
+    do { try await work.value } catch let error as SystemError {
+      throw ZinxError.systemCallFailed(call: error.call, code: error.code)
+    }
+  }
+
+  private func changeListeners(_ new: ServerConfiguration) async throws {
+    let doors = state.withLock { state in
+      state.left.removeAll { $0.places.live == 0 }
+      return state.doors
+    }
+    guard !doors.isEmpty else { return apply(new) }
+    let endpoints = new.allEndpoints
+    let plan = ListenerPlan(from: doors.map { .init(endpoint: $0.endpoint, isPassed: $0.isPassed) }, to: endpoints)
+    let wanted = endpoints.indices.filter { plan.sources[$0] == nil }.map { endpoints[$0] }
+    let leaving = plan.closed.map { doors[$0] }
+    let opened = try await openDoors(wanted, new, beside: doors, leaving)
+    var next: [Door] = []
+    for (endpoint, source) in zip(endpoints, plan.sources) {
+      if let source {
+        next.append(await goOn(doors[source], endpoint, new, doors))
+      } else if let door = opened.first(where: { $0.endpoint.name == endpoint.name }) {
+        next.append(door)
+      }
+    }
+    let contexts = Set(next.map { ObjectIdentifier($0.context) })
+    let isServing = state.withLock { [next] state in
+      // A drain that came meanwhile closes those that it found.
+      guard state.life.isAccepting else { return false }
+      state.doors = next
+      state.left += doors.map(\.context).filter { !contexts.contains(ObjectIdentifier($0)) }
+      return true
+    }
+    apply(new)
+    for door in isServing ? leaving : opened { await door.close() }
+  }
+
+  /// All of them, or none.
+  private func openDoors(
+    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, beside doors: [Door], _ leaving: [Door]
+  ) async throws -> [Door] {
+    guard !endpoints.isEmpty else { return [] }
+    var opened: [Door] = []
+    var sockets: [EndpointSockets] = []
+    // Sockets of others are not ours to change.
+    let own = leaving.filter { !$0.isPassed }.flatMap(\.listeners)
+    for listener in own { await listener.share(true) }
+    do {
+      sockets = try await openSockets(endpoints, configuration, sharing: !own.isEmpty)
+      while let next = sockets.popLast() {
+        opened.append(try await openDoor(next, configuration, after: doors.first { $0.context.name == next.name }?.context))
+      }
+      return opened
+    } catch {
+      for rest in sockets { rest.close() }
+      for door in opened { await door.close() }
+      for listener in own { await listener.share(false) }
+      throw error
+    }
+  }
+
+  /// The sockets of a door under another name, or with other frames for those who come.
+  private func goOn(_ door: Door, _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ doors: [Door]) async -> Door {
+    var door = door
+    door.endpoint = endpoint
+    if !door.context.suits(endpoint, configuration) {
+      let former = doors.first { $0.context.name == endpoint.name }?.context
+      door.context = context.context(for: endpoint, configuration, after: former)
+    }
+    for listener in door.listeners { await listener.use(door.context, endpoint, isPassed: door.isPassed) }
+    return door
+  }
+}
+
+extension Server.State {
+  /// In the order of the configuration.
+  mutating func sortDoors(_ endpoints: [Endpoint]) {
+    doors = endpoints.compactMap { endpoint in doors.first { $0.endpoint.name == endpoint.name } }
+  }
+}

@@ -1,0 +1,136 @@
+import Zinx
+import ZinxWire
+
+extension ListenerOption {
+  /// Every key of an element of `Listeners`, in the order of the manual.
+  public static var all: [ListenerOption] { listenerOptions }
+
+  /// The key, in any case.
+  public static func named(_ key: String) -> ListenerOption? {
+    listenerOptions.first { asciiLowercased($0.name) == asciiLowercased(key) }
+  }
+
+  /// The default as JSON; nil for those whose default is not to be there: see ``absence``.
+  public var defaultText: String? { isRequired ? nil : value(in: Self.standard)?.jsonText }
+
+  /// Whether a listener has to have it.
+  public var isRequired: Bool { name == "Name" || name == "Address" }
+
+  /// The value, where it is not what a listener has that says nothing.
+  func printed(in endpoint: Endpoint) -> ConfigurationValue? {
+    isRequired || !isEqual(in: endpoint, and: Self.standard) ? value(in: endpoint) : nil
+  }
+
+  static let standard = Endpoint(.tcp(host: "0.0.0.0", port: 7777))
+}
+
+private let listenerOptions: [ListenerOption] = [
+  ListenerOption(
+    "Name", \.name, .string("printable text of 1 to 64 bytes without a colon") { isName($0) && !$0.contains(":") }, reload: true,
+    "Unique name, in the log, and matched by systemd's FileDescriptorName= of a passed socket"),
+  ListenerOption(
+    "Address", \.address, .listenAddress, reload: true,
+    "Where it listens; a name with all its addresses that are this machine's; port 0 asks the kernel for one"),
+  ListenerOption(
+    "V6Only", \.v6Only, .bool, reload: true, "Whether an address such as [::]:7777 leaves IPv4 alone; else it takes both"),
+  ListenerOption("Mode", \.mode, .permissions, reload: true, "Permissions of a UNIX socket in the file system"),
+  ListenerOption(
+    "DataPack", \.dataPack, .optional(.choice), reload: true, absence: "the general one",
+    "Order of the message header on the wire"),
+  ListenerOption(
+    "MaxConn", \.maxConn, .optional(.integer(in: 1...1_000_000)), unit: "connections", reload: true, absence: "the general one",
+    "Connections of this listener at once, a part of the general MaxConn"),
+  ListenerOption(
+    "Backlog", \.backlog, .integer(in: 1...65535), unit: "connections", reload: true,
+    "Connections that the kernel completes before they are accepted, net.core.somaxconn at most"),
+  ListenerOption(
+    "MaxPacketSize", \.maxPacketSize, .optional(.integer(in: 1...1_073_741_824)), unit: "bytes", reload: true,
+    absence: "the general one", "Data in one message from a peer, in place of the general one"),
+  ListenerOption(
+    "IdleTimeout", \.idleTimeout, .optional(.seconds(in: .zero...year)), unit: "seconds", reload: true,
+    absence: "the general one",
+    "Time without a byte from the peer after which its connection is closed, in place of the general one; 0 means never"),
+  ListenerOption(
+    "Allow", \.allow, .optional(.networks), reload: true, absence: "the general one",
+    "Networks that may connect here, in place of the general ones; an empty list means everybody"),
+  ListenerOption(
+    "Deny", \.deny, .optional(.networks), reload: true, absence: "the general one",
+    "Networks that may not connect here, in place of the general ones"),
+]
+
+extension Option {
+  /// All of them, told as one option.
+  static let listeners = Option(
+    "Listeners", \.server.endpoints, .listeners, reload: true, absence: "one named zinx, on Host and TcpPort",
+    "Several listeners, in place of Host and TcpPort; open connections stay when one goes"
+  ) { value, configuration in
+    var reader = ListenersReader()
+    reader.read(value)
+    if reader.problems.isEmpty { configuration.server.endpoints = reader.endpoints }
+    return reader.problems
+  }
+}
+
+extension SettingRule {
+  /// A rule for what need not be there.
+  fileprivate static func optional<Wrapped>(_ rule: SettingRule<Wrapped>) -> Self where Value == Wrapped? {
+    Self(
+      type: rule.type, allowed: rule.allowed, read: { value in rule.read(value).map { .some($0) } },
+      write: { $0.flatMap(rule.write) }, faults: rule.faults)
+  }
+}
+
+extension SettingRule where Value == [Endpoint] {
+  /// For the table: how they are read is the work of ``ListenersReader``.
+  fileprivate static var listeners: Self {
+    Self(
+      type: "list of listeners", allowed: ListenersReader.allowed,
+      read: { _ in nil },
+      write: { endpoints in
+        endpoints.isEmpty ? nil : ConfigurationValue(.array(endpoints.map(ListenersReader.written)))
+      })
+  }
+}
+
+extension SettingRule where Value == ListenAddress {
+  fileprivate static var listenAddress: Self {
+    let forms = #"an address such as "127.0.0.1:7777", "[::]:7777", "name:7777", "unix:/run/zinxd/clients.sock" or "unix:@name""#
+    return Self(
+      type: "string", allowed: forms,
+      read: { if case .string(let text) = $0.content { try? ListenAddress(text) } else { nil } },
+      write: { ConfigurationValue(.string($0.description)) },
+      faults: { value in
+        guard case .string(let text) = value.content else { return [] }
+        do throws(ListenAddressError) {
+          _ = try ListenAddress(text)
+          return []
+        } catch { return reason(error).map { [SettingFault(value: value, reason: $0)] } ?? [] }
+      })
+  }
+
+  private static func reason(_ error: ListenAddressError) -> String? {
+    switch error {
+    case .malformed: nil
+    case .noPort: "there is no port behind it, as in \"127.0.0.1:7777\""
+    case .badPort: "a port is a whole number from 0 to 65535"
+    case .noBrackets: "an IPv6 address stands in brackets, as in \"[::1]:7777\""
+    case .notAbsolute: "a UNIX socket has a path that begins with \"/\", or a name that begins with \"@\""
+    case .tooLong: "the kernel takes no path or name of a UNIX socket that is longer than 107 bytes"
+    }
+  }
+}
+
+extension SettingRule where Value == UInt16 {
+  /// Permissions as chmod(1) takes them.
+  fileprivate static var permissions: Self {
+    Self(
+      type: "string", allowed: #"permissions in octal, such as "0660""#,
+      read: { value in
+        guard case .string(let text) = value.content, (3...4).contains(text.utf8.count), let mode = UInt16(text, radix: 8),
+          mode <= 0o777, !text.hasPrefix("+")
+        else { return nil }
+        return mode
+      },
+      write: { ConfigurationValue(.string("0" + String($0, radix: 8))) })
+  }
+}

@@ -1,0 +1,112 @@
+import Zinx
+
+/// Reads the array `Listeners`: every problem of every element, and what they cannot have in common.
+struct ListenersReader {
+  /// More are a slip of a script: each takes a descriptor, and a look at every accept.
+  static let most = 64
+  static let allowed = "a list of 1 to \(most) listeners, each an object with a Name and an Address"
+
+  private(set) var endpoints: [Endpoint] = []
+  private(set) var problems: [ConfigurationProblem] = []
+  /// Where the names and addresses stand, by endpoint.
+  private var places: [(name: SourcePosition?, address: SourcePosition?)] = []
+
+  mutating func read(_ value: ConfigurationValue) {
+    guard case .array(let elements) = value.content, (1...Self.most).contains(elements.count) else {
+      return problem(value.position, "Listeners is \(value.found), but must be \(Self.allowed)")
+    }
+    for (index, element) in elements.enumerated() { read(element, index) }
+    checkPairs()
+  }
+
+  /// As a file would say it, in as few words as possible.
+  static func written(_ endpoint: Endpoint) -> ConfigurationValue {
+    ConfigurationValue(
+      .object(
+        ListenerOption.all.compactMap { option in
+          option.printed(in: endpoint).map { ConfigurationMember(key: option.name, value: $0) }
+        }))
+  }
+
+  private mutating func problem(_ position: SourcePosition?, _ message: String) {
+    problems.append(ConfigurationProblem(at: position, message))
+  }
+
+  private mutating func read(_ element: ConfigurationValue, _ index: Int) {
+    guard case .object(let members) = element.content else {
+      return problem(element.position, "Listeners[\(index)] is \(element.found), but must be an object")
+    }
+    let label = Self.label(members, index)
+    let before = problems.count
+    var endpoint = ListenerOption.standard
+    for member in members { read(member, label, &endpoint) }
+    func find(_ name: String) -> ConfigurationMember? { members.first { asciiLowercased($0.key) == asciiLowercased(name) } }
+    for option in ListenerOption.all where option.isRequired && find(option.name) == nil {
+      problem(element.position, "\(label) has no \(option.name)")
+    }
+    if let mode = find("Mode"), find("Address") != nil, problems.count == before, !endpoint.address.isInFileSystem {
+      problem(mode.position, "\(label): Mode is for a UNIX socket in the file system, and its Address is none")
+    }
+    guard problems.count == before else { return }
+    endpoints.append(endpoint)
+    places.append((find("Name")?.position, find("Address")?.position))
+  }
+
+  private mutating func read(_ member: ConfigurationMember, _ label: String, _ endpoint: inout Endpoint) {
+    if let unbuilt = unbuilt(member) { return problem(member.position, "\(label): \(unbuilt)") }
+    if asciiLowercased(member.key) == "transport", member.value.content == .string("tcp") { return }
+    guard let option = ListenerOption.named(member.key) else {
+      let hint = nearestName(to: member.key, among: ListenerOption.all.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? ""
+      return problem(member.position, "\(label): unknown key \(quotedBriefly(member.key))\(hint)")
+    }
+    problems += option.apply(member.value, to: &endpoint).map { ConfigurationProblem(at: $0.position, "\(label): \($0.message)") }
+  }
+
+  /// What a key or value is for that is not there yet.
+  private func unbuilt(_ member: ConfigurationMember) -> String? {
+    let key = asciiLowercased(member.key)
+    if let (name, what) = UnbuiltKey.ofListeners.first(where: { asciiLowercased($0.name) == key }) {
+      return UnbuiltKey.message(name, what)
+    }
+    switch (key, member.value.content) {
+    case ("transport", .string("websocket")): return UnbuiltKey.message("Transport", "WebSocket")
+    case ("transport", .string("tcp")): return nil
+    case ("transport", _): return "Transport is \(member.value.found), but must be \"tcp\""
+    case ("datapack", .object): return UnbuiltKey.message("DataPack", "a description of foreign frames")
+    default: return nil
+    }
+  }
+
+  /// `the listener "web"`, or its place where it has no name.
+  private static func label(_ members: [ConfigurationMember], _ index: Int) -> String {
+    for member in members where asciiLowercased(member.key) == "name" {
+      if case .string(let name) = member.value.content { return "the listener \(quotedBriefly(name))" }
+    }
+    return "Listeners[\(index)]"
+  }
+
+  private mutating func checkPairs() {
+    for (later, endpoint) in endpoints.enumerated() {
+      if let first = endpoints[..<later].firstIndex(where: { $0.name == endpoint.name }) {
+        problem(
+          places[later].name, "two listeners have the name \(quotedBriefly(endpoint.name)); \(Self.first(places[first].name))")
+      }
+      let clash = endpoints[..<later].firstIndex { $0.address.overlaps(endpoint.address, v6Only: ($0.v6Only, endpoint.v6Only)) }
+      guard let clash else { continue }
+      let (one, two) = (endpoints[clash], endpoint)
+      let what =
+        one.address == two.address
+        ? "two listeners have the address \(quotedBriefly("\(two.address)"))"
+        : "nobody can listen at \(quotedBriefly("\(two.address)")) beside \(quotedBriefly("\(one.address)"))"
+      problem(places[later].address, "\(what); \(Self.first(places[clash].address))")
+    }
+  }
+
+  private static func first(_ position: SourcePosition?) -> String {
+    "the first is" + (position.map { " at line \($0.line), column \($0.column)" } ?? " above")
+  }
+}
+
+extension ListenAddress {
+  fileprivate var isInFileSystem: Bool { if case .unix = self { true } else { false } }
+}

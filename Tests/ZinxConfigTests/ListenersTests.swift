@@ -1,0 +1,174 @@
+import Testing
+import Zinx
+import ZinxConfig
+import ZinxWire
+
+@Suite("The listeners of a configuration file")
+struct ListenersTests {
+  private static func problems(_ listeners: String, _ more: String = "") -> [String] {
+    parse("{\"Listeners\": [\(listeners)]\(more)}").problems.map { problem in
+      "\(problem.position.map { "\($0.line):\($0.column)" } ?? "-") \(problem.message)"
+    }
+  }
+
+  @Test("have what the file says, and the general rules where it says nothing")
+  func fields() throws {
+    let text = """
+      {"Listeners": [
+        {"name": "public", "ADDRESS": "[::]:7777", "transport": "tcp"},
+        {"Name": "local", "Address": "unix:/run/a", "Mode": "600", "DataPack": "tlv-be", "MaxConn": 3, "Backlog": 4,
+         "MaxPacketSize": 5, "IdleTimeout": 6, "Allow": ["::1"], "Deny": [], "//": "a comment"}
+      ]}
+      """
+    var local = Endpoint(name: "local", .unix(path: "/run/a"))
+    local.mode = 0o600
+    local.dataPack = .tlvBigEndian
+    local.maxConn = 3
+    local.backlog = 4
+    local.maxPacketSize = 5
+    local.idleTimeout = .seconds(6)
+    local.allow = [try Network("::1")]
+    local.deny = []
+    let parsed = parse(text)
+    #expect(parsed.problems.isEmpty)
+    #expect(parsed.configuration?.server.endpoints == [Endpoint(name: "public", .tcp(host: "::", port: 7777)), local])
+  }
+
+  @Test(
+    "are refused for what is wrong with one of them, named by its name or its place",
+    arguments: [
+      (#"5"#, #"1:16 Listeners[0] is 5, but must be an object"#),
+      (#"{}"#, #"1:16 Listeners[0] has no Name"#),
+      (#"{"Name": "a"}"#, #"1:16 the listener "a" has no Address"#),
+      (
+        #"{"Name": "a", "Address": "127.0.0.1:1", "Adress": 1}"#,
+        #"1:56 the listener "a": unknown key "Adress"; did you mean "Address"?"#
+      ),
+      (
+        #"{"Name": "a:b", "Address": "127.0.0.1:1"}"#,
+        #"1:25 the listener "a:b": Name is "a:b", but must be printable text of 1 to 64 bytes without a colon"#
+      ),
+      (
+        #"{"Name": "a", "Address": "127.0.0.1"}"#,
+        #"1:41 the listener "a": Address has "127.0.0.1", but there is no port behind it, as in "127.0.0.1:7777""#
+      ),
+      (
+        #"{"Name": "a", "Address": "::1:7777"}"#,
+        #"1:41 the listener "a": Address has "::1:7777", but an IPv6 address stands in brackets, as in "[::1]:7777""#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:65536"}"#,
+        #"1:41 the listener "a": Address has "h:65536", but a port is a whole number from 0 to 65535"#
+      ),
+      (
+        #"{"Name": "a", "Address": "unix:a"}"#,
+        #"1:41 the listener "a": Address has "unix:a", but a UNIX socket has a path that begins with "/", or a name that begins with "@""#
+      ),
+      (
+        #"{"Name": "a", "Address": "unix:/a", "Mode": "0999"}"#,
+        #"1:60 the listener "a": Mode is "0999", but must be permissions in octal, such as "0660""#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:1", "Mode": "0600"}"#,
+        #"1:48 the listener "a": Mode is for a UNIX socket in the file system, and its Address is none"#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:1", "Deny": ["10.1.2.3/8"]}"#,
+        #"1:57 the listener "a": Deny has "10.1.2.3/8", but bits are set beyond its length: the network is "10.0.0.0/8", a single address has no length"#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:1", "Backlog": 0}"#,
+        #"1:59 the listener "a": Backlog is 0, but must be a whole number from 1 to 65535"#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:1"}, {"Name": "a", "Address": "h:2"}"#,
+        #"1:50 two listeners have the name "a"; the first is at line 1, column 17"#
+      ),
+      (
+        #"{"Name": "a", "Address": "h:1"}, {"Name": "b", "Address": "h:1"}"#,
+        #"1:63 two listeners have the address "h:1"; the first is at line 1, column 30"#
+      ),
+      (
+        #"{"Name": "a", "Address": "0.0.0.0:1"}, {"Name": "b", "Address": "127.0.0.1:1"}"#,
+        #"1:69 nobody can listen at "127.0.0.1:1" beside "0.0.0.0:1"; the first is at line 1, column 30"#
+      ),
+      (
+        #"{"Name": "a", "Address": "unix:@x"}, {"Name": "b", "Address": "unix:@x"}"#,
+        #"1:67 two listeners have the address "unix:@x"; the first is at line 1, column 30"#
+      ),
+    ])
+  func bad(listeners: String, expected: String) {
+    #expect(Self.problems(listeners).contains(expected), "\(Self.problems(listeners))")
+  }
+
+  @Test(
+    "may share a port where the kernel lets them",
+    arguments: [
+      #"{"Name": "a", "Address": "[::]:1", "V6Only": true}, {"Name": "b", "Address": "0.0.0.0:1"}"#,
+      #"{"Name": "a", "Address": "127.0.0.1:1"}, {"Name": "b", "Address": "127.0.0.2:1"}"#,
+      #"{"Name": "a", "Address": "127.0.0.1:0"}, {"Name": "b", "Address": "127.0.0.1:0"}"#,
+      #"{"Name": "a", "Address": "unix:/x"}, {"Name": "b", "Address": "unix:@/x"}"#,
+    ])
+  func beside(listeners: String) { #expect(Self.problems(listeners).isEmpty) }
+
+  @Test(
+    "say so where they name what is not there yet, by the key",
+    arguments: [
+      (#""Tls": {"CertFile": "x"}"#, "Tls: TLS"), (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
+      (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
+      (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
+      (#""DataPack": {"LengthSize": 2}"#, "DataPack: a description of foreign frames"),
+      (#""plugins": ["ping"]"#, "Plugins: a choice of plugins for each listener"),
+    ])
+  func unbuilt(member: String, expected: String) {
+    let listener = #"{"Name": "a", "Address": "h:1", "# + member + "}"
+    #expect(Self.problems(listener) == ["1:48 the listener \"a\": \(expected) is not there yet; remove it"])
+  }
+
+  @Test("are all looked at in one run")
+  func several() {
+    #expect(Self.problems(#"{"Name": 1, "Address": 2}, {"Name": "b"}, 3"#).count == 4)
+  }
+
+  @Test("beside Host or TcpPort are an error that names both places")
+  func bothForms() {
+    let problems = Self.problems(#"{"Name": "a", "Address": "h:1"}"#, ",\n\"Host\": \"::\",\n \"tcpport\": 1")
+    #expect(
+      problems == [
+        "2:1 Host, at line 2, column 1, and Listeners, at line 1, column 2, both say who listens where: make it the Address of a listener",
+        "3:2 tcpport, at line 3, column 2, and Listeners, at line 1, column 2, both say who listens where: "
+          + "make it the Address of a listener",
+      ])
+  }
+
+  @Test(
+    "of other kinds that a file of Go Zinx opens are refused, and what leaves them closed is taken",
+    arguments: [
+      (#""Mode": "tcp""#, nil), (#""Mode": "tcp", "WsPort": 9000"#, nil),
+      (#""Mode": "websocket""#, #"Mode is "websocket", but WebSocket is not there yet; "tcp" is what there is"#),
+      (#""mode": """#, #"Mode is "", but WebSocket is not there yet; "tcp" is what there is"#),
+      (#""Mode": "kcp""#, #"Mode is "kcp", but KCP is not spoken here; "tcp" is what there is"#),
+      (#""Mode": 1"#, #"Mode is 1, but must be "tcp""#),
+      (#""WsPort": 9000"#, #"WsPort: WebSocket is not there yet; remove it, or say "Mode": "tcp" to leave it closed"#),
+    ] as [(String, String?)])
+  func otherKinds(members: String, expected: String?) {
+    #expect(parse("{\(members)}").problems.map(\.message) == (expected.map { [$0] } ?? []))
+  }
+
+  @Test("that change are told by name, and nothing is told where only the form has changed")
+  func changes() throws {
+    func configuration(_ text: String) throws -> Configuration { try #require(parse(text).configuration) }
+    let short = try configuration(#"{"Host": "127.0.0.1", "TcpPort": 1}"#)
+    let same = try configuration(#"{"Listeners": [{"Name": "zinx", "Address": "127.0.0.1:1"}]}"#)
+    #expect(Reload(current: short, proposed: same).applied == [])
+    let more = try configuration(
+      #"{"Listeners": [{"Name": "zinx", "Address": "127.0.0.1:2", "MaxConn": 3}, {"Name": "b", "Address": "unix:@b"}]}"#)
+    let reload = Reload(current: short, proposed: more)
+    #expect(
+      reload.applied == [
+        #"Listeners: "zinx" Address: "127.0.0.1:1" → "127.0.0.1:2", MaxConn: the general one → 3; "b" added at unix:@b"#
+      ])
+    #expect(reload.effective == more)
+    #expect(Reload(current: more, proposed: short).applied.first?.hasPrefix(#"Listeners: "b" removed; "zinx" Address"#) == true)
+  }
+}
