@@ -119,6 +119,7 @@ private struct Translation {
     }
     for (_, member) in ranked { takeOther(member) }
     addDefaults()
+    leaveShortForm()
     noteHeader()
     notePlugins()
   }
@@ -293,6 +294,14 @@ private struct Translation {
     }
     guard !added.isEmpty else { return }
     note(.added, at: nil, "the defaults of Go Zinx, which are not those of zinxd everywhere: \(added.joined(separator: ", "))")
+  }
+
+  /// A file has one of the two ways to say who listens where.
+  private mutating func leaveShortForm() {
+    guard values["Listeners"] != nil else { return }
+    for name in ["Host", "TcpPort"] where values.removeValue(forKey: name) != nil {
+      note(.dropped, at: nil, "\(name) is left out: Listeners says who listens where")
+    }
   }
 
   private mutating func noteHeader() {

@@ -102,6 +102,16 @@ struct ImportTests {
     }
   }
 
+  @Test("has one way to say who listens where")
+  func listeners() throws {
+    let text = #"{"Listeners": [{"Name": "a", "Address": "unix:@a"}], "IP": "10.0.0.1"}"#
+    let result = try Import(Array(text.utf8), knownPlugins: [])
+    let parsed = parse(result.text)
+    #expect(parsed.problems.isEmpty && parsed.warnings.isEmpty, "\(parsed.problems)")
+    #expect(parsed.configuration?.server.endpoints == [Endpoint(name: "a", .abstract(name: "a"))])
+    #expect(result.notes.contains { $0.message == "Host is left out: Listeners says who listens where" })
+  }
+
   @Test(
     "has the values of other spellings under our keys",
     arguments: [
