@@ -60,7 +60,9 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     OptionCase(
       key: "Host", standard: "\"0.0.0.0\"", reload: true,
       good: ["\"127.0.0.1\"", "\"::\"", "\"localhost\"", "\"fe80::1%eth0\"", "\"\(String(repeating: "h", count: 255))\""],
-      bad: noString + ["\"a b\"", "\"127.0.0.1 \"", #""a\u0000""#, "\"\(String(repeating: "h", count: 256))\""],
+      bad: noString + [
+        "\"a b\"", "\"[::1]\"", "\"127.0.0.1:80\"", "\"127.0.0.1 \"", #""a\u0000""#, "\"\(String(repeating: "h", count: 256))\"",
+      ],
       allowed: "an address or a host name"),
     integer("TcpPort", 7777, 0, 65535, reload: true),
     OptionCase(

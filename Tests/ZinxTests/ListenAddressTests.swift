@@ -10,6 +10,7 @@ struct ListenAddressTests {
     "reads back as it is written",
     arguments: [
       ("127.0.0.1:7777", ListenAddress.tcp(host: "127.0.0.1", port: 7777)), ("[::]:0", .tcp(host: "::", port: 0)),
+      ("[::ffff:127.0.0.1]:1", .tcp(host: "::ffff:127.0.0.1", port: 1)),
       ("[fe80::1%eth0]:1", .tcp(host: "fe80::1%eth0", port: 1)), ("game.example:65535", .tcp(host: "game.example", port: 65535)),
       ("unix:/run/zinxd/a b.sock", .unix(path: "/run/zinxd/a b.sock")), ("unix:@zinxd/x", .abstract(name: "zinxd/x")),
       ("unix:/\(String(repeating: "n", count: 106))", .unix(path: "/" + String(repeating: "n", count: 106))),

@@ -38,7 +38,7 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     let bytes = isAbstract ? name.dropFirst() : name
     guard !bytes.isEmpty, isAbstract || bytes.hasPrefix("/") else { throw .notAbsolute }
     guard bytes.utf8.count <= longestLocalName else { throw .tooLong }
-    guard !bytes.utf8.contains(0) else { throw .malformed }
+    guard bytes.unicodeScalars.allSatisfy(\.isPrintable) else { throw .malformed }
     return isAbstract ? .abstract(name: String(bytes)) : .unix(path: String(bytes))
   }
 
@@ -47,8 +47,7 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     let (host, digits) = (text[..<colon], text[text.index(after: colon)...])
     if host.hasPrefix("["), host.hasSuffix("]") {
       let inner = String(host.dropFirst().dropLast())
-      // An address of a link has an interface behind it.
-      guard IPAddress(String(inner.prefix { $0 != "%" }))?.isV4 == false else { throw .malformed }
+      guard inner.contains(":"), isHost(inner) else { throw .malformed }
       return .tcp(host: inner, port: try port(digits))
     }
     guard !host.contains(":") else { throw .noBrackets }
@@ -61,10 +60,13 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     return port
   }
 
-  /// Only what no resolver could make sense of is none; whether the name resolves is known when it is bound.
+  /// Only what no resolver could make sense of is none, such as an address with a port; whether a name resolves is known when it is
+  /// bound.
   package static func isHost(_ text: String) -> Bool {
-    (1...255).contains(text.utf8.count)
-      && text.unicodeScalars.allSatisfy { !$0.properties.isWhitespace && $0.properties.generalCategory != .control }
+    let isClean = text.unicodeScalars.allSatisfy { $0.isPrintable && !$0.properties.isWhitespace && $0 != "[" && $0 != "]" }
+    guard isClean, (1...255).contains(text.utf8.count) else { return false }
+    // An address of a link has an interface behind it.
+    return !text.contains(":") || IPAddress(String(text.prefix { $0 != "%" })) != nil
   }
 
   /// Whether nobody can listen at both: the same, or one of them takes the other's connections too. Names are not looked up.
