@@ -18,6 +18,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case cannotListen(address: String, call: String, code: Int32)
   /// Another process listens on the UNIX socket already; `by` is who, as far as this process may know.
   case addressHeld(address: String, by: PeerCredentials?)
+  /// Two listeners of a configuration have one name.
+  case duplicateListener(name: String)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
   case systemCallFailed(call: String, code: Int32)
   /// A limit of the process, by its name in setrlimit(2), is lower than what the configuration takes at least.

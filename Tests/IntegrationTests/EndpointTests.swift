@@ -149,6 +149,17 @@ struct EndpointTests {
     }
   }
 
+  @Test("cannot have one name, neither at the start nor later")
+  func oneName() async throws {
+    let twice = Self.configuration([Self.endpoint("a"), Self.endpoint("a")])
+    let test = try TestServer(twice)
+    await #expect(throws: ZinxError.duplicateListener(name: "a")) { try await test.start() }
+    try await TestServer.run(Self.configuration([Self.endpoint("a")])) { server in
+      await #expect(throws: ZinxError.duplicateListener(name: "a")) { try await server.server.reload(twice) }
+      #expect(server.server.listeners.map(\.name) == ["a"])
+    }
+  }
+
   @Test("are all open, or none is", arguments: [0, 1])
   func taken(place: Int) async throws {
     let taken = try FakeServer()

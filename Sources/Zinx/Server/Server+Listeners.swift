@@ -23,7 +23,8 @@ extension Server {
   /// or a name is not there yet. The caller owns the sockets.
   ///
   /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
-  /// ``ZinxError/cannotListen(address:call:code:)``, ``ZinxError/addressHeld(address:by:)``, `CancellationError`.
+  /// ``ZinxError/cannotListen(address:call:code:)``, ``ZinxError/addressHeld(address:by:)``, ``ZinxError/duplicateListener(name:)``,
+  /// `CancellationError`.
   package func openSockets(except opened: [String] = []) async throws -> [EndpointSockets] {
     let configuration = configuration.withLock { $0 }
     return try await openSockets(configuration.allEndpoints.filter { !opened.contains($0.name) }, configuration)
@@ -33,6 +34,7 @@ extension Server {
   private func openSockets(
     _ endpoints: [Endpoint], _ configuration: ServerConfiguration, sharing isShared: Bool = false
   ) async throws -> [EndpointSockets] {
+    try checkNames(configuration)
     var opened: [EndpointSockets] = []
     do {
       for endpoint in endpoints {
@@ -46,6 +48,13 @@ extension Server {
     } catch {
       for sockets in opened { sockets.close() }
       throw error
+    }
+  }
+
+  private func checkNames(_ configuration: ServerConfiguration) throws(ZinxError) {
+    var names: Set<String> = []
+    for endpoint in configuration.allEndpoints where !names.insert(endpoint.name).inserted {
+      throw .duplicateListener(name: endpoint.name)
     }
   }
 
@@ -141,6 +150,7 @@ extension Server {
       return state.doors
     }
     guard !doors.isEmpty else { return apply(new) }
+    try checkNames(new)
     let endpoints = new.allEndpoints
     let plan = ListenerPlan(from: doors.map { .init(endpoint: $0.endpoint, isPassed: $0.isPassed) }, to: endpoints)
     let wanted = endpoints.indices.filter { plan.sources[$0] == nil }.map { endpoints[$0] }
