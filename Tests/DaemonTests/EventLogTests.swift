@@ -90,9 +90,9 @@ struct EventLogTests {
     #expect(
       lines.all == [
         "warning message id 5 could not be decoded: the data is no String: the data ends before the value does; "
-          + "not told again of this connection connID=7 msgID=5 peer=unknown",
+          + "not told again of this connection connID=7 listener=zinx msgID=5 peer=unknown",
         "warning the handler of message id 6 was cancelled: it was not done within 2.0 seconds; "
-          + "not told again of this connection connID=7 msgID=6 peer=unknown",
+          + "not told again of this connection connID=7 listener=zinx msgID=6 peer=unknown",
       ])
     for _ in 0..<10_000 { log.take(.deadlineExceeded(connection, id: 6, .seconds(2))) }
     // A burst of twenty and two a second: this takes no minute.
