@@ -123,6 +123,7 @@ struct EventLogTests {
     let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
     let connection = Connection(
       id: 7, descriptor: -1, remoteAddress: peer, server: server,
+      endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
       context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
       at: Instant(nanoseconds: 0))
     log.take(.connectionAdded(connection, live: 1))
@@ -132,9 +133,9 @@ struct EventLogTests {
     log.take(.connectionEnded(connection, .replaced, live: 0, fault: nil))
     #expect(
       lines.all == [
-        "info connection added, conn num = 1 connID=7 peer=unknown",
-        "warning no route for message id 5, dropped connID=7 length=0 msgID=5 peer=unknown user=u42",
-        "info connection ended: replaced, conn num = 0 closeReason=replaced connID=7 peer=unknown user=u42",
+        "info connection added, conn num = 1 connID=7 listener=zinx peer=unknown",
+        "warning no route for message id 5, dropped connID=7 length=0 listener=zinx msgID=5 peer=unknown user=u42",
+        "info connection ended: replaced, conn num = 0 closeReason=replaced connID=7 listener=zinx peer=unknown user=u42",
       ])
   }
 

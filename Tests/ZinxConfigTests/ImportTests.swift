@@ -105,7 +105,7 @@ struct ImportTests {
   @Test("has one way to say who listens where")
   func listeners() throws {
     let text = #"{"Listeners": [{"Name": "a", "Address": "unix:@a"}], "IP": "10.0.0.1"}"#
-    let result = try Import(Array(text.utf8), knownPlugins: [])
+    let result = try Import(Array(text.utf8), knownPlugins: [], defaultPlugins: [])
     let parsed = parse(result.text)
     #expect(parsed.problems.isEmpty && parsed.warnings.isEmpty, "\(parsed.problems)")
     #expect(parsed.configuration?.server.endpoints == [Endpoint(name: "a", .abstract(name: "a"))])

@@ -15,12 +15,14 @@ private struct World {
   let connections: [Connection]
 
   init(_ count: Int) throws {
-    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
+    let configuration = ServerConfiguration()
+    let server = try ServerContext(configuration, RouteRegistrar(), accept: systemAccept) { _ in }
+    let endpoint = server.context(for: configuration.allEndpoints[0], configuration)
     let context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
     connections = (0..<count).map { index in
       let connection = Connection(
-        id: UInt64(index), descriptor: -1, remoteAddress: SocketAddress(sockaddr_storage()), server: server, context: context,
-        at: Instant(nanoseconds: 0))
+        id: UInt64(index), descriptor: -1, remoteAddress: SocketAddress(sockaddr_storage()), server: server, endpoint: endpoint,
+        context: context, at: Instant(nanoseconds: 0))
       // As if the kernel had taken all it does.
       _ = connection.outbox.withLock { $0.block(at: Instant(nanoseconds: 0), progress: false) }
       return connection
