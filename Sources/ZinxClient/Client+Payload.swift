@@ -14,7 +14,7 @@ extension Client {
   ///
   /// ```swift
   /// let client = try await Client.connect(host: "127.0.0.1", port: 7777)
-  /// let greeting = try await client.request(1, "hello", as: String.self)
+  /// print(try await client.request(1, "hello", as: String.self))
   /// ```
   ///
   /// - Parameters:
