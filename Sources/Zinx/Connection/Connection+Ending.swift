@@ -18,7 +18,7 @@ extension Connection {
         return rest()
       case .runStartHook: if handler.hasStartHooks { start(.startHook) } else { life.userCodeEnded() }
       case .runRequests:
-        if answerHeartbeat() { life.userCodeEnded() } else { startStaged() }
+        if worker != nil, answerHeartbeat() { life.userCodeEnded() } else { startStaged() }
       case .flush:
         if life.phase == .lastFlush { endMembership() }
         flushOutbox()

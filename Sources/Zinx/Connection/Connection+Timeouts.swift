@@ -146,7 +146,10 @@ extension Connection {
   private var receiveDeadline: Instant {
     guard life.reads else { return .distantFuture }
     let limits = receiveLimits
-    return receiving.next(limits).deadline.orEarlier(limits.heartbeat.wakeUp(for: receiving.nextBeat(limits, after: beatAt)))
+    let deadline = receiving.next(limits).deadline
+    // Asked first: most servers send none, and this is computed at every read.
+    guard limits.heartbeat.interval > 0 else { return deadline }
+    return deadline.orEarlier(limits.heartbeat.wakeUp(for: receiving.nextBeat(limits, after: beatAt)))
   }
 
   private var receiveLimits: ReceiveDeadline.Limits {

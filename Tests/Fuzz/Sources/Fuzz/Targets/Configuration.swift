@@ -18,7 +18,7 @@ import ZinxPlugins
   let lines = ConfigurationFile(path: "zinx.json", content: FileContent(bytes: bytes)).lines(for: parsed)
   require(lines.count <= 2 * (ConfigurationFile.maximumLines + 1), "the report is bounded")
   if let configuration = parsed.configuration { checkGood(configuration, registry) }
-  if let imported = try? Import(bytes, knownPlugins: registry.names) {
+  if let imported = try? Import(bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames) {
     let again = Configuration.parse(Array(imported.text.utf8), knownPlugins: registry.names)
     require(again.problems.isEmpty && again.warnings.isEmpty, "what is imported is a good file: \(again.problems)")
   }
