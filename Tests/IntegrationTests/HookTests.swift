@@ -170,6 +170,30 @@ struct HookTests {
     }
   }
 
+  @Test("a connection that is stopped before its peer closes ends for that reason, also when the loop learns of both at once")
+  func stoppedFirst() async throws {
+    let gate = BlockingGate()
+    let atGate = Recorder<Int>()
+    try await TestServer.run(.test { $0.ioThreads = 1 }) { routes in
+      routes.route(1) { _ in
+        atGate.append(1)
+        gate.pass()
+      }
+      routes.route(2) { try $0.connection.connManager.get(2).stop() }
+    } use: { server in
+      let (holder, stopper, other) = try (server.connect(), server.connect(), server.connect())
+      _ = try await server.connection(2)
+      // While the loop is held: it fetches both events in one call, the request first.
+      try await holder.send(RawFrame(1))
+      try await atGate.wait(for: 1)
+      try await stopper.send(RawFrame(2))
+      other.shutdownWrite()
+      gate.open()
+      #expect(try await server.reason(2) == .stopped)
+      withExtendedLifetime((holder, stopper)) {}
+    }
+  }
+
   @Test("hooks may call the connection manager, and end every connection from it", arguments: pools)
   func manager(workers: Int) async throws {
     let counts = Recorder<Int>()

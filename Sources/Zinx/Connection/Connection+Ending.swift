@@ -50,17 +50,21 @@ extension Connection {
     armTimer()
   }
 
-  /// Notices that user code has ended, and that it asked for the end: the word it sent may still be on its way.
+  /// Notices that user code has ended, and that it asked for the end.
   func settle() {
     guard life.runsUserCode, activity.load(ordering: .acquiring) == .idle else { return }
     life.userCodeEnded()
     flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
-    if dropsRest.load(ordering: .acquiring) {
-      let reason = CloseReason(rawValue: Int(stopReason.load(ordering: .relaxed)))
-      life.end(reason ?? .stopped, handlingRest: false)
-    }
+    noticeStop()
     if !life.handlesRest { dropRequests() }
+  }
+
+  /// Notices that somebody asked for the end: the word may still be on its way, and what happens from here on comes after it.
+  func noticeStop() {
+    guard dropsRest.load(ordering: .acquiring) else { return }
+    life.end(CloseReason(rawValue: Int(stopReason.load(ordering: .relaxed))) ?? .stopped, handlingRest: false)
+    dropRequests()
   }
 
   private var requests: ConnectionLife.Requests {
@@ -123,6 +127,7 @@ extension Connection {
   /// The connection was reset, or given up by the kernel; `error` if the caller has met it.
   func socketBroke(_ error: Int32 = 0) {
     guard life.phase != .closed else { return }
+    noticeStop()
     life.broke(reasonOfFailure(error))
     abandonSocket()
     advance()

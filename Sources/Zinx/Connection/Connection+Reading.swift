@@ -154,6 +154,7 @@ extension Connection {
 
   /// The peer's end of stream.
   private func peerClosed() {
+    noticeStop()
     var isInsideFrame = false
     if let inbox {
       // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
