@@ -26,7 +26,8 @@ package struct Instant: Sendable, Hashable, Comparable {
   @inlinable package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
   /// The earlier of two: `min` stays generic across modules, and costs ten times as much.
-  @inlinable @inline(__always) package func orEarlier(_ other: Instant) -> Instant { nanoseconds <= other.nanoseconds ? self : other }
+  @inlinable @inline(__always)
+  package func orEarlier(_ other: Instant) -> Instant { nanoseconds <= other.nanoseconds ? self : other }
 
   /// Saturates instead of overflowing.
   @inlinable package func advanced(byNanoseconds delta: Int64) -> Instant {
