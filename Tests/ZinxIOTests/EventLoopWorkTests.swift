@@ -22,8 +22,16 @@ struct EventLoopWorkTests {
 
   @Test("work from inside runs after its author and before the loop waits again")
   func fromInside() async throws {
+    // A tick of the clock in between ends the turn, and another wake-up does the rest; hardly so five times running.
+    var orders: [[String]] = []
+    while orders.count < 5, orders.last != ["inner", "innermost", "wake"] { try await orders.append(orderFromInside()) }
+    #expect(orders.last == ["inner", "innermost", "wake"], "\(orders)")
+  }
+
+  /// What happens on a loop after work that brings work that brings work.
+  private func orderFromInside() async throws -> [String] {
     let probe = Probe<String>()
-    try await withLoop(setUp: { $0.setHooks(afterWake: { probe.report("wake") }) }) { loop in
+    return try await withLoop(setUp: { $0.setHooks(afterWake: { probe.report("wake") }) }) { loop in
       loop.execute {
         loop.execute {
           loop.execute { probe.report("innermost") }
@@ -32,7 +40,7 @@ struct EventLoopWorkTests {
         probe.report("outer")
       }
       while try await probe.next() != "outer" {}
-      try await #expect(probe.next(3) == ["inner", "innermost", "wake"])
+      return try await probe.next(3)
     }
   }
 
