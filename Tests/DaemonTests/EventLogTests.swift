@@ -77,14 +77,19 @@ struct EventLogTests {
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=refused connections (Allow, Deny)") == true)
   }
 
-  @Test("says what could not be decoded and which handler took too long, at a limited rate")
-  func failures() throws {
+  /// One without a socket, on a loop that does not run.
+  private func connection() throws -> Connection {
     let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
-    let connection = Connection(
+    return Connection(
       id: 7, descriptor: -1, remoteAddress: peer, server: server,
       endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
       context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
       at: Instant(nanoseconds: 0))
+  }
+
+  @Test("says what could not be decoded and which handler took too long, at a limited rate")
+  func failures() throws {
+    let connection = try connection()
     log.take(.undecodableMessage(connection, id: 5, UndecodableMessage(String.self, PayloadError.truncated)))
     log.take(.deadlineExceeded(connection, id: 6, .seconds(2)))
     #expect(
@@ -101,12 +106,7 @@ struct EventLogTests {
 
   @Test("of a rush of connections has the first, and how many others there were")
   func rush() throws {
-    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
-    let connection = Connection(
-      id: 7, descriptor: -1, remoteAddress: peer, server: server,
-      endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
-      context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
-      at: Instant(nanoseconds: 0))
+    let connection = try connection()
     for count in 0..<10_000 {
       log.take(.connectionAdded(connection, live: count))
       log.take(.connectionEnded(connection, .peerClosed, live: count, fault: nil))
@@ -120,12 +120,7 @@ struct EventLogTests {
 
   @Test("names the user of a connection once it has one, to its end")
   func user() throws {
-    let server = try ServerContext(ServerConfiguration(), RouteRegistrar(), accept: systemAccept) { _ in }
-    let connection = Connection(
-      id: 7, descriptor: -1, remoteAddress: peer, server: server,
-      endpoint: server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration()),
-      context: LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic()),
-      at: Instant(nanoseconds: 0))
+    let connection = try connection()
     log.take(.connectionAdded(connection, live: 1))
     try connection.bind(user: "u42")
     log.take(.unknownMessage(connection, id: 5, length: 0, looksLike: nil))
