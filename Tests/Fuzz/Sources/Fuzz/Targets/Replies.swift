@@ -62,7 +62,7 @@ private struct ReplyModel {
     guard let index = entries.firstIndex(where: { $0.ticket == ticket && $0.isWaiting }) else { return nil }
     let entry = entries[index]
     if leavesClaim(entry) { entries[index].isWaiting = false } else { entries.remove(at: index) }
-    if entries.count(where: { $0.id == entry.id }) > 1024,
+    if entries.count(where: { $0.id == entry.id && !$0.isWaiting }) > 1024,
       let oldest = entries.firstIndex(where: { $0.id == entry.id && !$0.isWaiting })
     {
       entries.remove(at: oldest)
