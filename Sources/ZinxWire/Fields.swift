@@ -1,5 +1,82 @@
 import NIOCore
 
+/// A payload of numbers that always take the same room: the cheapest codec, for neither way needs a buffer.
+///
+/// ```swift
+/// struct Move: FieldPayload {
+///   var x, y: Int32
+///
+///   static var encodedSize: Int { 8 }
+///
+///   init(from fields: inout FieldReader) { (x, y) = (fields.take(), fields.take()) }
+///
+///   func encode(to fields: inout FieldWriter) {
+///     fields.put(x)
+///     fields.put(y)
+///   }
+/// }
+/// ```
+public protocol FieldPayload: Payload {
+  /// Bytes of each value. Data that is longer is decoded, and the rest dropped, so that later versions of a message can be longer;
+  /// shorter data is ``PayloadError/truncated``.
+  static var encodedSize: Int { get }
+
+  /// The order of the bytes of a number; little-endian by default.
+  static var endianness: Endianness { get }
+
+  /// Takes a value, at most `encodedSize` bytes of it: to take more ends the process. Any thread.
+  ///
+  /// Throws: whatever says what is wrong with the numbers, such as ``PayloadError``.
+  init(from fields: inout FieldReader) throws
+
+  /// Puts the value, at most `encodedSize` bytes of it: to put more ends the process. What is not put is 0. Any thread.
+  func encode(to fields: inout FieldWriter)
+}
+
+extension FieldPayload {
+  @inlinable @inline(__always)
+  public static var endianness: Endianness { .little }
+
+  @inlinable
+  public init(decoding data: inout ByteBuffer) throws {
+    self = try data.withUnsafeReadableBytes { try Self._decode($0) { ByteBuffer() } }
+    data.moveReaderIndex(forwardBy: Self.encodedSize)
+  }
+
+  @inlinable
+  public func encode(into data: inout ByteBuffer) {
+    data.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.encodedSize) { memory in
+      put(into: memory)
+      return Self.encodedSize
+    }
+  }
+
+  @inlinable @inline(__always)
+  public static func _decode(_ bytes: UnsafeRawBufferPointer, _: () -> ByteBuffer) throws -> Self {
+    guard bytes.count >= encodedSize else { throw PayloadError.truncated }
+    var reader = FieldReader(UnsafeRawBufferPointer(rebasing: bytes.prefix(encodedSize)), endianness)
+    return try Self(from: &reader)
+  }
+
+  @inlinable @inline(__always)
+  public func _withBytes(_ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+    // Not where it is sent from: what encodes may send something else in between.
+    withUnsafeTemporaryAllocation(byteCount: Self.encodedSize, alignment: 8) { memory in
+      put(into: memory)
+      return body(UnsafeRawBufferPointer(memory))
+    }
+  }
+
+  /// `memory` holds at least `encodedSize` bytes.
+  @inlinable @inline(__always)
+  func put(into memory: UnsafeMutableRawBufferPointer) {
+    let memory = UnsafeMutableRawBufferPointer(rebasing: memory.prefix(Self.encodedSize))
+    var writer = FieldWriter(memory, Self.endianness)
+    encode(to: &writer)
+    writer.putZeros()
+  }
+}
+
 /// Numbers one after the other, for codecs: the length is checked, and memory found, once for all of them. `ByteBuffer` does it for each,
 /// which costs a small message more than everything else that is done for it.
 extension ByteBuffer {
@@ -13,8 +90,8 @@ extension ByteBuffer {
     bytes: Int, endianness: Endianness = .little, _ body: (inout FieldReader) -> Value
   ) throws(PayloadError) -> Value {
     let value: Value? = withUnsafeReadableBytes { memory in
-      guard memory.count >= bytes, let base = memory.baseAddress else { return nil }
-      var reader = FieldReader(position: base, left: bytes, isSwapped: endianness != .host)
+      guard memory.count >= bytes else { return nil }
+      var reader = FieldReader(UnsafeRawBufferPointer(rebasing: memory.prefix(bytes)), endianness)
       return body(&reader)
     }
     guard let value else { throw .truncated }
@@ -28,53 +105,64 @@ extension ByteBuffer {
   @inlinable @inline(__always)
   public mutating func writeFields(bytes: Int, endianness: Endianness = .little, _ body: (inout FieldWriter) -> Void) {
     writeWithUnsafeMutableBytes(minimumWritableBytes: bytes) { memory in
-      guard let base = memory.baseAddress else { return 0 }
-      var writer = FieldWriter(position: base, left: bytes, isSwapped: endianness != .host)
+      var writer = FieldWriter(UnsafeMutableRawBufferPointer(rebasing: memory.prefix(bytes)), endianness)
       body(&writer)
       return bytes - writer.left
     }
   }
 }
 
-// The pointers of both are valid while the closure runs that gets them, and what is left there is counted: `put` and `take` check it.
+// The memory of both is valid while the function runs that gets them, and what is left of it is counted: `take` and `put` check it.
 
-/// See ``NIOCore/ByteBuffer/readFields(bytes:endianness:_:)``.
+/// Where numbers are taken from: see ``FieldPayload``.
 public struct FieldReader: ~Copyable {
-  @usableFromInline var position: UnsafeRawPointer
+  @usableFromInline var position: UnsafeRawPointer?
+  /// Bytes that can still be taken.
   @usableFromInline var left: Int
-  @usableFromInline let isSwapped: Bool
+  @usableFromInline let isBigEndian: Bool
 
   @inlinable
-  init(position: UnsafeRawPointer, left: Int, isSwapped: Bool) {
-    (self.position, self.left, self.isSwapped) = (position, left, isSwapped)
+  init(_ memory: UnsafeRawBufferPointer, _ endianness: Endianness) {
+    (position, left, isBigEndian) = (memory.baseAddress, memory.count, endianness == .big)
   }
 
   @inlinable @inline(__always)
   public mutating func take<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number {
-    left -= MemoryLayout<Number>.size
-    precondition(left >= 0, "more is taken than was said")
-    defer { position += MemoryLayout<Number>.size }
+    let size = MemoryLayout<Number>.size
+    guard size <= left, let position else { preconditionFailure("more is taken than was said") }
+    self.position = position + size
+    left &-= size
     let number = position.loadUnaligned(as: Number.self)
-    return isSwapped ? number.byteSwapped : number
+    return isBigEndian ? Number(bigEndian: number) : Number(littleEndian: number)
   }
 }
 
-/// See ``NIOCore/ByteBuffer/writeFields(bytes:endianness:_:)``.
+/// Where numbers are put: see ``FieldPayload``.
 public struct FieldWriter: ~Copyable {
-  @usableFromInline var position: UnsafeMutableRawPointer
+  @usableFromInline var position: UnsafeMutableRawPointer?
+  /// Bytes that can still be put.
   @usableFromInline var left: Int
-  @usableFromInline let isSwapped: Bool
+  @usableFromInline let isBigEndian: Bool
 
   @inlinable
-  init(position: UnsafeMutableRawPointer, left: Int, isSwapped: Bool) {
-    (self.position, self.left, self.isSwapped) = (position, left, isSwapped)
+  init(_ memory: UnsafeMutableRawBufferPointer, _ endianness: Endianness) {
+    (position, left, isBigEndian) = (memory.baseAddress, memory.count, endianness == .big)
   }
 
   @inlinable @inline(__always)
   public mutating func put<Number: FixedWidthInteger>(_ number: Number) {
-    left -= MemoryLayout<Number>.size
-    precondition(left >= 0, "more is put than was said")
-    position.storeBytes(of: isSwapped ? number.byteSwapped : number, as: Number.self)
-    position += MemoryLayout<Number>.size
+    let size = MemoryLayout<Number>.size
+    guard size <= left, let position else { preconditionFailure("more is put than was said") }
+    position.storeBytes(of: isBigEndian ? number.bigEndian : number.littleEndian, as: Number.self)
+    self.position = position + size
+    left &-= size
+  }
+
+  /// Puts zeros for the rest.
+  @inlinable @inline(__always)
+  mutating func putZeros() {
+    guard left > 0, let position else { return }
+    position.initializeMemory(as: UInt8.self, repeating: 0, count: left)
+    left = 0
   }
 }

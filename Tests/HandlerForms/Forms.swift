@@ -47,37 +47,32 @@ struct Forms: RoutePlugin {
 }
 
 /// Most of what a move of a game has, and a rest that is passed on: together the 64 bytes of a message that is measured.
-private struct Move: Payload {
+private struct Move: FieldPayload {
   var player: UInt64
   var x, y, z: UInt32
-  var rest: (UInt64, UInt64, UInt64, UInt64, UInt64)
   var flags: UInt32
+  var rest: (UInt64, UInt64, UInt64, UInt64, UInt64)
 
-  init(decoding data: inout ByteBuffer) throws {
-    self = try data.readFields(bytes: 64) { fields in
-      Move(
-        player: fields.take(), x: fields.take(), y: fields.take(), z: fields.take(), flags: fields.take(),
-        rest: (fields.take(), fields.take(), fields.take(), fields.take(), fields.take()))
-    }
+  static var encodedSize: Int { 64 }
+
+  init(from fields: inout FieldReader) {
+    player = fields.take()
+    (x, y, z) = (fields.take(), fields.take(), fields.take())
+    flags = fields.take()
+    rest = (fields.take(), fields.take(), fields.take(), fields.take(), fields.take())
   }
 
-  init(player: UInt64, x: UInt32, y: UInt32, z: UInt32, flags: UInt32, rest: (UInt64, UInt64, UInt64, UInt64, UInt64)) {
-    (self.player, self.x, self.y, self.z, self.flags, self.rest) = (player, x, y, z, flags, rest)
-  }
-
-  func encode(into data: inout ByteBuffer) {
-    data.writeFields(bytes: 64) { fields in
-      fields.put(player)
-      fields.put(x)
-      fields.put(y)
-      fields.put(z)
-      fields.put(flags)
-      fields.put(rest.0)
-      fields.put(rest.1)
-      fields.put(rest.2)
-      fields.put(rest.3)
-      fields.put(rest.4)
-    }
+  func encode(to fields: inout FieldWriter) {
+    fields.put(player)
+    fields.put(x)
+    fields.put(y)
+    fields.put(z)
+    fields.put(flags)
+    fields.put(rest.0)
+    fields.put(rest.1)
+    fields.put(rest.2)
+    fields.put(rest.3)
+    fields.put(rest.4)
   }
 }
 

@@ -62,4 +62,123 @@ struct PayloadTests {
     #expect(throws: PayloadError.truncated) { try data.readFields(bytes: 8) { $0.take(UInt64.self) } }
     #expect(data.readableBytes == count)
   }
+
+  @Test("a value of fields is the same bytes to a buffer and to who has memory for them", arguments: [Endianness.little, .big])
+  func fieldPayload(_ order: Endianness) throws {
+    var expected = ByteBuffer()
+    expected.writeMultipleIntegers(UInt8(7), Int32(-2), endianness: order)
+    func check<Value: FieldPayload & Equatable>(_ value: Value) throws {
+      var data = try ByteBuffer(encoding: value)
+      #expect(data == expected)
+      #expect(value._withBytes { Array($0) == Array(expected.readableBytesView) })
+      data.writeString("of a later version")
+      #expect(try data.withUnsafeReadableBytes { try Value._decode($0) { ByteBuffer() } } == value)
+      #expect(try Value(decoding: &data) == value)
+      #expect(String(buffer: data) == "of a later version")
+    }
+    switch order {
+    case .little: try check(Little(kind: 7, offset: -2))
+    case .big: try check(Big(kind: 7, offset: -2))
+    }
+  }
+
+  @Test("fewer bytes than a value of fields takes are no value, and stay", arguments: 0..<5)
+  func tooFewForFields(count: Int) {
+    var data = ByteBuffer(repeating: 1, count: count)
+    #expect(throws: PayloadError.truncated) { try Big(decoding: &data) }
+    #expect(data.readableBytes == count)
+    #expect(throws: PayloadError.truncated) {
+      try data.withUnsafeReadableBytes { try Big._decode($0) { ByteBuffer() } }
+    }
+  }
+
+  @Test("what a value does not put of its room is 0")
+  func room() throws {
+    let room = Room(number: 0x0102)
+    #expect(try Array(ByteBuffer(encoding: room).readableBytesView) == [2, 1, 0, 0, 0])
+    #expect(room._withBytes { Array($0) == [2, 1, 0, 0, 0] })
+  }
+
+  @Test("a value of no fields is no bytes")
+  func nothing() throws {
+    var data = try ByteBuffer(encoding: Nothing())
+    #expect(data.readableBytes == 0)
+    _ = try Nothing(decoding: &data)
+    #expect(Nothing()._withBytes { $0.isEmpty })
+  }
+
+  @Test("what a value of fields refuses is told")
+  func refused() {
+    var data = ByteBuffer(bytes: [9])
+    #expect(throws: PayloadError.invalid("names no direction")) { try Direction(decoding: &data) }
+  }
+}
+
+private struct Little: FieldPayload, Equatable {
+  var kind: UInt8
+  var offset: Int32
+
+  static var encodedSize: Int { 5 }
+
+  init(kind: UInt8, offset: Int32) { (self.kind, self.offset) = (kind, offset) }
+
+  init(from fields: inout FieldReader) { (kind, offset) = (fields.take(), fields.take()) }
+
+  func encode(to fields: inout FieldWriter) {
+    fields.put(kind)
+    fields.put(offset)
+  }
+}
+
+private struct Big: FieldPayload, Equatable {
+  var kind: UInt8
+  var offset: Int32
+
+  static var encodedSize: Int { 5 }
+  static var endianness: Endianness { .big }
+
+  init(kind: UInt8, offset: Int32) { (self.kind, self.offset) = (kind, offset) }
+
+  init(from fields: inout FieldReader) { (kind, offset) = (fields.take(), fields.take()) }
+
+  func encode(to fields: inout FieldWriter) {
+    fields.put(kind)
+    fields.put(offset)
+  }
+}
+
+private struct Room: FieldPayload {
+  var number: UInt16
+
+  static var encodedSize: Int { 5 }
+
+  init(number: UInt16) { self.number = number }
+
+  init(from fields: inout FieldReader) { number = fields.take() }
+
+  func encode(to fields: inout FieldWriter) { fields.put(number) }
+}
+
+private struct Nothing: FieldPayload {
+  static var encodedSize: Int { 0 }
+
+  init() {}
+
+  init(from fields: inout FieldReader) {}
+
+  func encode(to fields: inout FieldWriter) {}
+}
+
+private enum Direction: UInt8, FieldPayload {
+  case up = 1
+  case down
+
+  static var encodedSize: Int { 1 }
+
+  init(from fields: inout FieldReader) throws {
+    guard let direction = Self(rawValue: fields.take()) else { throw PayloadError.invalid("names no direction") }
+    self = direction
+  }
+
+  func encode(to fields: inout FieldWriter) { fields.put(rawValue) }
 }

@@ -45,6 +45,9 @@ extension Connection {
   @usableFromInline
   func gathers(_ id: UInt32, _ data: ByteBuffer) -> Bool { data.withUnsafeReadableBytes { gather(id, $0) } }
 
+  @usableFromInline
+  func gathers(_ id: UInt32, _ data: UnsafeRawBufferPointer) -> Bool { gather(id, data) }
+
   /// Returns whether that had to wait for room.
   @usableFromInline
   nonisolated(nonsending) func queue(_ id: UInt32, _ data: ByteBuffer) async throws -> Bool {
@@ -60,6 +63,11 @@ extension Connection {
   /// ``ZinxError/connectionClosed``.
   public func trySendBuffMsg(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
     if data.withUnsafeReadableBytes({ gather(id, $0) }) { return }
+    try trySend(id, data)
+  }
+
+  @inline(never)
+  private func trySend(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
     try trySend(frame: pack.encoded(Message(id: id, data: data)))
   }
 
@@ -77,7 +85,13 @@ extension Connection {
   /// Throws: ``ZinxError/connectionClosed``.
   public func sendImmediately(_ id: UInt32, dataOf request: Request) throws(ZinxError) -> Bool {
     if gather(id, request.bytes, of: request.chunk) { return true }
-    return try queueImmediately(id, request.data)
+    return try queueImmediately(id, dataOf: request)
+  }
+
+  // What is rare is not part of what is done for every message: it would take the registers there.
+  @inline(never)
+  private func queueImmediately(_ id: UInt32, dataOf request: Request) throws(ZinxError) -> Bool {
+    try queueImmediately(id, request.data)
   }
 
   private func queueImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
@@ -232,14 +246,17 @@ extension Connection {
   func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
-      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {
-        flush(cork, uncorking: false)
-        guard cork.hasRoom, !isClosed else { return false }
-      }
+      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) { guard makeRoomToGather(cork) else { return false } }
       if let chunk, cork.borrow(id, data, of: chunk, pack) {} else { cork.append(id, data, pack) }
       if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
       return true
     }
+  }
+
+  @inline(never)
+  private func makeRoomToGather(_ cork: Cork) -> Bool {
+    flush(cork, uncorking: false)
+    return cork.hasRoom && !isClosed
   }
 
   /// Called by ``Cork/take(_:)`` on its thread.

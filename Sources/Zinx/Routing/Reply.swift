@@ -1,4 +1,5 @@
 import NIOCore
+import ZinxWire
 
 /// Answers to a request, on its connection. None of them waits: while the peer does not take what was sent before, room in its queue is
 /// waited for between requests. They throw ``ZinxError/sendBufferFull`` when a handler answers more than fits, and
@@ -17,6 +18,7 @@ extension Request {
 
   /// Answers with a text and another id.
   public func reply(_ id: UInt32, _ text: String) throws(ZinxError) {
+    if text._withBytes({ connection.gather(id, $0) }) { return }
     try connection.trySendBuffMsg(id, ByteBuffer(string: text))
   }
 

@@ -8,8 +8,7 @@ extension Request {
   /// Throws: ``UndecodableMessage``, which a handler best lets go on: it is counted, told and answered like that of a typed route.
   @inlinable @inline(__always)
   public func decode<Value: Payload>(_: Value.Type = Value.self) throws(UndecodableMessage) -> Value {
-    var data = self.data
-    do { return try Value(decoding: &data) } catch { throw UndecodableMessage(Value.self, error) }
+    do { return try Value._decode(bytes) { data } } catch { throw UndecodableMessage(Value.self, error) }
   }
 
   /// Answers with a value and the same id.
@@ -29,6 +28,7 @@ extension Connection {
   /// Throws: what its codec throws, and what ``trySendBuffMsg(_:_:)-(_,ByteBuffer)`` does.
   @inlinable @inline(__always)
   public func trySendBuffMsg<Value: Payload>(_ id: UInt32, _ value: Value) throws {
+    if value._withBytes({ gathers(id, $0) }) { return }
     var data = takeScratch()
     do {
       try value.encode(into: &data)
@@ -45,6 +45,7 @@ extension Connection {
   /// Throws: what its codec throws, ``ZinxError/connectionClosed``, `CancellationError`.
   @inlinable @inline(__always)
   nonisolated(nonsending) public func sendBuffMsg<Value: Payload>(_ id: UInt32, _ value: Value) async throws {
+    if value._withBytes({ gathers(id, $0) }) { return }
     var data = takeScratch()
     try value.encode(into: &data)
     if gathers(id, data) { return giveBack(data) }

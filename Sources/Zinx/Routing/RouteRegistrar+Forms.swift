@@ -123,20 +123,23 @@ extension RouteRegistrar {
     _ ids: MessageIDs, _ deadline: Duration?,
     _ handler: nonisolated(nonsending) @escaping @Sendable (Request) async throws -> Void
   ) {
-    if let deadline { return register(.waiting(deadline, handler), for: ids) }
-    let all: Route.All = { requests in
+    add(ids, deadline, one: handler) { requests in
       var request = requests.current
       repeat {
         do { try await handler(request) } catch { requests.failed(request, error) }
       } while requests.advance(&request)
     }
-    register(Route(one: handler, all: all), for: ids)
+  }
+
+  /// Each handler writes `all` itself, and not in terms of `one`: a call of a closure in between costs as much as the handler's.
+  @inlinable @inline(__always)
+  mutating func add(_ ids: MessageIDs, _ deadline: Duration?, one: @escaping Route.One, all: @escaping Route.All) {
+    register(deadline.map { .waiting($0, one) } ?? Route(one: one, all: all), for: ids)
   }
 
   @inlinable @inline(__always)
   mutating func add<R: Router>(_ ids: MessageIDs, _ deadline: Duration?, _ router: R) {
-    if let deadline { return register(.waiting(deadline, Self.one(router)), for: ids) }
-    register(Route(one: Self.one(router), all: Self.all(router)), for: ids)
+    add(ids, deadline, one: Self.one(router), all: Self.all(router))
   }
 
   @inlinable @inline(__always)

@@ -158,6 +158,15 @@ extension RouteRegistrar {
     add(ids, deadline) { request in
       guard let answer = try await handler(request.decode(Value.self), request) else { return }
       try await request.connection.sendBuffMsg(replyID ?? request.id, answer)
+    } all: { requests in
+      var request = requests.current
+      repeat {
+        do {
+          if let answer = try await handler(request.decode(Value.self), request) {
+            try await request.connection.sendBuffMsg(replyID ?? request.id, answer)
+          }
+        } catch { requests.failed(request, error) }
+      } while requests.advance(&request)
     }
   }
 
@@ -166,7 +175,14 @@ extension RouteRegistrar {
     _ ids: MessageIDs, _ deadline: Duration?,
     _ handler: nonisolated(nonsending) @escaping @Sendable (Value, Request) async throws -> Void
   ) {
-    add(ids, deadline) { request in try await handler(request.decode(Value.self), request) }
+    add(ids, deadline) { request in
+      try await handler(request.decode(Value.self), request)
+    } all: { requests in
+      var request = requests.current
+      repeat {
+        do { try await handler(request.decode(Value.self), request) } catch { requests.failed(request, error) }
+      } while requests.advance(&request)
+    }
   }
 
   @inlinable @inline(__always)

@@ -70,7 +70,7 @@ public struct Request: Sendable {
   }
 
   /// The data, valid as long as the request.
-  @inline(__always)
+  @usableFromInline
   var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: chunk.memory.baseAddress.map { UnsafeRawPointer($0) + offset }, count: length)
   }

@@ -12,7 +12,7 @@
     switch operation & 7 {
     case 0, 1:
       queue.expect(id, next, next)
-      model.entries.append(.init(id: id, ticket: next, isWaiting: true))
+      model.expect(id, next)
       next += 1
     case 2, 3:
       switch queue.match(id) {
@@ -31,7 +31,7 @@
         }
       require(done == expected, "a request is given up once")
     }
-    require(queue.count == model.waiting.count, "count is of those that wait")
+    require(queue.count == model.count, "count is of those that wait")
   }
   require(queue.removeAll() == model.waiting, "everybody who waits is told, oldest first")
   require(queue.count == 0, "nobody waits after the end")
@@ -45,7 +45,14 @@ private struct ReplyModel {
     var isOvertaken = false
   }
 
-  var entries: [Entry] = []
+  private var entries: [Entry] = []
+  /// Of those that wait.
+  private(set) var count = 0
+
+  mutating func expect(_ id: UInt32, _ ticket: UInt64) {
+    entries.append(Entry(id: id, ticket: ticket, isWaiting: true))
+    count += 1
+  }
 
   var waiting: [UInt64] { entries.filter(\.isWaiting).map(\.ticket) }
 
@@ -53,7 +60,10 @@ private struct ReplyModel {
   mutating func match(_ id: UInt32) -> UInt64?? {
     guard let index = entries.firstIndex(where: { $0.id == id }) else { return nil }
     let entry = entries.remove(at: index)
-    if entry.isWaiting { return .some(entry.ticket) }
+    if entry.isWaiting {
+      count -= 1
+      return .some(entry.ticket)
+    }
     for later in entries.indices where entries[later].id == id { entries[later].isOvertaken = true }
     return .some(nil)
   }
@@ -61,8 +71,9 @@ private struct ReplyModel {
   mutating func giveUp(_ ticket: UInt64, leavesClaim: (Entry) -> Bool) -> UInt64? {
     guard let index = entries.firstIndex(where: { $0.ticket == ticket && $0.isWaiting }) else { return nil }
     let entry = entries[index]
+    count -= 1
     if leavesClaim(entry) { entries[index].isWaiting = false } else { entries.remove(at: index) }
-    if entries.count(where: { $0.id == entry.id && !$0.isWaiting }) > 1024,
+    if entries.count - count > 1024, entries.count(where: { $0.id == entry.id && !$0.isWaiting }) > 1024,
       let oldest = entries.firstIndex(where: { $0.id == entry.id && !$0.isWaiting })
     {
       entries.remove(at: oldest)

@@ -36,6 +36,22 @@ private struct Place: Payload {
   func encode(into data: inout ByteBuffer) { data.writeMultipleIntegers(x, y) }
 }
 
+/// The same as fields.
+private struct Spot: FieldPayload {
+  let x: UInt32
+  let y: UInt16
+
+  static var encodedSize: Int { 6 }
+  static var endianness: Endianness { .big }
+
+  init(from fields: inout FieldReader) { (x, y) = (fields.take(), fields.take()) }
+
+  func encode(to fields: inout FieldWriter) {
+    fields.put(x)
+    fields.put(y)
+  }
+}
+
 private actor World {}
 
 /// Every id is brought to one of a few routes, and answered with its own.
@@ -45,7 +61,7 @@ private let harnesses = Harnesses { routes in
   let world = World()
   routes.beforeRouting { request in
     request[Original.self] = request.id
-    request.id %= 8
+    request.id %= 16
     return true
   }
   routes.onFailure { request, error in
@@ -58,7 +74,15 @@ private let harnesses = Harnesses { routes in
     await Task.yield()
     try request.reply(request[Original.self] ?? 0, place)
   }
+  routes.route(8, Spot.self) { spot, request in try request.reply(request[Original.self] ?? 0, spot) }
+  routes.route(12...13, Spot.self, on: world) { _, spot, request in try request.reply(request[Original.self] ?? 0, spot) }
+  routes.route(9, Spot.self) { spot, request in try await request.connection.sendBuffMsg(request[Original.self] ?? 0, spot) }
   routes.route(2, String.self) { text, request in try request.reply(request[Original.self] ?? 0, text) }
+  routes.route(10, String.self, on: world) { _, text, request in try request.reply(request[Original.self] ?? 0, text) }
+  routes.route(14, String.self) { text, request in
+    await Task.yield()
+    try request.reply(request[Original.self] ?? 0, text)
+  }
   routes.route(6, String.self) { text, request in
     try await request.connection.sendBuffMsg(request[Original.self] ?? 0, text)
   }
