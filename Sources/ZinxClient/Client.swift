@@ -7,7 +7,7 @@ import ZinxWire
 ///
 /// ```swift
 /// let client = try await Client.connect(host: "127.0.0.1", port: 7777)
-/// let reply = try await client.request(0, ByteBuffer(string: "ping"))
+/// print(try await client.request(0, ByteBuffer(string: "ping")).data)
 /// await client.close()
 /// ```
 ///

@@ -20,6 +20,32 @@ private actor Idle {
   func pass() {}
 }
 
+/// An actor whose jobs somebody runs, on his thread: what another thread does that is busy with a contended actor.
+private actor Lent {
+  final class Executor: SerialExecutor {
+    private let jobs = Mutex<[UnownedJob]>([])
+
+    func enqueue(_ job: consuming ExecutorJob) {
+      let job = UnownedJob(job)
+      jobs.withLock { $0.append(job) }
+    }
+
+    /// Waits for a job and runs it.
+    func runNext() {
+      while true {
+        guard let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else {
+          sched_yield()
+          continue
+        }
+        return job.runSynchronously(on: asUnownedSerialExecutor())
+      }
+    }
+  }
+
+  nonisolated let executor = Executor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+}
+
 /// Forms of handlers that take long and never give the thread away by themselves.
 private enum Hog: String, CaseIterable, Sendable, CustomTestStringConvertible {
   case closure, async, actor
@@ -162,6 +188,38 @@ struct TurnTests {
       for number in 0..<10 { #expect(try await good.exchange(RawFrame(3, "\(number)")).text == "\(number)") }
       isOver.store(true, ordering: .relaxed)
       #expect(try await busy.frame().text == "over")
+    }
+  }
+
+  @Test("who comes to an actor on a thread whose turn is over has time for more than one request")
+  func elsewhere() async throws {
+    let lent = Lent()
+    let handled = Atomic(0)
+    let visits = Atomic(0)
+    try await TestServer.run(
+      .test(workers: 2),
+      register: { routes in
+        routes.route(2, on: lent) { _, request in
+          handled.wrappingAdd(1, ordering: .relaxed)
+          try request.echo()
+        }
+        routes.route(3) { request async throws in
+          // Longer than a turn.
+          for _ in 0..<10 { compute() }
+          while handled.load(ordering: .relaxed) < 32 {
+            lent.executor.runNext()
+            visits.wrappingAdd(1, ordering: .relaxed)
+          }
+          try request.echo()
+        }
+      }
+    ) { server in
+      let (peer, other) = try (server.connect(), server.connect())
+      _ = try await server.connection(1)
+      try await peer.send(RawFrame(2).bytes(times: 32))
+      #expect(try await other.exchange(RawFrame(3, "done")).text == "done")
+      for _ in 0..<32 { #expect(try await peer.frame().id == 2) }
+      #expect(visits.load(ordering: .relaxed) < 16)
     }
   }
 }

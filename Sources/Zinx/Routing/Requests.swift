@@ -1,4 +1,5 @@
 import Synchronization
+import ZinxIO
 import ZinxWire
 
 /// The requests of a batch while its task handles them, one after the other.
@@ -26,6 +27,9 @@ final class Requests: @unchecked Sendable {
   @exclusivity(unchecked) @usableFromInline var current: Request
   /// The current request has not been looked at yet.
   @exclusivity(unchecked) private var isPending = false
+  /// How long the route may run where it is not on the thread of the task. The chain's turn there may be long over: as many jobs as wait
+  /// for an actor are one to it, and each would find time for a single request.
+  @exclusivity(unchecked) private var turnElsewhere: Turn?
   /// The route that runs.
   @exclusivity(unchecked) private var route: Unmanaged<Route>
   /// What became of the first request before; nil once that is taken over.
@@ -103,10 +107,7 @@ final class Requests: @unchecked Sendable {
 
   /// Whether the thread, on which the route runs, is to be left to others.
   @inline(__always)
-  private var isTurnOver: Bool {
-    if connection.isCorkedHere, let cork = connection.cork { return cork._withUnsafeGuaranteedRef { $0.isTurnOver } }
-    return Cork.ofThisThread?.isTurnOver ?? false
-  }
+  private var isTurnOver: Bool { turnElsewhere?.isOver ?? cork.isTurnOver }
 
   /// Has the thread's cork gather the replies from here on, unless another one still holds some: then these go behind them, through
   /// the outbox.
@@ -120,8 +121,15 @@ final class Requests: @unchecked Sendable {
     Cork.ofThisThread?.take(connection)
   }
 
-  /// Before the task leaves the thread of an actor's job, which may be another's than its own: there nobody else would let go of the cork.
+  /// When the task has come to an actor, whose jobs may run on another thread than its own.
+  func enter() {
+    gatherHere()
+    if Cork.ofThisThread !== cork { turnElsewhere = Turn() }
+  }
+
+  /// Before the task leaves the actor: on another thread than its own nobody else would let go of the cork.
   func leave() {
+    turnElsewhere = nil
     guard connection.isCorkedHere, let here = Cork.ofThisThread, here !== cork else { return }
     here.letGo()
   }

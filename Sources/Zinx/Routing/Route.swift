@@ -81,7 +81,7 @@ final class IsolatedRoute<Isolation: Actor>: Route, @unchecked Sendable {
 
   /// Returns false when it stopped before a request for lack of room in the send queue.
   private static func run(_ requests: Requests, _ body: Body, isolatedTo isolation: isolated Isolation) async -> Bool {
-    requests.gatherHere()
+    requests.enter()
     defer { requests.leave() }
     var request = requests.current
     repeat {
