@@ -176,10 +176,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private func runItems() {
     if hasMail.load(ordering: .acquiring) { takeMail() }
     guard !local.isEmpty else { return }
-    let turn = Turn()
+    var turn = Turn()
     while let item = local.popFirst() {
       run(item)
-      if turn.isOver { return }
+      if turn.isOver() { return }
       if local.isEmpty, hasMail.load(ordering: .acquiring) { takeMail() }
     }
   }

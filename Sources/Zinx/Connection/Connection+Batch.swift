@@ -67,13 +67,13 @@ extension Connection {
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
     // A batch of one needs no clock.
-    let turn = batch.count > 1 ? Turn() : nil
+    var turn = batch.count > 1 ? Turn() : nil
     while !dropsRest.load(ordering: .relaxed), request.takeNext(of: frames, pack) {
       if let route = handler.handleImmediately(&request) {
         batch.advance(to: request.begin)
         return .waits(route, request.notes)
       }
-      if let turn, turn.isOver, request.end < frames.count {
+      if turn?.isOver() ?? false, request.end < frames.count {
         batch.advance(to: request.end)
         return .othersFirst
       }
