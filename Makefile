@@ -116,6 +116,7 @@ needs: toolchain
 	command -v git >/dev/null || missing+=(git ca-certificates); \
 	command -v pkg-config >/dev/null || missing+=(pkg-config); \
 	pkg-config --exists libsystemd 2>/dev/null || missing+=(libsystemd-dev); \
+	pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev); \
 	compgen -G '/usr/lib/gcc/*/*/libstdc++.so' >/dev/null || missing+=(g++); \
 	[ $${#missing[@]} = 0 ] && exit 0; \
 	if ! command -v apt-get >/dev/null; then \
@@ -200,7 +201,7 @@ e2e-needs:
 
 # For the tests that are in a network of their own.
 test-needs:
-	$(call install,ip:iproute2 unshare:util-linux)
+	$(call install,ip:iproute2 openssl:openssl python3:python3 unshare:util-linux)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

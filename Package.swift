@@ -26,6 +26,7 @@ let package = Package(
     .library(name: "Zinx", targets: ["Zinx"]),
     .library(name: "ZinxPlugins", targets: ["ZinxPlugins"]),
     .library(name: "ZinxWire", targets: ["ZinxWire"]),
+    .library(name: "ZinxTLS", targets: ["ZinxTLS"]),
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
@@ -44,21 +45,25 @@ let package = Package(
   targets: [
     .target(name: "CLinux"),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "ZinxIO", dependencies: ["CLinux", deque], swiftSettings: nonsending),
     .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: nonsending),
+    // Without sockets: servers and clients have their own.
+    .target(name: "ZinxTLS", dependencies: ["COpenSSL"], swiftSettings: nonsending),
     // By itself: who has no JSON links no Foundation.
     .target(name: "ZinxJSON", dependencies: ["ZinxWire", byteBuffer], swiftSettings: nonsending),
     .target(
-      name: "Zinx", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
+      name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
-    .target(name: "ZinxConfig", dependencies: ["Zinx", logging], swiftSettings: nonsending),
+    .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
     .target(name: "ZinxPlugins", dependencies: ["Zinx", byteBuffer, logging], swiftSettings: settings),
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
-      dependencies: ["Zinx", "ZinxConfig", "ZinxIO", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments],
+      dependencies: ["Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments],
       swiftSettings: nonsending),
-    .target(name: "ZinxClient", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
+    .target(
+      name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
     .executableTarget(
       name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
@@ -72,6 +77,7 @@ let package = Package(
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),
+    .testTarget(name: "ZinxTLSTests", dependencies: ["ZinxTLS", "ZinxTestKit"], swiftSettings: nonsending),
     .testTarget(name: "ZinxIOTests", dependencies: ["ZinxIO", "CLinux", "ZinxTestKit"], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer], resources: [.copy("golden-frames.txt")],
@@ -80,7 +86,8 @@ let package = Package(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
     .testTarget(
-      name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxWire", "ZinxTestKit", logging], swiftSettings: nonsending
+      name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxTLS", "ZinxWire", "ZinxTestKit", logging],
+      swiftSettings: nonsending
     ),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
@@ -94,13 +101,15 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Zinx", "ZinxClient", "ZinxJSON", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer, logging,
+        "Zinx", "ZinxClient", "ZinxJSON", "ZinxPlugins", "ZinxIO", "ZinxTLS", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer,
+        logging,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "ZinxDaemon", "zinxd", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxWire", "Systemd", "ZinxTestKit", "CLinux",
+        "ZinxDaemon", "zinxd", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxTLS", "ZinxWire", "Systemd", "ZinxTestKit",
+        "CLinux",
         "zinx-client", "zinx-bench", byteBuffer, logging, arguments,
       ],
       swiftSettings: nonsending),

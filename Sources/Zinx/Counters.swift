@@ -26,10 +26,13 @@ package final class Counters: Sendable {
   package let messagesSkipped = Atomic<UInt64>(0)
   private let closed = Tally<CloseReason>()
   private let refused = Tally<RefusalReason>()
+  private let failedArrivals = Tally<CloseReason>()
 
   package init() {}
 
   package func countClose(_ reason: CloseReason) { closed.count(reason) }
+
+  package func countArrivalFailure(_ reason: CloseReason) { failedArrivals.count(reason) }
 
   package func countRefusal(_ reason: RefusalReason) { refused.count(reason) }
 
@@ -50,6 +53,7 @@ package final class Counters: Sendable {
       bytesSent: sum { $0.bytesSent.load(ordering: .relaxed) },
       connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
       refusals: refused.counts,
+      failedArrivals: failedArrivals.counts,
       acceptPauses: acceptPauses.load(ordering: .relaxed),
       acceptRatePauses: acceptRatePauses.load(ordering: .relaxed),
       unknownMessages: unknownMessages.load(ordering: .relaxed),
@@ -108,6 +112,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var connectionsAccepted: UInt64
   /// Connections closed as soon as they were accepted, by reason.
   public var refusals: [RefusalReason: UInt64]
+  /// Connections that were accepted and ended before they were added, as in a handshake that failed, by reason.
+  public var failedArrivals: [CloseReason: UInt64]
   /// Times that accepting rested because it failed, as without descriptors or memory.
   public var acceptPauses: UInt64
   /// Times that accepting rested because of `AcceptRate`.

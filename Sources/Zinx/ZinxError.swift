@@ -1,3 +1,5 @@
+import ZinxTLS
+
 /// What goes wrong on our side or the operator's. What a peer does wrong is a `WireError`.
 public enum ZinxError: Error, Hashable, Sendable {
   /// The connection has ended, or its output was cut off.
@@ -20,6 +22,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case addressHeld(address: String, by: PeerCredentials?)
   /// Two listeners of a configuration have one name.
   case duplicateListener(name: String)
+  /// A listener with TLS cannot be opened with the files that it has.
+  case badCertificate(listener: String, TLSFault)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
   case systemCallFailed(call: String, code: Int32)
   /// A limit of the process, by its name in setrlimit(2), is lower than what the configuration takes at least.

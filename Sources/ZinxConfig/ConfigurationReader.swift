@@ -60,6 +60,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
               + "make it the Address of a listener"))
       }
     }
+    checkCertificate(find("CertFile"), find("PrivateKeyFile"), listeners: find("Listeners"))
     for name in UnbuiltKey.ofOtherListeners {
       guard let member = find(name) else { continue }
       if let problem = UnbuiltKey.problem(member, mode: find("Mode")) {
@@ -67,6 +68,28 @@ public struct ParsedConfiguration: Sendable, Equatable {
       } else if name == "WsPort", let foreign = ForeignKey.named(name) {
         warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
       }
+    }
+  }
+
+  /// The two of the short form go together, and not with the long one. Empty is as good as not there, as in Go.
+  private mutating func checkCertificate(
+    _ certificate: ConfigurationMember?, _ key: ConfigurationMember?, listeners: ConfigurationMember?
+  ) {
+    func place(_ member: ConfigurationMember) -> String { member.position.map { "line \($0.line), column \($0.column)" } ?? "" }
+    let (certificate, key) = (certificate.flatMap { $0.value.isEmpty ? nil : $0 }, key.flatMap { $0.value.isEmpty ? nil : $0 })
+    if let listeners {
+      for short in [certificate, key].compactMap(\.self) {
+        problems.append(
+          ConfigurationProblem(
+            at: short.position,
+            "\(short.key), at \(place(short)), and Listeners, at \(place(listeners)), both say who listens where: "
+              + "make it a part of Tls of a listener"))
+      }
+    } else if let one = certificate ?? key, certificate == nil || key == nil,
+      !draft.server.certFile.isEmpty || !draft.server.privateKeyFile.isEmpty
+    {
+      let missing = certificate == nil ? "CertFile" : "PrivateKeyFile"
+      problems.append(ConfigurationProblem(at: one.position, "\(one.key) is there without \(missing): TLS takes both"))
     }
   }
 

@@ -20,7 +20,6 @@ public struct ForeignKey: Sendable, Equatable {
     + keys("LogCons", advice: "outside systemd the log goes to standard error")
     + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
     + keys("HeartbeatMax", advice: "use Timeout of the plugin heartbeat")
-    + keys("CertFile", "PrivateKeyFile", advice: "connections are NOT encrypted; put a TLS proxy in front")
     + keys("WsPort", "WsPath", advice: "zinxd speaks TCP only, on TcpPort")
     + keys("Mode", advice: "\"tcp\" is what there is, and needs not be said")
     + keys(

@@ -120,6 +120,7 @@ private struct Translation {
     for (_, member) in ranked { takeOther(member) }
     addDefaults()
     leaveShortForm()
+    leaveHalves()
     noteHeader()
     notePlugins()
   }
@@ -299,8 +300,18 @@ private struct Translation {
   /// A file has one of the two ways to say who listens where.
   private mutating func leaveShortForm() {
     guard values["Listeners"] != nil else { return }
-    for name in ["Host", "TcpPort"] where values.removeValue(forKey: name) != nil {
+    for name in ["Host", "TcpPort", "CertFile", "PrivateKeyFile"] where values.removeValue(forKey: name) != nil {
       note(.dropped, at: nil, "\(name) is left out: Listeners says who listens where")
+    }
+  }
+
+  /// A certificate without a key says nothing, nor the other way round. Go Zinx takes that, and an empty path, for no TLS.
+  private mutating func leaveHalves() {
+    let pair = ["CertFile", "PrivateKeyFile"]
+    let given = pair.filter { values[$0].map { !$0.isEmpty } ?? false }
+    guard given.count < pair.count else { return }
+    for name in pair where values.removeValue(forKey: name) != nil {
+      note(.dropped, at: nil, "\(name) is left out: TLS takes a CertFile and a PrivateKeyFile")
     }
   }
 

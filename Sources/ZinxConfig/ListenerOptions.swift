@@ -1,4 +1,5 @@
 import Zinx
+import ZinxTLS
 import ZinxWire
 
 extension ListenerOption {
@@ -56,6 +57,15 @@ private let listenerOptions: [ListenerOption] = [
   ListenerOption(
     "Deny", \.deny, .optional(.networks), reload: true, absence: "the general one",
     "Networks that may not connect here, in place of the general ones"),
+  ListenerOption(
+    "Tls", \.tls, .tls, reload: true, absence: "plain connections",
+    "TLS; a reload reads its files anew, for handshakes from then on"
+  ) { value, endpoint in
+    var reader = TLSReader()
+    reader.read(value)
+    if reader.problems.isEmpty { endpoint.tls = reader.configuration }
+    return reader.problems
+  },
 ]
 
 extension Option {

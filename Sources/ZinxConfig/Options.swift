@@ -22,6 +22,12 @@ private let options: [Option] = [
   Option(
     "TcpPort", \.server.port, .integer(in: 0...65535), reload: true,
     "TCP port; 0 asks the kernel for one, and the log says which"),
+  Option(
+    "CertFile", \.server.certFile, .file, reload: true, absence: "plain connections",
+    "TLS on Host and TcpPort, with this certificate in PEM; more of TLS has Tls of a listener"),
+  Option(
+    "PrivateKeyFile", \.server.privateKeyFile, .file, reload: true, absence: "plain connections",
+    "The key of CertFile in PEM, without a passphrase"),
   .listeners,
   Option(
     "MaxConn", \.server.maxConn, .integer(in: 1...1_000_000), unit: "connections", reload: true,

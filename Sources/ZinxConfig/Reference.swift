@@ -10,7 +10,7 @@ public enum Reference {
   }
 
   /// The keys that stand for one listener.
-  private static let shortForm = ["Host", "TcpPort"]
+  private static let shortForm = ["Host", "TcpPort", "CertFile", "PrivateKeyFile"]
 
   private static func json(_ configuration: Configuration, without left: [String]) -> String {
     let members = Option.all.compactMap { option in
@@ -48,6 +48,24 @@ public enum Reference {
   /// The keys of the elements of `Listeners` in `zinx.json(5)`, in roff.
   public static func manualListeners() -> String {
     ListenerOption.all.map { option in
+      let standard =
+        option.isRequired ? "it has no default" : option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
+      return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard).")
+    }.joined()
+  }
+
+  /// The table of the README for the keys of `Tls`.
+  public static var markdownTLS: String {
+    let rows = TLSOption.all.map { option in
+      let standard = option.isRequired ? "required" : option.defaultText.map { "`\($0)`" } ?? option.absence
+      return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(option.help) |\n"
+    }
+    return "| key | default | allowed | meaning |\n|---|---|---|---|\n" + rows.joined()
+  }
+
+  /// The keys of `Tls` in `zinx.json(5)`, in roff.
+  public static func manualTLS() -> String {
+    TLSOption.all.map { option in
       let standard =
         option.isRequired ? "it has no default" : option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
       return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard).")

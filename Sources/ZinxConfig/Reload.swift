@@ -59,5 +59,5 @@ public struct Reload: Sendable, Equatable {
   }
 
   private static let listedElements = 8
-  private static let ofListeners = ["Host", "TcpPort", "Listeners"]
+  private static let ofListeners = ["Host", "TcpPort", "CertFile", "PrivateKeyFile", "Listeners"]
 }

@@ -5,7 +5,7 @@ import Zinx
 enum UnbuiltKey {
   /// Keys of a listener that name something else than plain TCP.
   static let ofListeners: [(name: String, what: String)] = [
-    ("Tls", "TLS"), ("ProxyProtocol", "the PROXY protocol"), ("TrustedProxies", "the PROXY protocol"), ("Path", "WebSocket"),
+    ("ProxyProtocol", "the PROXY protocol"), ("TrustedProxies", "the PROXY protocol"), ("Path", "WebSocket"),
     ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"), ("Plugins", "a choice of plugins for each listener"),
   ]
 

@@ -52,7 +52,7 @@ extension Daemon {
 
   private static func report(_ loaded: LoadedConfiguration) -> String {
     let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: geteuid() == 0) ?? []
-    return (loaded.warnings + more + ["\(loaded.path): OK"]).joined(separator: "\n")
+    return (loaded.warnings + loaded.certificateWarnings + more + ["\(loaded.path): OK"]).joined(separator: "\n")
   }
 
   /// What the start reads. To be made before the environment is changed.

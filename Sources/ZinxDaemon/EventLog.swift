@@ -7,7 +7,8 @@ import ZinxIO
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: Int, CaseIterable {
-    case connections, refusals, refusalsPerIP, refusalsByList, shedding, unknownMessages, undecodable, handlers, deadlines, rests
+    case connections, refusals, handshakes, refusalsPerIP, refusalsByList, shedding, unknownMessages, undecodable, handlers,
+      deadlines, rests
 
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
     init(_ reason: RefusalReason) {
@@ -22,6 +23,7 @@ final class EventLog: Sendable {
       switch self {
       case .connections: "starts and ends of connections"
       case .refusals: "refused connections"
+      case .handshakes: "handshakes that failed"
       case .shedding: "shed connections"
       case .refusalsPerIP: "refused connections (MaxConnPerIP)"
       case .refusalsByList: "refused connections (Allow, Deny)"
@@ -36,7 +38,7 @@ final class EventLog: Sendable {
     var limit: RateLimit {
       switch self {
       case .connections: RateLimit(burst: 200, perSecond: 50)
-      case .refusals, .refusalsPerIP, .refusalsByList, .shedding: RateLimit(burst: 10, perSecond: 1)
+      case .refusals, .refusalsPerIP, .refusalsByList, .handshakes, .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages, .undecodable, .deadlines: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
       case .rests: RateLimit(burst: 10, perSecond: 1)
@@ -92,6 +94,18 @@ final class EventLog: Sendable {
     case .connectionRefused(let peer, let reason, let limit, let listener):
       guard may(Topic(reason)) else { return }
       refused(peer, reason, limit: limit, listener)
+    case .arrivalFailed(let peer, let reason, let detail, let listener):
+      guard may(.handshakes) else { return }
+      log.info(
+        "connection not added: \(reason): \(detail)",
+        metadata: [
+          "MESSAGE_ID": "\(LifecycleMessage.handshakeFailed.rawValue)", "peer": "\(peer)", "closeReason": "\(reason)",
+          "listener": "\(listener)",
+        ])
+    case .certificateOutOfTime(let fault, let listener):
+      log.warning(
+        "certificate of the listener \(listener): \(fault)",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.certificate.rawValue)", "listener": "\(listener)"])
     case .connectionsShed(let count, let bytes, let limit):
       guard may(.shedding) else { return }
       log.warning(

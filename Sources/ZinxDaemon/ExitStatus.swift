@@ -46,6 +46,11 @@ enum ExitStatus: Int32, CaseIterable {
         "cannot listen on \(address): another process listens there (\(holder.map { "\($0)" } ?? "nothing known of it"))",
         "Stop it, or set another Address in \(path)."
       )
+    case .badCertificate(let listener, let fault):
+      return (
+        .configuration, "the listener \(listener) cannot speak TLS: \(fault)",
+        "Put files there that are good and that the service can read; \(program) --check --config \(path) shows every fault."
+      )
     case .duplicateRoute(let ids, let first, let second):
       return (
         .configuration, "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)",

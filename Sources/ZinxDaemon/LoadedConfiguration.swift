@@ -1,5 +1,6 @@
 import Zinx
 import ZinxConfig
+import ZinxTLS
 
 /// A configuration file that was read and checked as a whole, and the plugins it switches on.
 struct LoadedConfiguration {
@@ -10,6 +11,8 @@ struct LoadedConfiguration {
   let routes: RouteRegistrar
   /// Lines for the operator about what was accepted nevertheless.
   let warnings: [String]
+  /// The same about certificates: the server tells it too.
+  let certificateWarnings: [String]
 
   /// Why a file cannot be used.
   struct Refused: Error {
@@ -25,6 +28,13 @@ struct LoadedConfiguration {
     case search(explicit: String?, environment: [String: String])
     /// The file that the daemon was started with, which was there then.
     case again(path: String, place: FilePlace?)
+
+    /// Whether nothing becomes of a configuration with such a file. Where systemd passes no credentials, as in a shell, nobody can tell
+    /// what is in them; a start fails without.
+    func refuses(_ fault: TLSFault) -> Bool {
+      guard case .again = self else { return !fault.isOfTime && fault.problem != .noCredentials }
+      return !fault.isWarning
+    }
   }
 
   /// Finds, reads and checks the file. Nothing but the file is opened.
@@ -44,11 +54,22 @@ struct LoadedConfiguration {
     }
     let routes = RouteRegistrar(plugins: plugins)
     parsed.add(conflicts(routes, parsed))
+    let faults = certificateFaults(parsed)
+    parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: nil, $0.text) })
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
       path: file.path, place: file.place, configuration: configuration, plugins: plugins, routes: routes,
-      warnings: warnings + lines)
+      warnings: warnings + lines, certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
+  }
+
+  /// What is wrong with the files of TLS, if nothing else is wrong with the configuration.
+  private static func certificateFaults(_ parsed: ParsedConfiguration) -> [(fault: TLSFault, text: String)] {
+    guard let endpoints = parsed.configuration?.server.allEndpoints else { return [] }
+    return endpoints.flatMap { endpoint in
+      let faults = endpoint.tls.map { TLSContext.load($0).1 } ?? []
+      return faults.map { ($0, "the listener \(quotedBriefly(endpoint.name)): Tls: \($0)") }
+    }
   }
 
   private static func file(_ source: Source) throws(ConfigurationFileError) -> ConfigurationFile {

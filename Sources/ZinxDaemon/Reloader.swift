@@ -58,7 +58,10 @@ final class Reloader: Sendable {
     output.level = fixedLevel ?? reload.effective.logLevel
     status.note(nil)
     let changes = reload.applied.isEmpty ? "nothing changed" : reload.applied.joined(separator: ", ")
-    log.notice("configuration reloaded: \(changes)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.reloaded.rawValue)"])
+    let hasTLS = reload.effective.server.allEndpoints.contains { $0.tls != nil }
+    let certificates = hasTLS ? "; certificates were read anew" : ""
+    log.notice(
+      "configuration reloaded: \(changes)\(certificates)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.reloaded.rawValue)"])
     // With the ports that the kernel chose.
     if reload.changesListeners { log.notice("now listens on \(Daemon.text(server.listeners))") }
     if !reload.needsRestart.isEmpty {

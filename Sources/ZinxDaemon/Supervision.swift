@@ -3,6 +3,7 @@ import ServiceLifecycle
 import Synchronization
 import Systemd
 import Zinx
+import ZinxIO
 
 /// Looks after the running server about twice a second: the status line, the watchdog, time for a long drain, workers that are blocked,
 /// and what was left out of the log.
@@ -24,6 +25,7 @@ final class Supervision: Service {
   private let reporter = Mutex(StatusReporter<Clock.Instant>())
   private let watchdog: Mutex<Watchdog<Clock.Instant>?>
   private let blockedWorkers = Mutex<Set<Int>>([])
+  private let day = Mutex(Daily(at: .now))
 
   init(_ server: Server, _ status: Status, _ manager: ServiceManager, _ events: EventLog, _ log: Logger) {
     self.server = server
@@ -90,6 +92,7 @@ final class Supervision: Service {
     checkWorkers()
     events.reportLeftOut()
     events.reportSkipped(server.counters.messagesSkipped)
+    if day.withLock({ $0.isOver(at: .now) }) { server.tellCertificates() }
   }
 
   private func reportStatus(_ reporter: inout StatusReporter<Clock.Instant>) {

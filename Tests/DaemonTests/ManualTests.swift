@@ -50,7 +50,8 @@ struct ManualTests {
   func environment() throws {
     let documented = Set(page.tags("ENVIRONMENT").flatMap { $0.split { ", ".contains($0) } }.map(String.init))
     let fields = Set(page.tags("STATUS AND JOURNAL").flatMap { $0.split(separator: ", ").map(String.init) })
-    let named = try Repository.environmentVariables("ZinxDaemon", "ZinxConfig", "Systemd", "Zinx", "ZinxIO").subtracting(fields)
+    let named = try Repository.environmentVariables("ZinxDaemon", "ZinxConfig", "Systemd", "Zinx", "ZinxIO", "ZinxTLS")
+      .subtracting(fields)
     #expect(documented == named)
   }
 
@@ -79,7 +80,9 @@ struct ManualTests {
     // What has an equals sign behind it is systemd's.
     let words = own.matches(of: /\b(?:[A-Z][a-z]+){2,}\b(?!=)/).map { String($0.0) }
     #expect(!words.isEmpty)
-    for word in words where !others.contains(word) { #expect(Option.named(word)?.name == word, "\(word) is no key") }
+    for word in words where !others.contains(word) {
+      #expect((Option.named(word)?.name ?? TLSOption.named(word)?.name) == word, "\(word) is no key")
+    }
   }
 
   @Test("of the configuration has examples that a daemon takes")

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import Zinx
+import ZinxTLS
 
 @testable import ZinxDaemon
 
@@ -68,6 +69,10 @@ struct ExitStatusTests {
     (
       .limitTooLow(name: "RLIMIT_DATA", limit: 300 << 20, needed: 400 << 20 - 1), .unavailable,
       "the limit of memory (RLIMIT_DATA) is 300 MiB", "ulimit -d"
+    ),
+    (
+      .badCertificate(listener: "l", TLSFault(key: "CertFile", file: "p.json.pem", problem: .expired(0))), .configuration,
+      "the listener l cannot speak TLS: CertFile: p.json.pem: expired on 1970-01-01 00:00:00 UTC", "--check"
     ),
     (.systemCallFailed(call: "pthread_create", code: EAGAIN), .unavailable, "pthread_create: Resource", "RLIMIT_AS"),
     (.duplicateRoute(ids: 7, first: "a", second: "b"), .configuration, #""a" and "b" both want message id 7"#, "MsgID"),
@@ -137,7 +142,9 @@ struct LifecycleMessageTests {
     case .waiting: .addressAbsent
     case .addressAbsent: .listenerLost
     case .listenerLost: .messagesSkipped
-    case .messagesSkipped: nil
+    case .messagesSkipped: .handshakeFailed
+    case .handshakeFailed: .certificate
+    case .certificate: nil
     }
   }
 
@@ -151,6 +158,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 25)
+    #expect(ids.count == 27)
   }
 }

@@ -114,7 +114,7 @@ struct ListenersTests {
   @Test(
     "say so where they name what is not there yet, by the key",
     arguments: [
-      (#""Tls": {"CertFile": "x"}"#, "Tls: TLS"), (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
+      (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
       (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
       (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
       (#""DataPack": {"LengthSize": 2}"#, "DataPack: a description of foreign frames"),

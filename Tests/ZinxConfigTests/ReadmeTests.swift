@@ -19,6 +19,13 @@ struct ReadmeTests {
     #expect(String(listeners[1]) == Reference.markdownListeners)
   }
 
+  @Test("the README has exactly the table of the keys of TLS")
+  func tls() throws {
+    let parts = try repositoryFile("README.md").split(separator: "<!-- tls -->\n", omittingEmptySubsequences: false)
+    try #require(parts.count == 3, "the table of TLS stands between two lines <!-- tls -->")
+    #expect(String(parts[1]) == Reference.markdownTLS)
+  }
+
   @Test(
     "the README shows the code that is built and tested",
     arguments: ["ScoreDaemon/Score.swift", "ScoreDaemon/Main.swift", "EmbeddedServer/Main.swift"])

@@ -39,6 +39,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case replaced
   /// `OnConnStart` threw.
   case hookFailed
+  /// The handshake of TLS did not come to its end, or what came after it was not what the peer has sealed.
+  case tlsFailed
 
   public var description: String {
     switch self {
@@ -60,6 +62,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .unauthenticated: "unauthenticated"
     case .replaced: "replaced"
     case .hookFailed: "hook-failed"
+    case .tlsFailed: "tls-failed"
     }
   }
 

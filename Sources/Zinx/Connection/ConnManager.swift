@@ -72,6 +72,12 @@ public final class ConnManager: Sendable {
     }
   }
 
+  /// Gives a place back that nobody was added for.
+  func givePlaceBack(for peer: SocketAddress) {
+    guard let source = peer.ip.map(Source.init) else { return }
+    state.withLock { $0.sources?.leave(source) }
+  }
+
   /// The end of a removed connection has been told.
   func told() {
     let waiting = state.withLock { state in

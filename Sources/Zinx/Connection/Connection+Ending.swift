@@ -33,7 +33,7 @@ extension Connection {
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
         unacknowledged = unacknowledgedBytes
-        shutdown(descriptor, Int32(SHUT_WR))
+        if let session { shutdownSealed(session) } else { shutdown(descriptor, Int32(SHUT_WR)) }
         drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = loop.now.advanced(byNanoseconds: timeout)
@@ -133,6 +133,14 @@ extension Connection {
     advance()
   }
 
+  /// The peer's bytes make no session any more.
+  func sessionBroke() {
+    noticeStop()
+    life.broke(.tlsFailed)
+    abandonSocket()
+    advance()
+  }
+
   /// Closes without handling or flushing the rest.
   func cutOff(_ reason: CloseReason) {
     guard life.phase != .closed else { return }
@@ -169,7 +177,10 @@ extension Connection {
     if isRegistered { loop.forget(descriptor) }
     isRegistered = false
     // Under the lock: a thread that writes must not find the number in other hands.
-    closeOutbox { _ = Glibc.close(descriptor) }
+    closeOutbox {
+      if let session, !life.isBroken { answerFarewell(session) }
+      _ = Glibc.close(descriptor)
+    }
     let fault = takeFault(reason)
     inbox = nil
     server.ended(self, reason, fault)

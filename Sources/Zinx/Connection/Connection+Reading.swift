@@ -27,6 +27,7 @@ extension Connection {
     setPace()
     awaitAuthentication()
     advance()
+    if let session { openRest(session) }
   }
 
   private var isTCP: Bool { remoteAddress.family == UInt16(AF_INET) || remoteAddress.family == UInt16(AF_INET6) }
@@ -46,6 +47,7 @@ extension Connection {
 
   /// Reads once and goes on with what came. Returns whether that was all.
   func read(upTo limit: Int, isBroken: Bool) -> Bool {
+    if let session { return readSealed(session, upTo: limit, isBroken: isBroken) }
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
@@ -66,7 +68,7 @@ extension Connection {
 
   /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
   /// together.
-  private var takesDirectly: Bool {
+  var takesDirectly: Bool {
     guard let inbox else { return false }
     return !life.runsUserCode && staged == nil && !isWaitingForWorker
       && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
@@ -74,13 +76,13 @@ extension Connection {
 
   /// A drain reads no more than had been received when it began. Nor does it wait for what the kernel has counted and does not hand out,
   /// such as urgent data on a UNIX socket.
-  private func drained(_ count: Int) {
+  func drained(_ count: Int) {
     drainRest = drainRest.map { min($0 - count, unreadBytes) }
     if drainRest == 0 { life.end(.draining) }
   }
 
   /// The end of the stream, or a failure; `isBroken`: or an error that a write was told before us.
-  private func receivedNothing(_ count: Int, isBroken: Bool) {
+  func receivedNothing(_ count: Int, isBroken: Bool) {
     let error = errno
     if count == 0 { return isBroken ? socketBroke() : peerClosed() }
     guard isTemporary(error) else { return socketBroke(error) }
@@ -92,7 +94,7 @@ extension Connection {
   }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
-  private func keepReceived() {
+  func keepReceived() {
     guard inbox == nil, !life.runsUserCode, staged == nil else { return keepInInbox(context.received.bytes) }
     let scan = self.scan(context.received.bytes)
     if scan.frames > 0 { staged = context.received.take(scan.bytes, frames: scan.frames) }
@@ -153,7 +155,7 @@ extension Connection {
   }
 
   /// The peer's end of stream.
-  private func peerClosed() {
+  func peerClosed() {
     noticeStop()
     var isInsideFrame = false
     if let inbox {
@@ -162,7 +164,7 @@ extension Connection {
       if scan.error != nil { life.end(.oversize) }
       isInsideFrame = inbox.readableBytes > scan.bytes
     }
-    life.peerClosed(insideFrame: isInsideFrame)
+    life.peerClosed(insideFrame: isInsideFrame || isInsideRecord)
     advance()
   }
 

@@ -285,7 +285,7 @@ extension Connection {
       guard !outbox.isClosed else { return (.done, nil) }
       var result = WriteResult.done
       if cork.hasLoans {
-        if outbox.queue.readableBytes == 0 { written = writePieces(of: cork) }
+        if outbox.queue.readableBytes == 0, session == nil { written = writePieces(of: cork) }
         if written == cork.length, outbox.passed(written) { return (.done, outbox.takeResumable(limit: limit)) }
         cork.copyLoans()
       }
@@ -361,6 +361,7 @@ extension Connection {
 
   /// Writes as much of `bytes` as the kernel takes. Under the outbox lock, which also keeps the descriptor from being closed.
   private func write(_ bytes: UnsafeRawBufferPointer, _ outbox: inout Outbox, _ written: inout Int) -> WriteResult {
+    if let session { return writeSealed(session, bytes, &outbox, &written) }
     while written < bytes.count {
       let rest = bytes.baseAddress.map { $0 + written }
       let count = retryingOnInterrupt { clinux_send(descriptor, rest, bytes.count - written) }

@@ -196,6 +196,8 @@ extension Connection {
   func reasonOfFailure(_ error: Int32) -> CloseReason {
     var error = error != 0 ? error : outbox.withLock { $0.error }
     if error == 0 { error = socketOption(SOL_SOCKET, SO_ERROR) ?? 0 }
+    // No call on a socket says so; a session that broke does.
+    if error == EPROTO, session != nil { return .tlsFailed }
     return error == ETIMEDOUT && answeredLately ? .slowConsumer : CloseReason(socketError: error)
   }
 

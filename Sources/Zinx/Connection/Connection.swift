@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import Synchronization
 import ZinxIO
+import ZinxTLS
 import ZinxWire
 
 /// One TCP connection: what user code sees of it, and what the files beside this one do with it.
@@ -11,6 +12,7 @@ import ZinxWire
 /// - `Connection+Batch.swift`: user code, on the event loop or on the connection's worker
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
 /// - `Connection+Timeouts.swift`, `Heartbeat.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
+/// - `Connection+TLS.swift`: a session between socket and frames, on the event loop and under the outbox lock
 /// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
@@ -35,6 +37,8 @@ public final class Connection: @unchecked Sendable {
 
   // Any thread: locked or atomic.
 
+  /// Used under the outbox lock, and by the event loop once that is closed; nil on a plain connection.
+  let session: TLSSession?
   let outbox: Mutex<Outbox>
   let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
   let isClosedFlag = Atomic<Bool>(false)
@@ -114,7 +118,7 @@ public final class Connection: @unchecked Sendable {
   /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
   init(
     id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, endpoint: EndpointContext,
-    context: LoopContext, at now: Instant
+    context: LoopContext, session: TLSSession? = nil, at now: Instant
   ) {
     self.id = id
     self.descriptor = descriptor
@@ -126,6 +130,7 @@ public final class Connection: @unchecked Sendable {
     handler = endpoint.handler
     pack = endpoint.pack
     worker = server.workers.worker(for: id)
+    self.session = session
     outbox = Mutex(Outbox(endpoint.pack))
     receiving = ReceiveDeadline(at: now)
   }

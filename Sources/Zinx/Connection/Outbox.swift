@@ -58,6 +58,8 @@ struct Outbox {
   private(set) var error: Int32 = 0
   /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
   private(set) var blockedSince: Instant?
+  /// Memory that the beginning of the queue takes once more, sealed.
+  var sealedMemory = 0
   private var waiters: [Waiter] = []
   private var nextToken: UInt64 = 0
 
@@ -77,7 +79,7 @@ struct Outbox {
   var memory: Int {
     // An empty queue has no buffer, and most are: to ask a ByteBuffer for its capacity costs more than the rest of a reply's way.
     guard !isEmpty else { return 0 }
-    let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity
+    let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity + sealedMemory
     return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
   }
 

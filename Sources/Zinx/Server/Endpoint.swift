@@ -1,3 +1,4 @@
+import ZinxTLS
 import ZinxWire
 
 /// A listener, as the configuration wants it: where it listens, what is spoken there, and rules of its own in place of the server's.
@@ -28,6 +29,9 @@ public struct Endpoint: Sendable, Equatable {
   public var allow: [Network]?
   /// Networks that may not connect; nil: those of the server.
   public var deny: [Network]?
+
+  /// TLS; nil for plain connections.
+  public var tls: TLSConfiguration?
 
   public init(name: String = defaultName, _ address: ListenAddress) {
     self.name = name

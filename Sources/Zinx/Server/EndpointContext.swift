@@ -1,5 +1,6 @@
 import Synchronization
 import ZinxIO
+import ZinxTLS
 import ZinxWire
 
 /// What the connections of one listener have in common, and what it asks of those who come. It outlives the listener for as long as
@@ -9,6 +10,8 @@ final class EndpointContext: Sendable {
   let pack: DataPack
   let handler: MsgHandler
   let places: Places
+  /// Nil where connections are plain.
+  let tls: TLSDoor?
   let maxPacketSize = Atomic<UInt32>(0)
   private let settings: LiveSettings
   /// Nanoseconds; 0 means never.
@@ -17,11 +20,14 @@ final class EndpointContext: Sendable {
   private let rules = Mutex(AccessRules())
   private let endpoint: Mutex<Endpoint>
 
-  /// - Parameter places: those of a listener of the same name that this one follows on; nil for a new one.
+  /// - Parameters:
+  ///   - tls: what sessions are made of; nil for plain connections.
+  ///   - places: those of a listener of the same name that this one follows on; nil for a new one.
   init(
     _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ settings: LiveSettings, _ handler: MsgHandler,
-    places: Places? = nil
+    tls: TLSContext? = nil, places: Places? = nil
   ) {
+    self.tls = tls.map(TLSDoor.init)
     name = endpoint.name
     pack = endpoint.dataPack ?? configuration.dataPack
     self.settings = settings
@@ -33,7 +39,7 @@ final class EndpointContext: Sendable {
 
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
-    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack
+    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack && (tls != nil) == (endpoint.tls != nil)
   }
 
   /// Puts the listener's own rules into force. Any thread.

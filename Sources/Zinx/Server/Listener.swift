@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 import ZinxIO
+import ZinxTLS
 
 /// Accepts connections from one listening socket and spreads them over the event loops. Lives on one loop.
 ///
@@ -207,11 +208,23 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func begin(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool) {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
+    if let tls = endpoint.tls { return receive(accepted, peer, isCounted: isCounted, tls.context, context) }
     let connection = Connection(
       id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
       at: loop.now)
     server.added(connection, isCounted: isCounted)
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
+  }
+
+  /// The handshake comes first.
+  private func receive(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool, _ tls: TLSContext, _ context: LoopContext) {
+    // On its loop: a session takes longer to make than to accept.
+    let begin: @Sendable () -> Void = { [server, endpoint] in
+      if let arrival = Arrival(accepted, peer, isCounted: isCounted, server, endpoint, tls, context) { return arrival.begin() }
+      _ = Glibc.close(accepted)
+      server.arrivalLeft(peer, endpoint, isCounted: isCounted)
+    }
+    if context === contexts[0] { begin() } else { context.loop.execute(begin) }
   }
 
   // MARK: Resting

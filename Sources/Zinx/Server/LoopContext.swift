@@ -17,6 +17,9 @@ final class LoopContext: @unchecked Sendable {
   /// That of the cork.
   let traffic: Traffic
   @exclusivity(unchecked) var received = ReceiveBuffer()
+  @exclusivity(unchecked) private var sealedChunk: Chunk?
+  /// Those who are not connections yet, by their descriptors.
+  @exclusivity(unchecked) var arrivals: [Int32: Arrival] = [:]
   /// The headers that have ended connections which are not closed yet, by their ids.
   @exclusivity(unchecked) var refusals: [UInt64: WireFault] = [:]
   @exclusivity(unchecked) private var toFlush: [Connection] = []
@@ -32,6 +35,24 @@ final class LoopContext: @unchecked Sendable {
     loop.execute { [cork] in cork.belongsToThisThread() }
     loop.setHooks(
       afterJob: { [cork] in cork.letGo() }, afterWake: { self.endOfWakeUp() }, atEnd: { [cork] in _ = cork.runners.end() })
+  }
+
+  /// Closes the sockets that are not connections yet. Returns once that is done. Any thread.
+  func closeArrivals() async {
+    await withCheckedContinuation { done in
+      loop.execute {
+        for arrival in Array(self.arrivals.values) { arrival.drain() }
+        done.resume()
+      }
+    }
+  }
+
+  /// Where sealed bytes are received: what they hold is no longer than they are, and goes on to ``received``. Made when TLS is first used.
+  var sealed: Chunk {
+    if let sealedChunk { return sealedChunk }
+    let chunk = Chunk(capacity: 64 << 10)
+    sealedChunk = chunk
+    return chunk
   }
 
   /// Has the connection's outbox written at the end of this wake-up, or of the next one. Any thread.

@@ -1,5 +1,6 @@
 import CLinux
 import ZinxIO
+import ZinxTLS
 
 /// Where an event loop receives: the free end of a chunk. Batches are handed out as they lie there, without a copy, and the next read
 /// goes behind them. The chunk starts over as soon as nobody holds any of it, so a loop whose handlers do not wait uses the same few
@@ -48,6 +49,13 @@ struct ReceiveBuffer {
     guard count > 0 else { return (count, false) }
     received += count
     return (count, count < size)
+  }
+
+  /// Opens sealed bytes behind what is there. Returns how many plain ones they were, and what came after them.
+  mutating func open(_ sealed: UnsafeRawBufferPointer, _ session: TLSSession) -> (count: Int, end: TLSSession.End?) {
+    let (count, end) = session.open(sealed, into: free)
+    received += count
+    return (count, end)
   }
 
   /// What was put and received since ``prepare()``. Valid until the next call.

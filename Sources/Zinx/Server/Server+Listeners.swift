@@ -1,5 +1,6 @@
 import Synchronization
 import ZinxIO
+import ZinxTLS
 
 /// Listeners: how they are opened, and how they change while the server runs.
 extension Server {
@@ -68,11 +69,42 @@ extension Server {
     return EndpointSockets(name: endpoint.name, sockets: opened.sockets, isPassed: false, nil)
   }
 
+  /// What sessions are made of, by the names of their listeners.
+  typealias Certificates = [String: TLSContext]
+
+  /// Reads the files of every listener with TLS.
+  ///
+  /// - Parameter acceptingTime: whether certificates may be used outside their time, which is told.
+  ///
+  /// Throws: ``ZinxError/badCertificate(listener:_:)``.
+  func loadCertificates(_ configuration: ServerConfiguration, acceptingTime: Bool) throws(ZinxError) -> Certificates {
+    var certificates: Certificates = [:]
+    for endpoint in configuration.allEndpoints {
+      guard let tls = endpoint.tls else { continue }
+      let (loaded, faults) = TLSContext.load(tls)
+      if let fault = faults.first(where: { !$0.isWarning && !(acceptingTime && $0.isOfTime) }) {
+        throw .badCertificate(listener: endpoint.name, fault)
+      }
+      for fault in faults { context.emit(.certificateOutOfTime(fault, listener: endpoint.name)) }
+      certificates[endpoint.name] = loaded
+    }
+    return certificates
+  }
+
+  /// Tells of certificates in use that have ended, or will soon.
+  package func tellCertificates() {
+    for door in state.withLock({ $0.doors }) {
+      guard let fault = door.context.tls?.context.fault() else { continue }
+      context.emit(.certificateOutOfTime(fault, listener: door.endpoint.name))
+    }
+  }
+
   /// Accepts on sockets. They are the door's, also when this throws.
   ///
   /// - Parameter former: what connections had that came in under the name.
   func openDoor(
-    _ opened: EndpointSockets, _ configuration: ServerConfiguration, after former: EndpointContext? = nil
+    _ opened: EndpointSockets, _ configuration: ServerConfiguration, _ certificates: Certificates,
+    after former: EndpointContext? = nil
   ) async throws -> Door {
     var sockets = opened.sockets
     var listeners: [Listener] = []
@@ -80,7 +112,7 @@ extension Server {
       guard let endpoint = configuration.allEndpoints.first(where: { $0.name == opened.name }) else {
         preconditionFailure("sockets of a listener that is not configured")
       }
-      let context = context.context(for: endpoint, configuration, after: former)
+      let context = context.context(for: endpoint, configuration, tls: certificates[endpoint.name], after: former)
       let loops = state.withLock { $0.contexts }
       while !sockets.isEmpty {
         let listener = try Listener(Descriptor(owning: sockets.removeFirst()), opened.file, context, self.context, loops)
@@ -127,6 +159,8 @@ extension Server {
   ///
   /// One at a time: a call waits for the one before it. While the server drains it changes no listener.
   ///
+  /// Certificates are read anew, and are those of handshakes from here on; one that is not good at this time is refused here.
+  ///
   /// Throws: what opening throws, see ``start(listeningOn:)``.
   public func reload(_ new: ServerConfiguration) async throws {
     let work = state.withLock { state -> Task<Void, any Error>? in
@@ -151,15 +185,16 @@ extension Server {
     }
     guard !doors.isEmpty else { return apply(new) }
     try checkNames(new)
+    let certificates = try loadCertificates(new, acceptingTime: false)
     let endpoints = new.allEndpoints
     let plan = ListenerPlan(from: doors.map { .init(endpoint: $0.endpoint, isPassed: $0.isPassed) }, to: endpoints)
     let wanted = endpoints.indices.filter { plan.sources[$0] == nil }.map { endpoints[$0] }
     let leaving = plan.closed.map { doors[$0] }
-    let opened = try await openDoors(wanted, new, beside: doors, leaving)
+    let opened = try await openDoors(wanted, new, certificates, beside: doors, leaving)
     var next: [Door] = []
     for (endpoint, source) in zip(endpoints, plan.sources) {
       if let source {
-        next.append(await goOn(doors[source], endpoint, new, doors))
+        next.append(await goOn(doors[source], endpoint, new, certificates, doors))
       } else if let door = opened.first(where: { $0.endpoint.name == endpoint.name }) {
         next.append(door)
       }
@@ -178,7 +213,8 @@ extension Server {
 
   /// All of them, or none.
   private func openDoors(
-    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, beside doors: [Door], _ leaving: [Door]
+    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, _ certificates: Certificates, beside doors: [Door],
+    _ leaving: [Door]
   ) async throws -> [Door] {
     guard !endpoints.isEmpty else { return [] }
     var opened: [Door] = []
@@ -189,7 +225,8 @@ extension Server {
     do {
       sockets = try await openSockets(endpoints, configuration, sharing: !own.isEmpty)
       while let next = sockets.popLast() {
-        opened.append(try await openDoor(next, configuration, after: doors.first { $0.context.name == next.name }?.context))
+        let former = doors.first { $0.context.name == next.name }?.context
+        opened.append(try await openDoor(next, configuration, certificates, after: former))
       }
       return opened
     } catch {
@@ -200,13 +237,18 @@ extension Server {
     }
   }
 
-  /// The sockets of a door under another name, or with other frames for those who come.
-  private func goOn(_ door: Door, _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ doors: [Door]) async -> Door {
+  /// The sockets of a door under another name, or with other frames or certificates for those who come.
+  private func goOn(
+    _ door: Door, _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ certificates: Certificates, _ doors: [Door]
+  ) async -> Door {
     var door = door
     door.endpoint = endpoint
-    if !door.context.suits(endpoint, configuration) {
+    let tls = certificates[endpoint.name]
+    if door.context.suits(endpoint, configuration) {
+      if let tls { door.context.tls?.use(tls) }
+    } else {
       let former = doors.first { $0.context.name == endpoint.name }?.context
-      door.context = context.context(for: endpoint, configuration, after: former)
+      door.context = context.context(for: endpoint, configuration, tls: tls, after: former)
     }
     for listener in door.listeners { await listener.use(door.context, endpoint, isPassed: door.isPassed) }
     return door

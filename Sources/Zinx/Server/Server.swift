@@ -141,6 +141,7 @@ public final class Server: Sendable {
   private func begin(listeningOn inherited: [EndpointSockets]) async throws {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
+    let certificates = try loadCertificates(configuration, acceptingTime: true)
     var sockets = inherited
     do {
       // The ports are opened first: that one is taken is the most likely failure, and nothing has happened yet.
@@ -151,7 +152,7 @@ public final class Server: Sendable {
       try await startPlugins()
       try startThreads(configuration)
       while let next = sockets.popLast() {
-        let door = try await openDoor(next, configuration)
+        let door = try await openDoor(next, configuration, certificates)
         state.withLock { $0.doors.append(door) }
       }
       state.withLock { $0.sortDoors(configuration.allEndpoints) }
@@ -285,6 +286,7 @@ public final class Server: Sendable {
       _ = await reload.result
     }
     for listener in takeListeners() { await listener.stop() }
+    for context in state.withLock({ $0.contexts }) { await context.closeArrivals() }
     // A handler that blocks the loop of a listener may have kept it open for longer than there was time.
     if hadTheirTime.isOpen { cutAll() } else { connManager.clearConn() }
     await connManager.waitUntilEmpty()

@@ -1,3 +1,4 @@
+import ZinxTLS
 import ZinxWire
 
 /// What to do with a connection that arrives while `maxConn` are live.
@@ -84,6 +85,18 @@ extension ServerConfiguration {
     set { listening.port = newValue }
   }
 
+  /// The certificate of TLS in PEM, where there are no ``endpoints``; empty for plain connections.
+  public var certFile: String {
+    get { listening.certFile }
+    set { listening.certFile = newValue }
+  }
+
+  /// The key of ``certFile`` in PEM.
+  public var privateKeyFile: String {
+    get { listening.privateKeyFile }
+    set { listening.privateKeyFile = newValue }
+  }
+
   /// The listeners, each with a name of its own. Empty means one, ``Endpoint/defaultName``, on ``host`` and ``port``.
   public var endpoints: [Endpoint] {
     get { listening.endpoints }
@@ -97,9 +110,17 @@ extension ServerConfiguration {
   private struct Listening: Sendable, Equatable {
     var host = "0.0.0.0"
     var port: UInt16 = 7777
+    var certFile = ""
+    var privateKeyFile = ""
     var endpoints: [Endpoint] = []
 
-    var all: [Endpoint] { endpoints.isEmpty ? [Endpoint(.tcp(host: host, port: port))] : endpoints }
+    var all: [Endpoint] { endpoints.isEmpty ? [one] : endpoints }
+
+    private var one: Endpoint {
+      var endpoint = Endpoint(.tcp(host: host, port: port))
+      if !certFile.isEmpty { endpoint.tls = TLSConfiguration(certFile: certFile, privateKeyFile: privateKeyFile) }
+      return endpoint
+    }
 
     static func == (one: Self, other: Self) -> Bool { one.all == other.all }
   }

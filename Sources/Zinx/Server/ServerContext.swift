@@ -1,5 +1,6 @@
 import Synchronization
 import ZinxIO
+import ZinxTLS
 
 /// What every connection of a server shares.
 final class ServerContext: Sendable {
@@ -34,11 +35,12 @@ final class ServerContext: Sendable {
     handler = try MsgHandler(registrar, counters: counters, emit: emit)
   }
 
-  /// What a listener needs. `former`: the listener that it follows on, whose connections count against the same limit.
+  /// What a listener needs. `tls`: what its sessions are made of, if it has any. `former`: the listener that it follows on, whose
+  /// connections count against the same limit.
   func context(
-    for endpoint: Endpoint, _ configuration: ServerConfiguration, after former: EndpointContext? = nil
+    for endpoint: Endpoint, _ configuration: ServerConfiguration, tls: TLSContext? = nil, after former: EndpointContext? = nil
   ) -> EndpointContext {
-    EndpointContext(endpoint, configuration, settings, handler, places: former?.places)
+    EndpointContext(endpoint, configuration, settings, handler, tls: tls, places: former?.places)
   }
 
   /// The id of a new connection. Any thread.
@@ -54,6 +56,19 @@ final class ServerContext: Sendable {
   func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, listener: String) {
     counters.countRefusal(reason)
     emit(.connectionRefused(peer, reason, limit: limit, listener: listener))
+  }
+
+  /// A socket did not become a connection, through its peer's fault. Its event loop.
+  func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, listener: String) {
+    counters.countArrivalFailure(failure.reason)
+    emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, listener: listener))
+  }
+
+  /// A socket that did not become a connection is closed: its places are free. Its event loop.
+  func arrivalLeft(_ peer: SocketAddress, _ endpoint: EndpointContext, isCounted: Bool) {
+    if isCounted { connManager.givePlaceBack(for: peer) }
+    endpoint.places.leave()
+    if admission.withLock({ $0.leave() }) { notifyPlaceWaiters() }
   }
 
   func waitForPlace(_ listener: Listener) {

@@ -1,0 +1,132 @@
+import CLinux
+import Glibc
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxTLS
+
+/// A session between socket and frames. It is used under the outbox lock, which every write takes anyway: workers seal what they send
+/// while the event loop opens what comes. Nothing that was received stays in it but a record that is not whole, so that whatever is said
+/// of unread bytes holds of the socket alone.
+extension Connection {
+  /// Time between two attempts to say farewell to a peer that takes nothing.
+  private static let farewellPause: Int64 = 10_000_000
+
+  /// What the handshake of TLS has settled; nil on a plain connection. Any thread.
+  public var tls: TLSInfo? { session?.info }
+
+  // MARK: In (event loop)
+
+  /// Reads once, as ``read(upTo:isBroken:)`` does.
+  func readSealed(_ session: TLSSession, upTo limit: Int, isBroken: Bool) -> Bool {
+    let room = context.sealed.memory
+    let size = min(drainRest ?? .max, limit, room.count)
+    let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, size) }
+    guard count > 0 else {
+      receivedNothing(count, isBroken: isBroken)
+      return false
+    }
+    open(UnsafeRawBufferPointer(rebasing: room[..<count]), session)
+    return count < size
+  }
+
+  /// Opens what came with the end of the handshake.
+  func openRest(_ session: TLSSession) {
+    let rest = session.takeRest()
+    if life.reads, !rest.isEmpty { rest.withUnsafeBytes { open($0, session) } }
+  }
+
+  private func open(_ sealed: UnsafeRawBufferPointer, _ session: TLSSession) {
+    context.received.prepare()
+    let isPutBack = takesDirectly
+    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let (count, end) = outbox.withLock { outbox in
+      let result = context.received.open(sealed, session)
+      // What the protocol itself has to say. It waits behind what waits already.
+      if outbox.blockedSince == nil, !outbox.isClosed { sendOutput(of: session) }
+      return result
+    }
+    receiving.received(at: loop.now)
+    context.traffic.bytesReceived.countAlone(count)
+    if isPutBack { inbox = nil }
+    if count > 0 || isPutBack { keepReceived() }
+    if drainRest != nil { drained(sealed.count) }
+    pace?.read(sealed.count)
+    switch end {
+    case nil: advance()
+    case .closed: peerClosed()
+    case .failed: sessionBroke()
+    }
+  }
+
+  /// Whether the end of the stream cuts a record off.
+  var isInsideRecord: Bool {
+    guard let session else { return false }
+    return outbox.withLock { _ in session.isInsideRecord }
+  }
+
+  // MARK: Out (under the outbox lock)
+
+  /// Seals and writes as much of `bytes` as the kernel takes, whose beginning may be sealed already. What is sealed is written when the
+  /// last of it has left: until then it stays in the queue, where limits and time-outs see it.
+  func writeSealed(
+    _ session: TLSSession, _ bytes: UnsafeRawBufferPointer, _ outbox: inout Outbox, _ written: inout Int
+  ) -> WriteResult {
+    var hasProgress = false
+    defer { outbox.sealedMemory = session.outputMemory }
+    func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: .now, progress: hasProgress)) }
+    while true {
+      while !session.output.isEmpty {
+        let output = session.output
+        let count = retryingOnInterrupt { clinux_send(descriptor, output.baseAddress, output.count) }
+        guard count >= 0 else {
+          if isTemporary(errno) { return blocked() }
+          outbox.failed(errno)
+          return .failed
+        }
+        hasProgress = true
+        written += session.sent(count)
+      }
+      guard written < bytes.count else { return .done }
+      let piece = bytes[written..<min(written + TLSSession.sealingSize, bytes.count)]
+      switch session.seal(UnsafeRawBufferPointer(rebasing: piece)) {
+      case .done: continue
+      case .waits: return blocked()
+      case .failed:
+        outbox.failed(EPROTO)
+        return .failed
+      }
+    }
+  }
+
+  /// Sends what the session has to say, as far as the kernel takes it. Returns whether there is nothing left to try.
+  @discardableResult
+  private func sendOutput(of session: TLSSession) -> Bool {
+    while !session.output.isEmpty {
+      let output = session.output
+      let count = retryingOnInterrupt { clinux_send(descriptor, output.baseAddress, output.count) }
+      guard count >= 0 else { return !isTemporary(errno) }
+      _ = session.sent(count)
+    }
+    return true
+  }
+
+  // MARK: The end
+
+  /// Says farewell (close_notify), then shuts down the write side. Event loop; the outbox is closed, so nobody else uses the session.
+  func shutdownSealed(_ session: TLSSession) {
+    guard life.phase == .lingering else { return }
+    session.end()
+    if sendOutput(of: session) {
+      shutdown(descriptor, Int32(SHUT_WR))
+    } else {
+      loop.schedule(at: .now.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
+    }
+  }
+
+  /// Answers the farewell of a peer that goes first, if the kernel takes that at once. Under the outbox lock.
+  func answerFarewell(_ session: TLSSession) {
+    session.end()
+    sendOutput(of: session)
+  }
+}

@@ -1,0 +1,117 @@
+/// What an accepted socket goes through before it is a connection, as a value: what happened goes in, what to do next comes out. No socket,
+/// clock or session.
+///
+///     arriving ─► over: a connection goes on with the socket
+///        └─► parting ─► over: the socket is closed
+///
+/// A peer that is refused is told why, if there are words for it, and given a moment to read them: to close a socket with unread bytes
+/// resets it, and would take the words along.
+struct ArrivalLife: Equatable {
+  /// What is to be done one after the other, in this order.
+  enum Step: Equatable {
+    /// The handshake of TLS.
+    case tls
+
+    /// What it means that the step fails.
+    var failure: CloseReason {
+      switch self {
+      case .tls: .tlsFailed
+      }
+    }
+  }
+
+  /// Why nothing became of an arrival.
+  struct Failure: Equatable {
+    let reason: CloseReason
+    /// In words, for the log.
+    let detail: String
+  }
+
+  enum Action: Equatable {
+    /// Nothing until the next event.
+    case wait
+    /// The socket is a connection from here on.
+    case handOver
+    /// Shut down the write side, then read and drop until the peer closes or a moment has passed.
+    case part
+    case close
+  }
+
+  private enum Phase { case arriving, parting, over }
+
+  private var steps: [Step]
+  private var phase = Phase.arriving
+  /// Nothing is said any more, or can be.
+  private var isMute = false
+  /// Set once it has failed; not by a drain, which is nobody's fault.
+  private(set) var failure: Failure?
+  private var isEnding = false
+
+  /// - Parameter steps: at least one.
+  init(_ steps: [Step]) { self.steps = steps }
+
+  /// What is going on.
+  var step: Step? { phase == .arriving ? steps.first : nil }
+
+  /// Whether bytes from the peer are taken. What comes behind the last step is the connection's.
+  var reads: Bool { phase == .parting || step != nil }
+
+  // MARK: Events
+
+  mutating func stepDone() { if phase == .arriving, !isEnding { steps.removeFirst() } }
+
+  /// The peer has done something wrong. What there is to tell it is on its way.
+  mutating func failed(_ detail: String) { fail(detail) }
+
+  /// The end of the peer's stream.
+  mutating func peerClosed() {
+    isMute = true
+    fail("the peer closed before it was done")
+  }
+
+  /// The socket failed.
+  mutating func broke(_ detail: String) {
+    isMute = true
+    fail(detail)
+  }
+
+  /// There was no more time: for the steps, or for the peer to read why it was refused.
+  mutating func timeIsUp(_ time: Duration) {
+    isMute = true
+    fail("it was not done within \(time)")
+  }
+
+  /// The server drains.
+  mutating func drain() {
+    isMute = true
+    isEnding = true
+  }
+
+  private mutating func fail(_ detail: String) {
+    // What comes after the first failure, or the drain, follows from it.
+    if let step, !isEnding { failure = Failure(reason: step.failure, detail: detail) }
+    isEnding = true
+  }
+
+  // MARK: Decision
+
+  /// What to do now. Called after every event.
+  ///
+  /// - Parameter isFlushed: whether the kernel has taken all that there was to say.
+  mutating func next(isFlushed: Bool) -> Action {
+    switch phase {
+    case .over: return .wait
+    case .parting:
+      guard isMute else { return .wait }
+      phase = .over
+      return .close
+    case .arriving where isEnding:
+      phase = isMute ? .over : .parting
+      return isMute ? .close : .part
+    case .arriving:
+      guard steps.isEmpty, isFlushed else { return .wait }
+      phase = .over
+      return .handOver
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import COpenSSL
+import Glibc
+
+extension TLSContext {
+  /// Reads the files of a configuration. Blocks for as long as that takes.
+  ///
+  /// - Parameter now: seconds of Unix time.
+  ///
+  /// Returns every fault, and a context where they are of time alone.
+  public static func load(_ configuration: TLSConfiguration, at now: Int64 = Int64(time(nil))) -> (TLSContext?, [TLSFault]) {
+    var loader = ContextLoader(now: now)
+    let names = configuration.sni.map { identity in loader.context(configuration, identity).map { (identity.names, $0) } }
+    let others = names.compactMap(\.self)
+    let pairs = others.flatMap { names, context in names.map { ($0.lowercased(), context) } }
+    let table = Dictionary(pairs) { first, _ in first }
+    let context = loader.context(configuration, configuration.standard, others: others.map(\.1), names: table)
+    return (loader.faults.allSatisfy(\.isOfTime) ? context : nil, loader.faults)
+  }
+
+  /// Reads the files of a client's configuration.
+  ///
+  /// Throws: ``TLSFault``.
+  public static func load(_ configuration: TLSClientConfiguration) throws(TLSFault) -> TLSContext {
+    var loader = ContextLoader(now: Int64(time(nil)))
+    let context = loader.context(configuration)
+    if let fault = loader.faults.first { throw fault }
+    guard let context else { throw TLSFault(key: "TLS", file: "OpenSSL", problem: .refused("there is no memory")) }
+    return context
+  }
+}
+
+/// Makes contexts, and keeps what is wrong.
+struct ContextLoader {
+  let now: Int64
+  private(set) var faults: [TLSFault] = []
+
+  init(now: Int64) { self.now = now }
+
+  mutating func context(
+    _ configuration: TLSConfiguration, _ identity: TLSConfiguration.Identity, others: [TLSContext] = [],
+    names: [String: TLSContext] = [:]
+  ) -> TLSContext? {
+    guard let raw = make(TLS_server_method()) else { return nil }
+    let before = faults.count
+    copenssl_set_minimum(raw, configuration.minVersion == .v13 ? TLS1_3_VERSION : TLS1_2_VERSION)
+    copenssl_set_tickets(raw, configuration.sessionTickets ? 1 : 0)
+    set(configuration.ciphers, "Ciphers") { SSL_CTX_set_cipher_list(raw, $0) }
+    set(configuration.cipherSuites, "CipherSuites") { SSL_CTX_set_ciphersuites(raw, $0) }
+    let expiry = use(identity.certFile, identity.privateKeyFile, raw)
+    trust(configuration, raw)
+    guard faults[before...].allSatisfy(\.isOfTime) else {
+      SSL_CTX_free(raw)
+      return nil
+    }
+    return TLSContext(
+      raw, others: others, names: names, certFile: identity.certFile, expiry: expiry,
+      handshakeTimeout: configuration.handshakeTimeout)
+  }
+
+  mutating func context(_ configuration: TLSClientConfiguration) -> TLSContext? {
+    guard let raw = make(TLS_client_method()) else { return nil }
+    copenssl_set_minimum(raw, TLS1_2_VERSION)
+    if configuration.maxVersion == .v12 { copenssl_set_maximum(raw, TLS1_2_VERSION) }
+    if let certFile = configuration.certFile { _ = use(certFile, configuration.privateKeyFile ?? certFile, raw) }
+    if configuration.verifiesServer {
+      SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
+      if let caFile = configuration.caFile {
+        attempt { () throws(TLSFault) in try Self.authorities(PEMFile(caFile, as: "CAFile"), raw, areNamed: false) }
+      } else {
+        SSL_CTX_set_default_verify_paths(raw)
+      }
+    }
+    return TLSContext(raw, client: configuration)
+  }
+
+  private mutating func make(_ method: OpaquePointer?) -> OpaquePointer? {
+    ERR_clear_error()
+    guard let raw = SSL_CTX_new(method) else {
+      faults.append(TLSFault(key: "TLS", file: "OpenSSL", problem: .refused(takeReason())))
+      return nil
+    }
+    copenssl_harden(raw)
+    return raw
+  }
+
+  private mutating func attempt(_ work: () throws(TLSFault) -> Void) {
+    do { try work() } catch { faults.append(error) }
+  }
+
+  private mutating func set(_ list: String, _ key: String, _ call: (String) -> CInt) {
+    if call(list) != 1 { faults.append(TLSFault(key: key, file: "\"\(list)\"", problem: .refused(takeReason()))) }
+  }
+
+  // MARK: Who we are
+
+  /// Returns when the first certificate ends.
+  private mutating func use(_ certFile: String, _ keyFile: String, _ raw: OpaquePointer) -> Int64 {
+    var expiry = Int64.max
+    var hasCertificate = false
+    do throws(TLSFault) {
+      let file = try PEMFile(certFile, as: "CertFile")
+      let certificates = try file.certificates()
+      defer { for certificate in certificates { X509_free(certificate) } }
+      for certificate in certificates { expiry = min(expiry, checkTime(certificate, file)) }
+      guard SSL_CTX_use_certificate(raw, certificates[0]) == 1 else { throw file.fault(.refused(takeReason())) }
+      for certificate in certificates.dropFirst() where X509_up_ref(certificate) == 1 { _ = copenssl_add_chain(raw, certificate) }
+      hasCertificate = true
+    } catch { faults.append(error) }
+    attempt { () throws(TLSFault) in
+      let file = try PEMFile(keyFile, as: "PrivateKeyFile")
+      let key = try file.privateKey()
+      defer { EVP_PKEY_free(key) }
+      guard hasCertificate else { return }
+      // With the certificate there already, this fails for a key that is not its own.
+      guard SSL_CTX_use_PrivateKey(raw, key) == 1, SSL_CTX_check_private_key(raw) == 1 else {
+        let isOther = copenssl_library(ERR_peek_last_error()) == ERR_LIB_X509
+        let reason = takeReason()
+        throw file.fault(isOther ? .doesNotMatch(certFile: certFile) : .refused(reason))
+      }
+    }
+    return expiry
+  }
+
+  private mutating func checkTime(_ certificate: OpaquePointer, _ file: PEMFile) -> Int64 {
+    let expiry = unixTime(X509_get0_notAfter(certificate)) ?? .max
+    if let problem = TLSContext.problem(ofExpiry: expiry, at: now) { faults.append(file.fault(problem)) }
+    if let begin = unixTime(X509_get0_notBefore(certificate)), begin > now { faults.append(file.fault(.notYetValid(begin))) }
+    return expiry
+  }
+
+  // MARK: Who they are
+
+  private mutating func trust(_ configuration: TLSConfiguration, _ raw: OpaquePointer) {
+    // Sessions that are resumed belong to this service and no other.
+    _ = Array("zinx".utf8).withUnsafeBufferPointer { SSL_CTX_set_session_id_context(raw, $0.baseAddress, CUnsignedInt($0.count)) }
+    switch configuration.clientAuth {
+    case .none: return
+    case .request: SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
+    case .require: SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    }
+    attempt { () throws(TLSFault) in
+      try Self.authorities(PEMFile(configuration.clientCAFile, as: "ClientCAFile"), raw, areNamed: true)
+    }
+    guard !configuration.crlFile.isEmpty else { return }
+    do throws(TLSFault) { try revocations(PEMFile(configuration.crlFile, as: "CrlFile"), raw) } catch { faults.append(error) }
+  }
+
+  /// - Parameter areNamed: whether peers are told of whom a certificate is wanted.
+  private static func authorities(_ file: PEMFile, _ raw: OpaquePointer, areNamed: Bool) throws(TLSFault) {
+    let certificates = try file.certificates()
+    defer { for certificate in certificates { X509_free(certificate) } }
+    for certificate in certificates {
+      guard X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), certificate) == 1 else { throw file.fault(.refused(takeReason())) }
+      if areNamed { SSL_CTX_add_client_CA(raw, certificate) }
+    }
+  }
+
+  private mutating func revocations(_ file: PEMFile, _ raw: OpaquePointer) throws(TLSFault) {
+    let lists = try file.revocations()
+    defer { for list in lists { X509_CRL_free(list) } }
+    let store = SSL_CTX_get_cert_store(raw)
+    for list in lists {
+      if let next = unixTime(X509_CRL_get0_nextUpdate(list)), next <= now { faults.append(file.fault(.expired(next))) }
+      guard X509_STORE_add_crl(store, list) == 1 else { throw file.fault(.refused(takeReason())) }
+    }
+    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
+  }
+}

@@ -1,0 +1,94 @@
+import COpenSSL
+import Glibc
+
+/// A file in PEM, in memory.
+struct PEMFile {
+  /// More is no certificate, nor a list of the authorities of the world.
+  private static let most = 16 << 20
+  private static let credentials = "$CREDENTIALS_DIRECTORY/"
+
+  let key: String
+  let path: String
+  private let bytes: [UInt8]
+
+  /// Throws: ``TLSFault``.
+  init(_ path: String, as key: String) throws(TLSFault) {
+    self.key = key
+    self.path = path
+    bytes = try Self.read(Self.expanded(path, key), path, key)
+  }
+
+  private static func expanded(_ path: String, _ key: String) throws(TLSFault) -> String {
+    guard path.hasPrefix(credentials) else { return path }
+    guard let directory = getenv("CREDENTIALS_DIRECTORY") else { throw TLSFault(key: key, file: path, problem: .noCredentials) }
+    return String(cString: directory) + "/" + path.dropFirst(credentials.count)
+  }
+
+  private static func read(_ path: String, _ said: String, _ key: String) throws(TLSFault) -> [UInt8] {
+    func failed(_ reason: String) -> TLSFault { TLSFault(key: key, file: said, problem: .unreadable(reason)) }
+    // Non-blocking: a pipe without a writer must not hold up a start.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failed(String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16384)
+    while true {
+      let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+      guard count >= 0 else { throw failed(String(cString: strerror(errno))) }
+      guard count > 0 else { return content }
+      content += chunk.prefix(count)
+      guard content.count <= most else { throw failed("it is larger than \(most) bytes") }
+    }
+  }
+
+  func fault(_ problem: TLSFault.Problem) -> TLSFault { TLSFault(key: key, file: path, problem: problem) }
+
+  /// What OpenSSL makes of the first thing of a kind, and of those behind it; the caller frees them.
+  private func all(_ what: String, _ parse: (OpaquePointer) -> OpaquePointer?) throws(TLSFault) -> [OpaquePointer] {
+    let found = bytes.withUnsafeBytes { bytes -> [OpaquePointer] in
+      guard let memory = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return [] }
+      defer { BIO_free(memory) }
+      var found: [OpaquePointer] = []
+      while let next = parse(memory) { found.append(next) }
+      // The end of the file is an error of OpenSSL's.
+      ERR_clear_error()
+      return found
+    }
+    guard !found.isEmpty else { throw fault(.notPEM(what: what)) }
+    return found
+  }
+
+  /// The certificates, as `X509`; the caller frees them.
+  func certificates() throws(TLSFault) -> [OpaquePointer] { try all("certificate") { PEM_read_bio_X509($0, nil, nil, nil) } }
+
+  /// The lists of revoked certificates, as `X509_CRL`; the caller frees them.
+  func revocations() throws(TLSFault) -> [OpaquePointer] {
+    try all("list of revoked certificates") { PEM_read_bio_X509_CRL($0, nil, nil, nil) }
+  }
+
+  /// The key, as `EVP_PKEY`; the caller frees it.
+  func privateKey() throws(TLSFault) -> OpaquePointer {
+    var wasAsked: CInt = 0
+    var isFirst = true
+    do {
+      return try all("private key") { memory in
+        defer { isFirst = false }
+        return isFirst ? PEM_read_bio_PrivateKey(memory, nil, copenssl_no_passphrase, &wasAsked) : nil
+      }[0]
+    } catch { throw wasAsked != 0 ? fault(.hasPassphrase) : error }
+  }
+}
+
+/// What OpenSSL has to say of the last failure on this thread; forgets it.
+func takeReason() -> String {
+  let error = ERR_peek_last_error()
+  ERR_clear_error()
+  return ERR_reason_error_string(error).map { String(cString: $0) } ?? "OpenSSL does not say why"
+}
+
+/// The seconds of Unix time that a certificate or list says.
+func unixTime(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
+  var parts = tm()
+  guard let time, ASN1_TIME_to_tm(time, &parts) == 1 else { return nil }
+  return Int64(timegm(&parts))
+}

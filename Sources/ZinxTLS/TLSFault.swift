@@ -1,0 +1,61 @@
+/// Something wrong with a file that TLS needs, or with what is said about it.
+public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
+  public enum Problem: Sendable, Hashable {
+    /// The kernel's reason.
+    case unreadable(String)
+    /// systemd passed no directory.
+    case noCredentials
+    /// There is no certificate, key or list in it: `what` was looked for.
+    case notPEM(what: String)
+    case hasPassphrase
+    /// The key belongs to another certificate than that in `file`.
+    case doesNotMatch(certFile: String)
+    /// Not good since, in seconds of Unix time.
+    case expired(Int64)
+    /// Not good before, in seconds of Unix time.
+    case notYetValid(Int64)
+    /// Not good from a moment on that is near, in seconds of Unix time.
+    case expiresSoon(Int64)
+    /// OpenSSL's reason.
+    case refused(String)
+  }
+
+  /// The key of the configuration that names the file, such as `CertFile`.
+  public let key: String
+  /// The file; what was said where there is none.
+  public let file: String
+  public let problem: Problem
+
+  /// Whether it is a matter of time alone: the file is as it should be.
+  public var isOfTime: Bool {
+    switch problem {
+    case .expired, .notYetValid, .expiresSoon: true
+    default: false
+    }
+  }
+
+  /// Whether all is well for the moment.
+  public var isWarning: Bool { if case .expiresSoon = problem { true } else { false } }
+
+  package init(key: String, file: String, problem: Problem) {
+    self.key = key
+    self.file = file
+    self.problem = problem
+  }
+
+  public var description: String { "\(key): \(file): \(reason)" }
+
+  private var reason: String {
+    switch problem {
+    case .unreadable(let reason): reason
+    case .noCredentials: "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with LoadCredential="
+    case .notPEM(let what): "there is no \(what) in PEM in it"
+    case .hasPassphrase: "the key has a passphrase, and nobody could enter it"
+    case .doesNotMatch(let certFile): "the key does not belong to the certificate in \(certFile)"
+    case .expired(let time): "expired on \(utcText(time))"
+    case .notYetValid(let time): "not valid before \(utcText(time))"
+    case .expiresSoon(let time): "expires on \(utcText(time))"
+    case .refused(let reason): reason
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import COpenSSL
+
+/// One side of a TLS connection, without a socket: sealed bytes go in and come out, plain ones come out and go in.
+///
+/// Unchecked: whoever owns it sees to it that one thread at a time calls it.
+package final class TLSSession: @unchecked Sendable {
+  /// Plain bytes that are sealed in one go: a few records, which leave in one write.
+  package static let sealingSize = 64 << 10
+  /// Plain bytes that one record holds at most (RFC 8446, 5.1).
+  package static let recordSize = 16 << 10
+
+  package enum Handshake: Equatable {
+    /// More has to come from the peer.
+    case waits
+    case done
+    case failed(TLSFailure)
+  }
+
+  /// Why nothing more is to be opened.
+  package enum End: Equatable {
+    /// The peer has said that it sends nothing more.
+    case closed
+    case failed(TLSFailure)
+  }
+
+  package enum Sealing: Equatable {
+    case done
+    /// The peer is in the middle of a message of the protocol: nothing can be sealed until the rest of it has come.
+    case waits
+    case failed(TLSFailure)
+  }
+
+  /// Sealed bytes of the protocol's own, such as answers to new keys, that may wait for a peer which does not read.
+  private static let controlLimit = 64 << 10
+
+  private let raw: OpaquePointer
+  private let windows: UnsafeMutablePointer<copenssl_windows>
+  private let context: TLSContext
+  private var isBroken = false
+  /// What came behind the end of the handshake, sealed.
+  package private(set) var rest: [UInt8] = []
+  /// Plain bytes that are sealed in ``output`` and that nobody has been told of.
+  private var sealed = 0
+  /// What the handshake has settled; nil before.
+  package private(set) var info: TLSInfo?
+
+  /// A server's side, or a client's to `host`. Nil without memory.
+  package init?(_ context: TLSContext, host: String? = nil) {
+    guard let method = bioMethod, let raw = SSL_new(context.raw) else { return nil }
+    guard let bio = BIO_new(method) else {
+      SSL_free(raw)
+      return nil
+    }
+    self.raw = raw
+    self.context = context
+    windows = .allocate(capacity: 1)
+    windows.initialize(to: copenssl_windows())
+    BIO_set_data(bio, windows)
+    SSL_set_bio(raw, bio, bio)
+    if let client = context.client {
+      SSL_set_connect_state(raw)
+      expect(client.serverName ?? host ?? "")
+    } else {
+      SSL_set_accept_state(raw)
+    }
+  }
+
+  deinit {
+    SSL_free(raw)
+    copenssl_sent(windows, windows.pointee.out_count)
+    windows.deallocate()
+  }
+
+  /// Whom the server has to be, for a client.
+  private func expect(_ name: String) {
+    guard !name.isEmpty else { return }
+    // An address is no name: it is not asked for (RFC 6066), and stands elsewhere in a certificate.
+    if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(raw), name) == 1 { return }
+    copenssl_set_server_name(raw, name)
+    SSL_set1_host(raw, name)
+  }
+
+  // MARK: In
+
+  /// Goes on with the handshake. `bytes`: what came from the peer.
+  package func handshake(_ bytes: UnsafeRawBufferPointer) -> Handshake {
+    lend(bytes)
+    defer { takeBack() }
+    ERR_clear_error()
+    let result = SSL_do_handshake(raw)
+    if result == 1 {
+      let left = windows.pointee
+      rest = Array(UnsafeBufferPointer(start: left.in, count: left.in_count))
+      info = TLSInfo(of: raw)
+      return .done
+    }
+    return SSL_get_error(raw, result) == SSL_ERROR_WANT_READ ? .waits : .failed(fail())
+  }
+
+  /// Gives away what came behind the end of the handshake.
+  package func takeRest() -> [UInt8] {
+    defer { rest = [] }
+    return rest
+  }
+
+  /// Opens what came from the peer. `room` has to hold as many bytes and those of another record; so nothing stays here but the record
+  /// that is not whole.
+  package func open(_ bytes: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer) -> (count: Int, end: End?) {
+    assert(room.count >= bytes.count + Self.recordSize)
+    lend(bytes)
+    defer { takeBack() }
+    var count = 0
+    while true {
+      ERR_clear_error()
+      let rest = UnsafeMutableRawBufferPointer(rebasing: room[count...])
+      let result = SSL_read(raw, rest.baseAddress, Int32(clamping: rest.count))
+      guard result <= 0 else {
+        count += Int(result)
+        continue
+      }
+      switch SSL_get_error(raw, result) {
+      case SSL_ERROR_WANT_READ:
+        return (count, outputIsBounded ? nil : .failed(fail("it does not read the answers to its new keys")))
+      case SSL_ERROR_ZERO_RETURN: return (count, .closed)
+      default: return (count, .failed(fail()))
+      }
+    }
+  }
+
+  private var outputIsBounded: Bool { output.count <= Self.controlLimit + (sealed > 0 ? 2 * Self.sealingSize : 0) }
+
+  /// Whether a record has come in part. The end of the stream there cuts off what the peer has sent.
+  package var isInsideRecord: Bool { copenssl_is_inside_record(raw, windows) != 0 }
+
+  private func lend(_ bytes: UnsafeRawBufferPointer) {
+    windows.pointee.in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    windows.pointee.in_count = bytes.count
+  }
+
+  private func takeBack() {
+    windows.pointee.in = nil
+    windows.pointee.in_count = 0
+  }
+
+  // MARK: Out
+
+  /// Seals bytes into ``output``, at most ``sealingSize`` of them. After ``Sealing/waits`` the same have to come again, and may be more.
+  package func seal(_ bytes: UnsafeRawBufferPointer) -> Sealing {
+    ERR_clear_error()
+    let result = SSL_write(raw, bytes.baseAddress, Int32(clamping: bytes.count))
+    guard result <= 0 else {
+      sealed += Int(result)
+      return .done
+    }
+    return SSL_get_error(raw, result) == SSL_ERROR_WANT_READ ? .waits : .failed(fail())
+  }
+
+  /// Says that nothing more is sent (close_notify), unless the session has failed or has said it before.
+  package func end() {
+    guard !isBroken, info != nil, SSL_get_shutdown(raw) & SSL_SENT_SHUTDOWN == 0 else { return }
+    ERR_clear_error()
+    if SSL_shutdown(raw) < 0 { ERR_clear_error() }
+  }
+
+  /// What is to be sent to the peer. Valid until the next call.
+  package var output: UnsafeRawBufferPointer {
+    let windows = windows.pointee
+    guard let start = windows.out else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+    return UnsafeRawBufferPointer(start: start + windows.out_start, count: windows.out_count)
+  }
+
+  /// Memory that ``output`` takes.
+  package var outputMemory: Int { windows.pointee.out_capacity }
+
+  /// The kernel took so many bytes of ``output``. Returns how many plain bytes have left with the last of them, 0 before.
+  package func sent(_ count: Int) -> Int {
+    copenssl_sent(windows, count)
+    guard windows.pointee.out_count == 0 else { return 0 }
+    defer { sealed = 0 }
+    return sealed
+  }
+
+  // MARK: For tests
+
+  /// Has the next record bring new keys and ask for new ones (KeyUpdate, RFC 8446, 4.6.3).
+  package func askForNewKeys() { SSL_key_update(raw, SSL_KEY_UPDATE_REQUESTED) }
+
+  /// The common name of the certificate that the peer has shown, verified or not.
+  package var presented: String? {
+    guard let certificate = SSL_get1_peer_certificate(raw) else { return nil }
+    defer { X509_free(certificate) }
+    var name = [CChar](repeating: 0, count: 256)
+    guard X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, &name, 256) > 0 else { return nil }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  private func fail(_ reason: String? = nil) -> TLSFailure {
+    isBroken = true
+    if let reason { return TLSFailure(reason: reason) }
+    return TLSFailure(of: raw)
+  }
+}
+
+/// A global: OpenSSL's kinds are for ever.
+private nonisolated(unsafe) let bioMethod = copenssl_method()

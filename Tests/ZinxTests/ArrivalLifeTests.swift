@@ -1,0 +1,64 @@
+import Testing
+
+@testable import Zinx
+
+@Suite("The life of an arrival")
+struct ArrivalLifeTests {
+  @Test("ends in a connection once the step is done and all that was to be said has left")
+  func done() {
+    var life = ArrivalLife([.tls])
+    #expect(life.next(isFlushed: true) == .wait)
+    #expect(life.reads)
+    life.stepDone()
+    #expect(life.next(isFlushed: false) == .wait)
+    #expect(!life.reads)
+    #expect(life.next(isFlushed: true) == .handOver)
+    #expect(life.next(isFlushed: true) == .wait)
+    #expect(life.failure == nil)
+  }
+
+  @Test("ends in a parting when the peer has failed: it is closed when the peer has, or a moment has passed")
+  func failed() {
+    for event in [{ $0.peerClosed() }, { $0.broke("x") }, { $0.timeIsUp(.seconds(1)) }] as [(inout ArrivalLife) -> Void] {
+      var life = ArrivalLife([.tls])
+      life.failed("no certificate")
+      #expect(life.next(isFlushed: false) == .part)
+      #expect(life.next(isFlushed: true) == .wait)
+      event(&life)
+      #expect(life.next(isFlushed: true) == .close)
+      #expect(life.next(isFlushed: true) == .wait)
+      #expect(life.failure == ArrivalLife.Failure(reason: .tlsFailed, detail: "no certificate"))
+    }
+  }
+
+  @Test("is over at once when there is nobody to tell, and the first failure is the one that counts")
+  func gone() {
+    var life = ArrivalLife([.tls])
+    life.peerClosed()
+    life.broke("later")
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure?.detail == "the peer closed before it was done")
+    life = ArrivalLife([.tls])
+    life.timeIsUp(.seconds(10))
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure?.detail == "it was not done within 10.0 seconds")
+  }
+
+  @Test("is over at a drain, which is nobody's failure, whatever is going on")
+  func drain() {
+    var life = ArrivalLife([.tls])
+    life.drain()
+    life.stepDone()
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure == nil)
+    life = ArrivalLife([.tls])
+    life.failed("x")
+    #expect(life.next(isFlushed: true) == .part)
+    life.drain()
+    #expect(life.next(isFlushed: true) == .close)
+    life = ArrivalLife([.tls])
+    life.stepDone()
+    life.drain()
+    #expect(life.next(isFlushed: true) == .close)
+  }
+}
