@@ -8,6 +8,7 @@ final class EndpointContext: Sendable {
   let name: String
   let pack: DataPack
   let handler: MsgHandler
+  private let plugins: [String]?
   let places: Places
   let maxPacketSize = Atomic<UInt32>(0)
   private let settings: LiveSettings
@@ -26,6 +27,7 @@ final class EndpointContext: Sendable {
     pack = endpoint.dataPack ?? configuration.dataPack
     self.settings = settings
     self.handler = handler
+    plugins = endpoint.plugins
     self.places = places ?? Places()
     self.endpoint = Mutex(endpoint)
     apply(endpoint, configuration)
@@ -33,7 +35,7 @@ final class EndpointContext: Sendable {
 
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
-    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack
+    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack && plugins == endpoint.plugins
   }
 
   /// Puts the listener's own rules into force. Any thread.
