@@ -134,6 +134,11 @@ struct Translation {
       values["LogLevel"] = level
       return note(.converted, at: member.position, "\(foreign.name) \(member.value.found) is LogLevel \(level.jsonText)")
     }
+    if foreign.name == "Mode", case .string(let mode) = member.value.content, ["kcp", "websocket", ""].contains(mode) {
+      return note(
+        .choose, at: member.position,
+        "Mode is \(quotedJSON(mode)), but only TCP is spoken here: clients that come another way have to come to TcpPort")
+    }
     note(.dropped, at: member.position, "\(quotedBriefly(member.key)) has no meaning here; \(foreign.advice)")
   }
 }
