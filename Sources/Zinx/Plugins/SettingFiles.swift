@@ -4,6 +4,8 @@
 /// <!-- in: func example() { … } -->
 /// ```swift
 /// var settings = PluginSettings(plugin: "chat", value: nil, files: ["/etc/chat/token": "s3cret"])
+/// let token = settings.value("Token", .optional(.secret), default: nil, "file of the word")
+/// print(token as Any, settings.problems)
 /// ```
 public struct SettingFiles: Sendable, ExpressibleByDictionaryLiteral {
   /// Where a path leads that begins with `$CREDENTIALS_DIRECTORY/`.
