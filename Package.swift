@@ -92,7 +92,7 @@ let package = Package(
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxClientTests",
-      dependencies: ["ZinxClient", "zinx-client", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer, arguments],
+      dependencies: ["ZinxClient", "zinx-client", "Zinx", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer, arguments],
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxBenchTests",

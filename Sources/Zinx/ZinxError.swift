@@ -10,8 +10,12 @@ public enum ZinxError: Error, Hashable, Sendable {
   case connectionNotFound(UInt64)
   /// The user has a connection already, and a second login is to be refused: see ``SecondLogin/refuse``.
   case userIsBound(String)
-  /// Two plugins want the same messages; both are named.
-  case duplicateRoute(ids: MessageIDs, first: String, second: String)
+  /// Two plugins want the same messages; both are named, and the listener where they meet, if listeners choose among plugins.
+  case duplicateRoute(ids: MessageIDs, first: String, second: String, listener: String? = nil)
+  /// A listener chooses a plugin that the server does not have.
+  case pluginNotFound(String, listener: String)
+  /// A plugin has refused its new settings, or cannot go on with them.
+  case settingsRefused(plugin: String, reason: String)
   /// The host of the configuration has no address and will have none; `reason` is the resolver's.
   case hostNotFound(host: String, reason: String)
   /// The resolver cannot say for the moment which addresses the host has; `reason` is the resolver's.

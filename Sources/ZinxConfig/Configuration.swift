@@ -29,8 +29,10 @@ public struct PluginEntry: Sendable {
   public var position: SourcePosition?
   /// What the file holds under the name; an object if it is right.
   public var settings: ConfigurationValue
-  /// The settings whose values may be printed, by the plugin's own word. Any other may be a secret.
-  public var shown: [String] = []
+  /// The settings as they may be printed, by the plugin's own word, with null for what may be a secret; nil before the plugin was asked.
+  package var shown: ConfigurationValue?
+  /// What settings that name files have found there.
+  package var contents: [Secret] = []
 
   public init(name: String, position: SourcePosition? = nil, settings: ConfigurationValue) {
     self.name = name
@@ -40,20 +42,15 @@ public struct PluginEntry: Sendable {
 
   /// The settings as they may be printed: with null, which no setting can be, for what is not shown.
   var printable: ConfigurationValue {
+    if let shown { return shown }
     guard case .object(let members) = settings.content else { return ConfigurationValue(.null) }
-    let names = Set(shown.map(asciiLowercased))
-    return ConfigurationValue(
-      .object(
-        members.map { member in
-          let isShown = names.contains(asciiLowercased(member.key))
-          return ConfigurationMember(key: member.key, value: isShown ? member.value : ConfigurationValue(.null))
-        }))
+    return ConfigurationValue(.object(members.map { ConfigurationMember(key: $0.key, value: ConfigurationValue(.null)) }))
   }
 }
 
 extension PluginEntry: Equatable {
   /// Entries that say the same are equal wherever they stand: moving a line of the file is no change.
   public static func == (one: Self, other: Self) -> Bool {
-    one.name == other.name && one.settings.jsonText == other.settings.jsonText
+    one.name == other.name && one.settings.jsonText == other.settings.jsonText && one.contents == other.contents
   }
 }

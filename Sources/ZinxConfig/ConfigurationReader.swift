@@ -12,6 +12,9 @@ public struct ParsedConfiguration: Sendable, Equatable {
   /// Nil when there is a problem: a bad file configures nothing.
   public var configuration: Configuration? { problems.isEmpty ? draft : nil }
 
+  /// The listeners, also when there are problems elsewhere.
+  package var endpoints: [Endpoint] { draft.server.allEndpoints }
+
   private var draft = Configuration()
   /// The daemon, in words for its operator.
   private let program: String
@@ -21,19 +24,26 @@ public struct ParsedConfiguration: Sendable, Equatable {
     problems = Self.sorted(problems + more)
   }
 
-  /// Lets the values of these settings of a plugin be printed.
-  public mutating func show(_ settings: [String], of plugin: String) {
-    guard let index = draft.plugins?.firstIndex(where: { $0.name == plugin }) else { return }
-    draft.plugins?[index].shown = settings
+  /// Takes from the settings of a plugin that was made what may be printed of them, and their problems.
+  public mutating func take(_ settings: PluginSettings) {
+    add(settings.problems)
+    show(settings.printable, settings.contents, of: settings.plugin)
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], program: String) {
+  package mutating func show(_ printable: ConfigurationValue, _ contents: [Secret] = [], of plugin: String) {
+    guard let index = draft.plugins?.firstIndex(where: { $0.name == plugin }) else { return }
+    draft.plugins?[index].shown = printable
+    draft.plugins?[index].contents = contents
+  }
+
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], program: String) {
     self.program = program
     draft.server.name = program
     let document = JSONParser.parse(bytes)
     problems = document.problems
     if let root = document.value { read(root) }
     checkPlugins(knownPlugins)
+    if let root = document.value { checkChoices(root, knownPlugins, on: draft.plugins?.map(\.name) ?? defaultPlugins) }
     problems = Self.sorted(problems)
     warnings = Self.sorted(warnings)
   }
@@ -124,10 +134,39 @@ public struct ParsedConfiguration: Sendable, Equatable {
   }
 
   private func unknownPlugin(_ entry: PluginEntry, _ known: [String]) -> ConfigurationProblem {
+    ConfigurationProblem(at: entry.position, unknownPlugin(entry.name, known))
+  }
+
+  private func unknownPlugin(_ name: String, _ known: [String]) -> String {
     let list = known.isEmpty ? "no plugins" : known.sorted().joined(separator: ", ")
-    let hint = nearestName(to: entry.name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-    return ConfigurationProblem(
-      at: entry.position, "unknown plugin \(quotedBriefly(entry.name)); this \(program) has \(list)\(hint)")
+    let hint = nearestName(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+    return "unknown plugin \(quotedBriefly(name)); this \(program) has \(list)\(hint)"
+  }
+
+  /// Gives the plugins that listeners choose their own spelling, each once, and finds those that are unknown or not on.
+  private mutating func checkChoices(_ root: ConfigurationValue, _ known: [String], on: [String]) {
+    for index in draft.server.endpoints.indices {
+      guard let names = draft.server.endpoints[index].plugins else { continue }
+      draft.server.endpoints[index].plugins = names.reduce(into: []) { kept, name in
+        let own = known.first { asciiLowercased($0) == asciiLowercased(name) } ?? name
+        if !kept.contains(own) { kept.append(own) }
+      }
+    }
+    guard case .array(let listeners)? = root["Listeners"]?.content else { return }
+    for case .array(let names)? in listeners.map({ $0["Plugins"]?.content }) {
+      for value in names {
+        guard case .string(let name) = value.content else { continue }
+        if !known.contains(where: { asciiLowercased($0) == asciiLowercased(name) }) {
+          problems.append(ConfigurationProblem(at: value.position, unknownPlugin(name, known)))
+        } else if !on.contains(where: { asciiLowercased($0) == asciiLowercased(name) }) {
+          problems.append(
+            ConfigurationProblem(
+              at: value.position,
+              "the plugin \(quotedBriefly(name)) is not on, so no listener can have it; add it to the general Plugins"
+            ))
+        }
+      }
+    }
   }
 
   /// What stands nowhere comes first; `sort` is stable, so several problems of one place keep their order.
@@ -144,9 +183,20 @@ extension Configuration {
   ///
   /// - Parameters:
   ///   - knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
-  ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/add(_:)``.
+  ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/take(_:)``.
+  ///   - defaultPlugins: the names of those that are on where the file does not say which are; nil: all.
   ///   - program: the daemon's name, which is the default of `Name` too.
-  public static func parse(_ bytes: [UInt8], knownPlugins: [String], program: String = "zinxd") -> ParsedConfiguration {
-    ParsedConfiguration(bytes, knownPlugins: knownPlugins, program: program)
+  public static func parse(
+    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]? = nil, program: String = "zinxd"
+  ) -> ParsedConfiguration {
+    ParsedConfiguration(bytes, knownPlugins: knownPlugins, defaultPlugins: defaultPlugins ?? knownPlugins, program: program)
+  }
+}
+
+extension ConfigurationValue {
+  /// The value of a key of an object, in any case.
+  fileprivate subscript(key: String) -> ConfigurationValue? {
+    guard case .object(let members) = content else { return nil }
+    return members.first { asciiLowercased($0.key) == asciiLowercased(key) }?.value
   }
 }

@@ -91,6 +91,14 @@ extension ConfigurationFile {
     return FileContent(bytes: try readAll(descriptor, path, patience), place: FilePlace(of: descriptor, openedAs: path))
   }
 
+  /// Whether a file is there, is no directory, and may be read. Reads nothing of it.
+  public static func checkReadable(_ path: String) throws(FileProblem) {
+    guard access(path, R_OK) == 0 else { throw FileProblem(errno: errno, path) }
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw FileProblem(errno: errno, path) }
+    if status.st_mode & S_IFMT == S_IFDIR { throw .isDirectory }
+  }
+
   private static func readAll(_ descriptor: CInt, _ path: String, _ patience: Duration) throws(FileProblem) -> [UInt8] {
     let before = try FileState(descriptor, path)
     let deadline = ContinuousClock.now + patience

@@ -66,6 +66,9 @@ private let listenerOptions: [ListenerOption] = [
     if reader.problems.isEmpty { endpoint.tls = reader.configuration }
     return reader.problems
   },
+  ListenerOption(
+    "Plugins", \.plugins, .optional(.pluginNames), reload: true, absence: "all that are on",
+    "Plugins, of those that are on, whose routes and hooks there are here; two may have one message id if no listener has both"),
 ]
 
 extension Option {
@@ -127,6 +130,20 @@ extension SettingRule where Value == ListenAddress {
     case .notAbsolute: "a UNIX socket has a path that begins with \"/\", or a name that begins with \"@\""
     case .tooLong: "the kernel takes no path or name of a UNIX socket that is longer than 107 bytes"
     }
+  }
+}
+
+extension SettingRule where Value == [String] {
+  /// Whether the names are known is checked where the plugins are: see ``ParsedConfiguration``.
+  fileprivate static var pluginNames: Self {
+    Self(
+      type: "list of plugins", allowed: #"a list of names of plugins such as ["ping", "echo"]"#,
+      read: { value in
+        guard case .array(let elements) = value.content, !elements.isEmpty else { return nil }
+        let names = elements.compactMap { if case .string(let name) = $0.content { name } else { nil } }
+        return names.count == elements.count ? names : nil
+      },
+      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) })
   }
 }
 

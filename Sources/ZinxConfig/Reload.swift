@@ -14,10 +14,16 @@ public struct Reload: Sendable, Equatable {
   /// - Parameters:
   ///   - current: the running configuration, that is what the last reload made `effective`.
   ///   - proposed: what the file says now.
-  public init(current: Configuration, proposed: Configuration) {
+  ///   - livePlugins: those whose settings can change live.
+  ///   - defaultPlugins: those that are on where a file does not say which are.
+  public init(
+    current: Configuration, proposed: Configuration, livePlugins: [String] = [], defaultPlugins: [String] = []
+  ) {
     var effective = current
     var applied: [String] = []
     var needsRestart: [String] = []
+    let plugins = PluginChange(current.plugins, proposed.plugins, live: livePlugins, defaults: defaultPlugins)
+    effective.plugins = plugins.effective
     // What a file says of listeners may be said in another form.
     let keepsListeners = current.server.allEndpoints == proposed.server.allEndpoints
     let isLong = !current.server.endpoints.isEmpty || !proposed.server.endpoints.isEmpty
@@ -28,7 +34,11 @@ public struct Reload: Sendable, Equatable {
     }
     for option in Option.all where !option.isEqual(in: current, and: proposed) {
       if keepsListeners || isLong, Self.ofListeners.contains(option.name) { continue }
-      let change = "\(option.name): \(Self.change(Self.text(option, in: current), Self.text(option, in: proposed)))"
+      if option.name == "Plugins" {
+        applied += plugins.applied
+        if effective.plugins == proposed.plugins { continue }
+      }
+      let change = "\(option.name): \(Self.change(Self.text(option, in: effective), Self.text(option, in: proposed)))"
       if option.isReloadable {
         option.copy(from: proposed, to: &effective)
         applied.append(change)
@@ -43,7 +53,7 @@ public struct Reload: Sendable, Equatable {
   }
 
   /// What is not shown is the same in both.
-  private static func change(_ old: String, _ new: String) -> String {
+  static func change(_ old: String, _ new: String) -> String {
     old == new ? "settings that are not shown" : "\(old) → \(new)"
   }
 

@@ -6,7 +6,7 @@ enum UnbuiltKey {
   /// Keys of a listener that name something else than plain TCP.
   static let ofListeners: [(name: String, what: String)] = [
     ("ProxyProtocol", "the PROXY protocol"), ("TrustedProxies", "the PROXY protocol"), ("Path", "WebSocket"),
-    ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"), ("Plugins", "a choice of plugins for each listener"),
+    ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"),
   ]
 
   /// Keys of Go Zinx that open other listeners than the one for TCP.

@@ -59,16 +59,18 @@ extension Daemon {
   static func loader(_ arguments: CommandLineArguments, _ registry: PluginRegistry, name: String) -> Loader {
     let variables = variable(ConfigurationFile.environmentVariable)
     let source = LoadedConfiguration.Source.search(explicit: arguments.configurationPath, environment: variables)
+    let files = SettingFiles.system(isQuestion: arguments.isQuestion)
     return { () throws(LoadedConfiguration.Refused) in
-      try LoadedConfiguration.load(source, registry: registry, program: name)
+      try LoadedConfiguration.load(source, registry: registry, program: name, files: files)
     }
   }
 
   /// What a reload reads: the same file, wherever another would be found by now.
   static func reloader(_ loaded: LoadedConfiguration, _ registry: PluginRegistry, name: String) -> Loader {
     let source = LoadedConfiguration.Source.again(path: loaded.path, place: loaded.place)
+    let files = SettingFiles.system(isQuestion: false)
     return { () throws(LoadedConfiguration.Refused) in
-      try LoadedConfiguration.load(source, registry: registry, program: name)
+      try LoadedConfiguration.load(source, registry: registry, program: name, files: files)
     }
   }
 

@@ -162,7 +162,8 @@ public enum Daemon {
     listeners.map { listener in
       let addresses = listener.addresses.joined(separator: ", ")
       let name = listeners.count > 1 || listener.name != Endpoint.defaultName ? "\(listener.name): " : ""
-      return "\(name)\(addresses), \(listener.dataPack.rawValue)"
+      let plugins = listener.plugins.map { ", plugins \($0.joined(separator: " "))" } ?? ""
+      return "\(name)\(addresses), \(listener.dataPack.rawValue)\(plugins)"
     }.joined(separator: "; ")
   }
 

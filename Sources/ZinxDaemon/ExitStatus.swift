@@ -51,10 +51,20 @@ enum ExitStatus: Int32, CaseIterable {
         .configuration, "the listener \(listener) cannot speak TLS: \(fault)",
         "Put files there that are good and that the service can read; \(program) --check --config \(path) shows every fault."
       )
-    case .duplicateRoute(let ids, let first, let second):
+    case .duplicateRoute(let ids, let first, let second, let listener):
       return (
-        .configuration, "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)",
+        .configuration, RouteConflict(ids: ids, first: first, second: second, listener: listener).what,
         "Give one of them another MsgID under Plugins in \(path)."
+      )
+    case .pluginNotFound(let name, let listener):
+      return (
+        .configuration, "the listener \(quotedBriefly(listener)) has the plugin \(quotedBriefly(name)), which is not running",
+        "Restart \(program): plugins come and go with it."
+      )
+    case .settingsRefused(let plugin, let reason):
+      return (
+        .configuration, "the plugin \"\(plugin)\" refuses its new settings: \(reason)",
+        "Correct them under Plugins in \(path), then reload again."
       )
     case .systemCallFailed(let call, let code):
       return (.unavailable, "\(call): \(String(cString: strerror(code)))", shortage(code, path))

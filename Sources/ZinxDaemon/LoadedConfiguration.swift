@@ -9,6 +9,8 @@ struct LoadedConfiguration {
   let configuration: Configuration
   let plugins: [any RoutePlugin]
   let routes: RouteRegistrar
+  /// Those that are on where the file does not say which are.
+  let defaultPlugins: [String]
   /// Lines for the operator about what was accepted nevertheless.
   let warnings: [String]
   /// The same about certificates: the server tells it too.
@@ -40,17 +42,26 @@ struct LoadedConfiguration {
   /// Finds, reads and checks the file. Nothing but the file is opened.
   ///
   /// Throws: ``Refused`` with every problem that the file has.
-  static func load(_ source: Source, registry: PluginRegistry, program: String) throws(Refused) -> LoadedConfiguration {
+  static func load(
+    _ source: Source, registry: PluginRegistry, program: String, files: SettingFiles = .system(credentials: .absent)
+  ) throws(Refused) -> LoadedConfiguration {
     let file: ConfigurationFile
     do { file = try Self.file(source) } catch { throw Refused(lines: ["error: \(error)"], advice: error.advice) }
     let warnings = try Self.warnings(file, source)
-    var parsed = Configuration.parse(file.bytes, knownPlugins: registry.names, program: program)
+    var parsed = Configuration.parse(
+      file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, program: program)
+    if let name = registry.sharedName {
+      parsed.add([
+        ConfigurationProblem(at: nil, "two plugins of this \(program) have the name \"\(name)\": rename one in its code")
+      ])
+    }
     var plugins: [any RoutePlugin] = []
+    var unchecked: [String] = []
     for (name, settings) in chosen(parsed, registry) {
-      guard let made = registry.make(name, settings) else { continue }
+      guard let made = registry.make(name, settings, files: files) else { continue }
       plugins.append(made.plugin)
-      parsed.show(made.settings.known.filter(\.isShown).map(\.name), of: name)
-      parsed.add(made.settings.problems)
+      parsed.take(made.settings)
+      if made.settings.isUnchecked { unchecked.append(name) }
     }
     let routes = RouteRegistrar(plugins: plugins)
     parsed.add(conflicts(routes, parsed))
@@ -60,7 +71,13 @@ struct LoadedConfiguration {
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
       path: file.path, place: file.place, configuration: configuration, plugins: plugins, routes: routes,
-      warnings: warnings + lines, certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
+      defaultPlugins: registry.defaultNames,
+      warnings: warnings + lines + unchecked.map(uncheckedLine),
+      certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
+  }
+
+  private static func uncheckedLine(_ plugin: String) -> String {
+    "note: what the plugin \"\(plugin)\" reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
   }
 
   /// What is wrong with the files of TLS, if nothing else is wrong with the configuration.
@@ -98,14 +115,22 @@ struct LoadedConfiguration {
 
   /// Messages that more than one wants, each at the plugin that comes second.
   private static func conflicts(_ routes: RouteRegistrar, _ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
-    routes.duplicates.map { ids, first, second in
-      let position = parsed.plugins?.first { $0.name == second }?.position
-      let advice = ids == .otherwise ? "switch one of them off" : "give one of them another"
-      let text =
-        first == second
-        ? "the plugin \"\(first)\" wants \(ids.phrase) twice"
-        : "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase): \(advice)"
-      return ConfigurationProblem(at: position, text)
+    routes.conflicts(on: parsed.endpoints).map { conflict in
+      let position = parsed.plugins?.first { $0.name == conflict.second }?.position
+      let advice = conflict.ids == .otherwise ? "switch one of them off" : "give one of them another"
+      return ConfigurationProblem(at: position, conflict.isWithinOne ? conflict.what : "\(conflict.what): \(advice)")
     }
+  }
+}
+
+extension RouteConflict {
+  var isWithinOne: Bool { first == second }
+
+  /// In words for the operator.
+  var what: String {
+    let place = listener.map { " on the listener \(quotedBriefly($0))" } ?? ""
+    return isWithinOne
+      ? "the plugin \"\(first)\" wants \(ids.phrase) twice\(place)"
+      : "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)\(place)"
   }
 }

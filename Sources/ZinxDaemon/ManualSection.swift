@@ -19,6 +19,7 @@ enum ManualSection: String, ExpressibleByArgument {
   private static func plugin(_ type: any RoutePlugin.Type, _ registry: PluginRegistry) -> String {
     let settings = registry.make(type.name, nil).map { Reference.manualPlugin($0.settings.known) } ?? ""
     let state = registry.defaultNames.contains(type.name) ? "On by default." : "Off by default."
-    return ".SS \(type.name)\n\(type.summary)\n\(state)\n\(settings)"
+    let change = settings.isEmpty || !(type is any ReloadablePlugin.Type) ? "" : "A reload changes its settings.\n"
+    return ".SS \(type.name)\n\(type.summary)\n\(state)\n\(change)\(settings)"
   }
 }

@@ -49,8 +49,11 @@ final class Reloader: Sendable {
 
   private func apply(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) {
     for warning in loaded.warnings { log.warning("\(warning)") }
-    let reload = Reload(current: current.withLock { $0 }, proposed: loaded.configuration)
-    do { try switchServer(to: reload.effective.server) } catch {
+    let plugins = server.successors(among: loaded.plugins, loaded.routes)
+    let reload = Reload(
+      current: current.withLock { $0 }, proposed: loaded.configuration, livePlugins: plugins.map { type(of: $0).name },
+      defaultPlugins: loaded.defaultPlugins)
+    do { try switchServer(to: reload.effective.server, plugins) } catch {
       let (_, what, advice) = ExitStatus.explain(error, path: loaded.path, program: log.label)
       throw LoadedConfiguration.Refused(lines: ["error: \(what)"], advice: advice)
     }
@@ -70,10 +73,10 @@ final class Reloader: Sendable {
   }
 
   /// Opens the listeners that are new, which may take a look-up of a name, and switches. On a thread that may wait.
-  private func switchServer(to configuration: ServerConfiguration) throws {
+  private func switchServer(to configuration: ServerConfiguration, _ plugins: [any RoutePlugin]) throws {
     let (outcome, parker) = (Outcome(), Parker())
     Task { [server] in
-      do { try await server.reload(configuration) } catch { outcome.error.withLock { $0 = error } }
+      do { try await server.reload(configuration, plugins: plugins) } catch { outcome.error.withLock { $0 = error } }
       parker.unpark()
     }
     parker.park()

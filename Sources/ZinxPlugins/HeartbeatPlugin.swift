@@ -1,14 +1,16 @@
 import Zinx
 
 /// Answers heartbeats, as clients of Go Zinx send them, and sends some to peers that are silent.
-public struct HeartbeatPlugin: RoutePlugin {
+public struct HeartbeatPlugin: ReloadablePlugin {
   public static let name = "heartbeat"
   public static let summary = "Answers heartbeats, sends them to silent peers, and closes peers that do not answer."
   public static let isOnByDefault = true
 
-  private var heartbeat = Heartbeat()
+  private let heartbeat: Heartbeat
+  private let live: LiveHeartbeat
 
   public init(settings: inout PluginSettings) {
+    var heartbeat = Heartbeat()
     let times: ClosedRange<Duration> = .zero ... .seconds(86_400)
     heartbeat.id = settings.integer("MsgID", default: Heartbeat.standardID, shown: true, "message id of a heartbeat")
     heartbeat.answers = settings.bool("Answer", default: true, shown: true, "answer in kind, at most once a second")
@@ -21,7 +23,10 @@ public struct HeartbeatPlugin: RoutePlugin {
     if heartbeat.timeout > .zero, heartbeat.timeout <= heartbeat.interval {
       settings.refuse("Timeout", because: "must be longer than Interval, or nobody has time to answer")
     }
+    (self.heartbeat, live) = (heartbeat, LiveHeartbeat(heartbeat))
   }
 
-  public func register(in routes: inout RouteRegistrar) { routes.heartbeat(heartbeat) }
+  public func register(in routes: inout RouteRegistrar) { routes.heartbeat(live) }
+
+  public func reload(as new: Self) async throws -> @Sendable () -> Void { { [live] in live.apply(new.heartbeat) } }
 }

@@ -13,20 +13,19 @@ enum Failure {
 
   /// Every status with its meaning, for the help and the manual.
   static let meanings: KeyValuePairs = [
-    0: "done", incomplete.rawValue: "a reply is missing or the connection broke",
+    0: "done", incomplete.rawValue: "a reply is missing or not as expected, or the connection broke",
     ExitCode.validationFailure.rawValue: "wrong usage",
     noInput.rawValue: "a file cannot be read", unavailable.rawValue: "the server cannot be reached, or /proc is missing",
     output.rawValue: "standard output cannot be written", interrupted.rawValue: "interrupted by Ctrl-C",
   ]
 
-  static func unreachable(_ endpoint: String, _ error: ClientError) -> ExitCode {
+  static func unreachable(_ endpoint: String, _ error: ClientError) -> String {
     let reason: String
     switch error {
     case .connectionFailed(let tried, let why): reason = tried == endpoint ? why : "\(why) (\(tried))"
     default: reason = "\(error)"
     }
-    Output.complain("cannot connect to \(endpoint): \(reason). Is the server running there? See --host and --port.")
-    return unavailable
+    return "cannot connect to \(endpoint): \(reason). Is the server running there? See --host and --port."
   }
 
   static func noProc() -> ExitCode {

@@ -53,6 +53,8 @@ struct ListenCommand: AsyncParsableCommand {
       await client.run { event in
         switch event {
         case .connected:
+          // What comes of it shows in what comes next: the connection ends, or messages arrive.
+          try? await server.begin(on: client)
           report.json("connected")
           report.human(report.dimmed("connected to \(server.endpoint)"))
         case .message(let message):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NIOCore
 import ZinxClient
 import ZinxWire
 
@@ -24,10 +25,17 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Seconds without anything from the server after which to give it up; 0 means never.")
   var heartbeatTimeout = 0.0
 
+  @Option(help: ArgumentHelp("Send this message before anything else, such as a login.", valueName: "id:text"))
+  var first: FirstMessage?
+
+  @Option(help: "Wait for a message of this id after --first.")
+  var firstReply: UInt32?
+
   @Flag(help: "Print one JSON object a line.")
   var json = false
 
   func validate() throws {
+    if firstReply != nil, first == nil { throw ValidationError("--first-reply goes with --first.") }
     guard (0.001...86_400).contains(timeout) else { throw ValidationError("--timeout \(timeout): 0.001 to 86400 seconds.") }
     guard (0...86_400).contains(heartbeat) else { throw ValidationError("--heartbeat \(heartbeat): 0 to 86400 seconds.") }
     guard heartbeatTimeout == 0 || (heartbeat...86_400).contains(heartbeatTimeout) && heartbeatTimeout != heartbeat else {
@@ -50,8 +58,39 @@ struct ServerOptions: ParsableArguments {
 
   /// Connects, or ends the process with a line that says what to do.
   func connect() async throws -> Client {
-    do { return try await Client.connect(host: host, port: port, configuration: configuration) } catch {
-      throw Failure.unreachable(endpoint, error)
+    do { return try await open() } catch {
+      Output.complain(complaint(about: error))
+      throw Failure.unavailable
     }
   }
+
+  /// Connects, and sends what is to be sent first.
+  func open() async throws(ClientError) -> Client {
+    let client = try await Client.connect(host: host, port: port, configuration: configuration)
+    do throws(ClientError) { try await begin(on: client) } catch {
+      client.abandon()
+      throw .connectionFailed(endpoint: endpoint, reason: "\(error) (after --first)")
+    }
+    return client
+  }
+
+  /// Sends what is to be sent first on a connection, and awaits the answer if that was asked for.
+  func begin(on client: some Speaker) async throws(ClientError) {
+    guard let first else { return }
+    let data = ByteBuffer(bytes: first.data)
+    guard let firstReply else { return try await client.send(first.id, data) }
+    _ = try await client.request(first.id, data, replyID: firstReply, timeout: .seconds(timeout))
+  }
+
+  /// Why there is no connection, and what to do.
+  func complaint(about error: ClientError) -> String { Failure.unreachable(endpoint, error) }
 }
+
+/// A client of either kind.
+protocol Speaker {
+  func send(_ id: UInt32, _ data: ByteBuffer) async throws(ClientError)
+  func request(_ id: UInt32, _ data: ByteBuffer, replyID: UInt32?, timeout: Duration) async throws(ClientError) -> Message
+}
+
+extension Client: Speaker {}
+extension ReconnectingClient: Speaker {}

@@ -9,7 +9,7 @@ struct ZinxClientCommand: AsyncParsableCommand {
     abstract: "Talk to a Zinx server.",
     discussion: "Exit status: \(Failure.meanings.map { "\($0) \($1)" }.joined(separator: ", ")).",
     version: zinxVersion,
-    subcommands: [PingCommand.self, SendCommand.self, ListenCommand.self])
+    subcommands: [PingCommand.self, SendCommand.self, ListenCommand.self, ScriptCommand.self])
 
   static func main() async {
     Program.keepStreams()

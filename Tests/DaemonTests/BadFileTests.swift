@@ -31,9 +31,9 @@ extension Daemons {
         #"4:20: error: MaxPacketSize is 0, but must be a whole number from 1 to"#,
         #"6:3: error: duplicate key "host"; the first, "Host", is at line 5, column 3"#,
         #"9:15: error: unknown plugin "pong"; this zinxd has broadcast, echo, greeting, heartbeat, hello, ping"#,
-        #"9:45: error: Delay of plugin "echo" is -1, but must be a number of seconds"#,
-        #"9:49: error: unknown setting "Bogus" of plugin "echo""#,
-        #"9:70: error: plugin "ping" is a number, but must be an object"#,
+        #"9:45: error: Plugins.echo.Delay is -1, but must be a number of seconds"#,
+        #"9:49: error: unknown setting "Bogus" in Plugins.echo"#,
+        #"9:70: error: Plugins.ping is a number, but must be an object"#,
       ]
       #expect(run.errors.count == expected.count + 1)
       for (line, expected) in zip(run.errors, expected) { #expect(line.hasPrefix("./zinx.json:\(expected)")) }

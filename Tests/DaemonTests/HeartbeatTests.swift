@@ -50,7 +50,7 @@ extension Daemons {
       let text = local(#""Plugins": {"heartbeat": {"Interval": 10, "Timeout": 5}}"#)
       let run = try await run("--check", "--config", "zinx.json", files: ["zinx.json": text])
       #expect(run.status == 78)
-      #expect(run.errors.first?.contains("Timeout of plugin \"heartbeat\" is 5, but must be longer than Interval") == true)
+      #expect(run.errors.first?.contains("Plugins.heartbeat.Timeout is 5, but must be longer than Interval") == true)
     }
   }
 }

@@ -82,6 +82,6 @@ struct ImportCommandTests {
     try folder.write("a.json", #"{"Plugins": {"echo": {"Delay": "soon"}}, "DataPack": "ltv-le"}"#)
     let command = ImportCommand("\(folder.path)/a.json", PluginRegistry(bundledPlugins), name: "zinxd")
     #expect(command.status == .success)
-    #expect(command.lines.contains { $0.contains(": choose: Delay of plugin \"echo\" is \"soon\", but must be") })
+    #expect(command.lines.contains { $0.contains(": choose: Plugins.echo.Delay is \"soon\", but must be") })
   }
 }

@@ -56,8 +56,8 @@ struct LoadedConfigurationTests {
       """
     let lines = try problems(of: text)
     #expect(lines.map { $0.prefix { $0 != " " } } == ["z.json:2:33:", "z.json:2:41:", "z.json:2:55:", "z.json:3:14:"])
-    #expect(lines[0].contains("Delay of plugin \"echo\" is \"long\""))
-    #expect(lines[1].contains("unknown setting \"Colour\" of plugin \"echo\""))
+    #expect(lines[0].contains("Plugins.echo.Delay is \"long\""))
+    #expect(lines[1].contains("unknown setting \"Colour\" in Plugins.echo"))
     #expect(lines[2].contains("unknown plugin \"nobody\""))
     #expect(lines[3].contains("MaxConn is -1"))
   }
@@ -105,6 +105,70 @@ struct LoadedConfigurationTests {
         #"z.json:1:25: error: the plugins "low" and "high" both want the messages without a route: switch one of them off"#,
       ])
     #expect(Daemon.list(registry) == "low   100-199,*  Has the low ones.\nhigh  150-300,*  Has the high ones.")
+  }
+
+  @Test func `lets two plugins have one id on listeners that do not meet, and names the listener where they do`() throws {
+    func text(_ a: String, _ b: String) -> String {
+      #"{"Plugins": {"ping": {"MsgID": 3}, "echo": {}}, "Listeners": [{"Name": "a", "Address": "127.0.0.1:1"\#(a)}, "#
+        + #"{"Name": "b", "Address": "127.0.0.1:2"\#(b)}]}"#
+    }
+    #expect(try problems(of: text(#", "Plugins": ["ping"]"#, #", "Plugins": ["echo"]"#)).isEmpty)
+    #expect(
+      try problems(of: text(#", "Plugins": ["ping"]"#, "")) == [
+        #"z.json:1:36: error: the plugins "ping" and "echo" both want message id 3 on the listener "b": give one of them another"#
+      ])
+  }
+
+  @Test func `is refused for two plugins with one name`() throws {
+    let registry = PluginRegistry([Low.self, Low.self])
+    try folder.write("z.json", "{}")
+    let refused = try #require(throws: LoadedConfiguration.Refused.self) {
+      try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
+    }
+    #expect(
+      refused.lines.first?.hasSuffix("error: two plugins of this zinxd have the name \"low\": rename one in its code") == true)
+  }
+
+  @Test func `reads secrets from the files that it names, and tells neither them nor a file that is none`() throws {
+    let registry = PluginRegistry([Guard.self])
+    try folder.write("token", "hunter2\n")
+    try folder.write("credentials/token", "hunter3")
+    func load(_ token: String, _ credentials: SettingFiles.Credentials) throws -> LoadedConfiguration {
+      try folder.write("z.json", #"{"Plugins": {"guard": {"Token": "\#(token)"}}}"#)
+      return try LoadedConfiguration.load(
+        source("\(folder.path)/z.json"), registry: registry, program: "zinxd", files: .system(credentials: credentials))
+    }
+    func token(_ loaded: LoadedConfiguration) -> String? { (loaded.plugins.first as? Guard)?.token?.text }
+    let (file, credential) = ("\(folder.path)/token", "$CREDENTIALS_DIRECTORY/token")
+    let directory = SettingFiles.Credentials.directory("\(folder.path)/credentials")
+    #expect(try token(load(file, .absent)) == "hunter2")
+    let loaded = try load(credential, directory)
+    #expect(token(loaded) == "hunter3")
+    #expect(Reference.json(loaded.configuration).contains("\"Token\": \"\(credential)\""))
+    #expect(!Reference.json(loaded.configuration).contains("hunter"))
+    let unchecked = try load(credential, .unchecked)
+    #expect(
+      unchecked.warnings == [
+        "note: what the plugin \"guard\" reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
+      ])
+    for (path, credentials) in [(credential, .absent), ("hunter4", directory), ("/hunter4", directory), (folder.path, directory)]
+    {
+      let refused = try #require(throws: LoadedConfiguration.Refused.self) { try load(path, credentials) }
+      #expect(refused.lines.count == 1 && refused.lines[0].contains("z.json:1:33: error: Plugins.guard.Token is a string, but "))
+      #expect(!refused.lines.joined().contains("hunter"), "\(refused.lines)")
+    }
+  }
+
+  private struct Guard: RoutePlugin {
+    static let name = "guard"
+    static let summary = "Asks for a word."
+    let token: Secret?
+
+    init(settings: inout PluginSettings) {
+      token = settings.value("Token", .optional(.secret), default: nil, "the word")
+    }
+
+    func register(in routes: inout RouteRegistrar) {}
   }
 
   @Test("never tells what a plugin keeps to itself, whether the file is good or bad")

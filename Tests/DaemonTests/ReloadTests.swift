@@ -45,6 +45,45 @@ extension Daemons {
       }
     }
 
+    @Test func `changes settings of plugins that take them while they run, and names the others`() async throws {
+      let plugins = { (timeout: Double, id: Int) in
+        local(#""Plugins": {"greeting": {}, "ping": {"MsgID": \#(id)}, "heartbeat": {"Timeout": \#(timeout)}}"#)
+      }
+      try await withDaemon(plugins(3600, 0)) { daemon, folder in
+        let peer = try await FakePeer.greeted(by: try await daemon.port())
+        try folder.write("zinx.json", plugins(0.05, 9))
+        daemon.signal(SIGHUP)
+        let line = try await daemon.line(containing: "configuration reloaded: ")
+        #expect(line.hasSuffix(#"configuration reloaded: Plugins.heartbeat: {"Timeout": 3600.0} → {"Timeout": 0.05}"#))
+        #expect(try await daemon.line(containing: "takes effect at the next restart: ").contains(#""ping": {"MsgID": 9}"#))
+        #expect(try await peer.readToEnd().isEmpty)
+        try await daemon.line(containing: "heartbeat-lost")
+      }
+    }
+
+    @Test func `gives a listener other plugins, and refuses those that do not run`() async throws {
+      let listeners = { (plugins: String, on: String) in
+        #"{"Plugins": {\#(on)}, "Listeners": [{"Name": "zinx", "Address": "127.0.0.1:0", "Plugins": [\#(plugins)]}]}"#
+      }
+      let on = #""ping": {}, "hello": {"MsgID": 0}"#
+      try await withDaemon(listeners(#""ping""#, on)) { daemon, folder in
+        let started = try await daemon.line(containing: "listens on 127.0.0.1:")
+        #expect(started.contains(", ltv-le, plugins ping, at most"))
+        let port = try await daemon.port()
+        let before = try await FakePeer.connect(to: port)
+        #expect(try await before.ask(0) == "ping...ping...ping")
+        try folder.write("zinx.json", listeners(#""hello""#, on))
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: #"configuration reloaded: Listeners: "zinx" Plugins: ["ping"] → ["hello"]"#)
+        #expect(try await FakePeer.connect(to: port).ask(0) == "Hello Zinx Router V0.9")
+        #expect(try await before.ask(0) == "ping...ping...ping")
+        try folder.write("zinx.json", listeners(#""echo""#, on + #", "echo": {}"#))
+        daemon.signal(SIGHUP)
+        try await daemon.line(containing: #"error: the listener "zinx" has the plugin "echo", which is not running"#)
+        try await daemon.line(containing: "reload refused")
+      }
+    }
+
     @Test("changes the level of the log")
     func logLevel() async throws {
       try await withDaemon { daemon, folder in
@@ -91,7 +130,7 @@ extension Daemons {
       arguments: [
         (#"{"MaxConn": 1,"#, "./zinx.json:1:15: error: "),
         (local(#""MaxConn": 1, "LogLevel": "loud""#), "./zinx.json:1:63: error: LogLevel is \"loud\""),
-        (local(#""MaxConn": 1, "Plugins": {"ping": {"MsgID": -1}}"#), "./zinx.json:1:81: error: MsgID of plugin \"ping\" is -1"),
+        (local(#""MaxConn": 1, "Plugins": {"ping": {"MsgID": -1}}"#), "./zinx.json:1:81: error: Plugins.ping.MsgID is -1"),
       ])
     func broken(_ text: String, _ problem: String) async throws {
       try await withDaemon(environment: environment) { daemon, folder in

@@ -50,6 +50,13 @@ struct CommandLineTests {
     #expect(try plan("--id 9").replyID == 9)
   }
 
+  @Test func `sends a message first, with any text, and waits for an answer if it is told to`() throws {
+    let plan = try plan("--first 10:a:b --first-reply 11")
+    #expect(plan.first == FirstMessage(argument: "10:a:b") && plan.firstReply == 11)
+    #expect(plan.first?.frame(.ltvLittleEndian) == [3, 0, 0, 0, 10, 0, 0, 0] + Array("a:b".utf8))
+    #expect(FirstMessage(argument: "7")?.data == [] && FirstMessage(argument: "x:1") == nil && FirstMessage(argument: "") == nil)
+  }
+
   @Test("starts no more threads than there are connections that send, so that each has something to do")
   func threads() throws {
     #expect(try plan("-c 5 --speakers 1 -t 8").threads == 1)
@@ -96,7 +103,7 @@ struct CommandLineTests {
       ("--idle --messages 1", "--idle and --messages: one of them."),
       ("--seconds 1 --messages 1", "--seconds and --messages: one of them."),
       ("--warm-up 1 --messages 1", "--warm-up and --messages: one of them."), ("--silent", "--silent goes with --idle."),
-      ("--churn -n 2", "--in-flight is 1 with --churn and --idle."),
+      ("--churn -n 2", "--in-flight is 1 with --churn and --idle."), ("--first-reply 1", "--first-reply goes with --first."),
       ("--idle --speakers 1", "--speakers does not go with --churn and --idle."),
       ("--verify --reply-size any", "--verify and --reply-size: one of them."),
       ("--sources 2 --host ::1", "--sources goes with a server on 127.0.0.0/8 only."), ("--port 0", "--port 0: 1 to 65535."),

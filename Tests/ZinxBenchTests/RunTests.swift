@@ -45,6 +45,62 @@ struct RunTests {
     }
   }
 
+  /// Runs the load on a server where id 3 is answered after a login with id 10 only, whose answer is `reply` to the word "s3cret".
+  private func measureLogin(reply: UInt32, workers: Int = 0, _ change: (inout Plan) -> Void) async throws -> Summary {
+    var configuration = ServerConfiguration()
+    (configuration.host, configuration.port, configuration.ioThreads, configuration.workerPoolSize) = ("127.0.0.1", 0, 1, workers)
+    let server = try Server(
+      configuration,
+      register: { routes in
+        routes.onConnStart { try await $0.sendBuffMsg(2, ByteBuffer(string: "hello")) }
+        routes.authenticate(Authentication(ids: [10]))
+        routes.route(10) { request in
+          guard String(buffer: request.data) == "s3cret" else { return request.connection.stop() }
+          try request.connection.bind(user: "u")
+          try request.reply(reply, "welcome")
+        }
+        routes.route(3) { request in try request.echo() }
+      })
+    try await server.start()
+    let summary = try await Self.run(plan(change), port: server.addresses.first?.port ?? 0)
+    server.cutAll()
+    await server.drain(timeout: .seconds(5))
+    return summary
+  }
+
+  @Test("says first what it is told to, and waits for the answer where that is asked for", arguments: [nil, 11] as [UInt32?])
+  func first(_ reply: UInt32?) async throws {
+    let summary = try await measureLogin(reply: 11) {
+      ($0.connections, $0.speakers, $0.inFlight, $0.extent, $0.verifies) = (5, 5, 4, .messages(1001), true)
+      ($0.first, $0.firstReply) = (FirstMessage(argument: "10:s3cret"), reply)
+    }
+    #expect(summary.tally.messages == 1001 && summary.tally.errors == 0 && summary.tally.connected == 5)
+    // The greeting, and the answer where nobody waited for it.
+    #expect(summary.tally.others == (reply == nil ? 10 : 5))
+  }
+
+  @Test func `says it on each of its connections in churn and in idle`() async throws {
+    let churn = try await measureLogin(reply: 3) {
+      ($0.mode, $0.connections, $0.speakers, $0.extent) = (.churn, 3, 3, .messages(50))
+      ($0.first, $0.firstReply) = (FirstMessage(argument: "10:s3cret"), 3)
+    }
+    #expect(churn.tally.messages == 50 && churn.tally.errors == 0)
+    let idle = try await measureLogin(reply: 11) {
+      ($0.mode, $0.connections, $0.speakers, $0.extent) = (.idle, 20, 20, .nanoseconds(1_000_000))
+      ($0.first, $0.firstReply) = (FirstMessage(argument: "10:s3cret"), 11)
+    }
+    #expect(idle.tally.replies == 20 && idle.tally.open == 20 && idle.tally.errors == 0)
+  }
+
+  @Test func `has no connection where the answer does not come`() async throws {
+    let summary = try await measureLogin(reply: 11) {
+      ($0.connections, $0.speakers, $0.extent, $0.timeout) = (2, 2, .messages(10), 2_000_000_000)
+      ($0.first, $0.firstReply) = (FirstMessage(argument: "10:wrong"), 11)
+    }
+    #expect(summary.tally.messages == 0 && summary.tally.connected == 0 && summary.tally[.connect] == 2)
+    #expect(summary.tally.connectError?.call == "--first")
+  }
+
   @Test("in a closed loop gets a reply to each request", arguments: DataPack.allCases, [1, 3])
   func closed(_ pack: DataPack, _ threads: Int) async throws {
     let summary = try await measure(pack: pack) {

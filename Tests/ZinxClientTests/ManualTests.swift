@@ -17,6 +17,7 @@ struct ManualTests {
       (ZinxClientCommand.helpMessage(for: PingCommand.self), "OPTIONS OF PING"),
       (ZinxClientCommand.helpMessage(for: SendCommand.self), "OPTIONS OF SEND"),
       (ZinxClientCommand.helpMessage(for: ListenCommand.self), "OPTIONS OF LISTEN"),
+      (ZinxClientCommand.helpMessage(for: ScriptCommand.self), "OPTIONS OF SCRIPT"),
     ] {
       #expect(all.union(page.options(section)) == ManualPage.options(inHelp: help))
     }

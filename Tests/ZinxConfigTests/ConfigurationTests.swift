@@ -154,7 +154,7 @@ struct ConfigurationPluginsTests {
     settings.finish()
     parsed.add(settings.problems)
     #expect(parsed.problems.map(\.position?.line) == [1, 2, 2, 3])
-    #expect(parsed.problems[1].message.hasPrefix("MsgID of plugin \"ping\" is \"1\""))
+    #expect(parsed.problems[1].message.hasPrefix("Plugins.ping.MsgID is \"1\""))
     #expect(parsed.problems[2].message.hasPrefix("unknown setting \"MsgIDD\""))
   }
 

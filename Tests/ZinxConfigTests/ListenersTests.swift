@@ -118,11 +118,41 @@ struct ListenersTests {
       (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
       (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
       (#""DataPack": {"LengthSize": 2}"#, "DataPack: a description of foreign frames"),
-      (#""plugins": ["ping"]"#, "Plugins: a choice of plugins for each listener"),
     ])
   func unbuilt(member: String, expected: String) {
     let listener = #"{"Name": "a", "Address": "h:1", "# + member + "}"
     #expect(Self.problems(listener) == ["1:48 the listener \"a\": \(expected) is not there yet; remove it"])
+  }
+
+  @Test func `choose among the plugins that are on, in the plugins' own spelling and each once`() throws {
+    let text =
+      #"{"Listeners": [{"Name": "a", "Address": "h:1", "plugins": ["PING", "echo", "Ping"]}, {"Name": "b", "Address": "h:2"}]}"#
+    let configuration = try #require(parse(text).configuration)
+    #expect(configuration.server.endpoints.map(\.plugins) == [["ping", "echo"], nil])
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
+  @Test(arguments: [
+    ("[]", #"1:59 the listener "a": Plugins is an array, but must be a list of names of plugins such as ["ping", "echo"]"#),
+    (#""ping""#, #"1:59 the listener "a": Plugins is "ping", but must be a list of names of plugins such as ["ping", "echo"]"#),
+    (
+      #"["pong"]"#,
+      #"1:60 unknown plugin "pong"; this zinxd has broadcast, echo, greeting, heartbeat, hello, ping; did you mean "ping"?"#
+    ),
+    (#"["ping", "hello"]"#, #"1:68 the plugin "hello" is not on, so no listener can have it; add it to the general Plugins"#),
+  ])
+  func `may not choose what is no plugin, is unknown or is not on`(plugins: String, expected: String) {
+    let listener = #"{"Name": "a", "Address": "h:1", "Plugins": "# + plugins + "}"
+    #expect(Self.problems(listener, #","# + "\n" + #""Plugins": {"ping": {}}"#) == [expected])
+  }
+
+  @Test func `that choose what is not on by default are told so where the file has no general Plugins`() {
+    let text = #"{"Listeners": [{"Name": "a", "Address": "h:1", "Plugins": ["echo", "ping"]}]}"#
+    let parsed = Configuration.parse(Array(text.utf8), knownPlugins: ["ping", "echo"], defaultPlugins: ["ping"])
+    #expect(
+      parsed.problems.map(\.message) == [
+        "the plugin \"echo\" is not on, so no listener can have it; add it to the general Plugins"
+      ])
   }
 
   @Test("are all looked at in one run")

@@ -131,6 +131,18 @@ func parse(_ text: String) -> ParsedConfiguration {
   return parsed
 }
 
+extension ParsedConfiguration {
+  /// As if a plugin had said which of its settings may be printed.
+  mutating func show(_ settings: [String], of plugin: String) {
+    guard case .object(let members) = plugins?.first(where: { $0.name == plugin })?.settings.content else { return }
+    let shown = members.map { member in
+      let isShown = settings.contains { $0.lowercased() == member.key.lowercased() }
+      return ConfigurationMember(key: member.key, value: isShown ? member.value : ConfigurationValue(.null))
+    }
+    show(ConfigurationValue(.object(shown)), of: plugin)
+  }
+}
+
 @Suite("The table of options")
 struct OptionsTests {
   @Test("has the keys of the contract, in its order, and no other")

@@ -53,6 +53,48 @@ struct ReloadTests {
     #expect(both.needsRestart == [text])
   }
 
+  @Test func `changes the settings of plugins that can change live, and names the others`() throws {
+    let current = try configuration(#"{"Plugins": {"echo": {"Delay": 1}, "ping": {"MsgID": 5}}}"#)
+    let proposed = try configuration(#"{"Plugins": {"echo": {"Delay": 2}, "ping": {"MsgID": 6}}}"#)
+    let reload = Reload(current: current, proposed: proposed, livePlugins: ["echo"])
+    #expect(reload.applied == [#"Plugins.echo: {"Delay": 1} → {"Delay": 2}"#])
+    #expect(
+      reload.needsRestart == [
+        #"Plugins: {"echo": {"Delay": 2}, "ping": {"MsgID": 5}} → {"echo": {"Delay": 2}, "ping": {"MsgID": 6}}"#
+      ])
+    let again = Reload(current: reload.effective, proposed: proposed, livePlugins: ["echo"])
+    #expect(again.applied.isEmpty && again.needsRestart == reload.needsRestart)
+    let back = Reload(current: reload.effective, proposed: current, livePlugins: ["echo"])
+    #expect(back.effective == current && back.needsRestart.isEmpty)
+  }
+
+  @Test func `gives settings to a plugin that is on by default as if the file had named it`() throws {
+    let proposed = try configuration(#"{"Plugins": {"echo": {"Delay": 2}, "ping": {}}}"#)
+    let reload = Reload(current: Configuration(), proposed: proposed, livePlugins: ["echo"], defaultPlugins: ["ping", "echo"])
+    #expect(reload.applied == [#"Plugins.echo: {} → {"Delay": 2}"#])
+    #expect(reload.needsRestart.isEmpty && reload.effective == proposed)
+    let less = Reload(
+      current: Configuration(), proposed: proposed, livePlugins: ["echo"], defaultPlugins: ["ping", "echo", "hello"])
+    #expect(less.needsRestart.count == 1 && less.effective.plugins?.map(\.name) == ["ping", "echo", "hello"])
+    #expect(
+      Reload(current: reload.effective, proposed: Configuration(), livePlugins: ["echo"], defaultPlugins: ["ping", "echo"])
+        .effective == Configuration())
+  }
+
+  @Test func `notices that a file which a setting names has another secret`() throws {
+    func proposed(_ secret: String) throws -> Configuration {
+      var parsed = parse(#"{"Plugins": {"echo": {"Token": "/etc/token"}}}"#)
+      var settings = PluginSettings(plugin: "echo", value: parsed.plugins?.first?.settings, files: ["/etc/token": secret])
+      _ = settings.value("Token", .optional(.secret), default: nil, "a secret")
+      parsed.take(settings)
+      return try #require(parsed.configuration)
+    }
+    let (old, new) = (try proposed("hunter2"), try proposed("hunter3"))
+    #expect(Reload(current: old, proposed: old).needsRestart.isEmpty)
+    #expect(Reload(current: old, proposed: new).needsRestart == ["Plugins: settings that are not shown"])
+    #expect(Reload(current: old, proposed: new, livePlugins: ["echo"]).applied == ["Plugins.echo: settings that are not shown"])
+  }
+
   @Test("repeats what still waits for a restart, and not what was applied")
   func repeated() throws {
     let proposed = try configuration(#"{"MaxConn": 3, "IOThreads": 1}"#)

@@ -12,7 +12,7 @@ private let never = Instant(nanoseconds: .min)
 private func limits(interval: Int = 0, timeout: Int = 0, idle: Int64 = 0) -> ReceiveDeadline.Limits {
   var heartbeat = Heartbeat()
   (heartbeat.interval, heartbeat.timeout) = (.seconds(interval), .seconds(timeout))
-  return ReceiveDeadline.Limits(idle: idle * 1_000_000_000, heartbeat: HeartbeatTimes(heartbeat))
+  return ReceiveDeadline.Limits(idle: idle * 1_000_000_000, heartbeat: LiveHeartbeat(heartbeat).times)
 }
 
 @Suite("The life of a heartbeat")
@@ -34,7 +34,7 @@ struct HeartbeatLifeTests {
     #expect(receiving.nextBeat(limits(), after: never) == .distantFuture)
     #expect(receiving.nextBeat(limits(timeout: 3), after: never) == .distantFuture)
     #expect(receiving.next(limits(interval: 3)).deadline == .distantFuture)
-    #expect(HeartbeatTimes(nil).interval == 0 && HeartbeatTimes(nil).timeout == 0)
+    #expect(HeartbeatTimes().interval == 0 && HeartbeatTimes().timeout == 0)
   }
 
   @Test("it is lost after the time-out since the last byte, whatever was sent, unless the peer is closed as idle before")
@@ -59,7 +59,7 @@ struct HeartbeatLifeTests {
       }
     }
     #expect(long.wakeUp(for: .distantFuture) == .distantFuture)
-    #expect(HeartbeatTimes(nil).wakeUp(for: at(3)) == at(3))
+    #expect(HeartbeatTimes().wakeUp(for: at(3)) == at(3))
   }
 
   @Test("times that never end do not overflow")
@@ -105,6 +105,6 @@ struct HeartbeatPluginTests {
     #expect(problems(seconds(0, 30)).isEmpty)
     #expect(problems(seconds(10, 0)).isEmpty)
     #expect(problems(seconds(10, 10)).count == 1)
-    #expect(problems(seconds(30, 10)).first?.hasPrefix("Timeout of plugin \"heartbeat\" is 10") == true)
+    #expect(problems(seconds(30, 10)).first?.hasPrefix("Plugins.heartbeat.Timeout is 10") == true)
   }
 }

@@ -55,7 +55,7 @@ struct PluginSettingsTests {
     var settings = PluginSettings(plugin: "ping", value: ConfigurationValue(content, at: position))
     #expect(settings.integer("MsgID", default: 7, "") == 7)
     settings.finish()
-    #expect(settings.problems == [ConfigurationProblem(at: position, "plugin \"ping\" is \(found), but must be an object")])
+    #expect(settings.problems == [ConfigurationProblem(at: position, "Plugins.ping is \(found), but must be an object")])
   }
 
   @Test(
@@ -69,7 +69,7 @@ struct PluginSettingsTests {
     var settings = settings(["MsgID": content])
     #expect(settings.integer("MsgID", default: 3, in: 0...9, shown: true, "") == 3)
     settings.finish()
-    let message = "MsgID of plugin \"ping\" is \(found), but must be a whole number from 0 to 9"
+    let message = "Plugins.ping.MsgID is \(found), but must be a whole number from 0 to 9"
     #expect(settings.problems == [ConfigurationProblem(at: SourcePosition(line: 1, column: 10), message)])
   }
 
@@ -86,8 +86,8 @@ struct PluginSettingsTests {
     #expect(settings.integer("e", default: Int8(1), shown: true, "") == 1)
     #expect(
       settings.problems.map(\.message) == [
-        "b of plugin \"ping\" is 4294967296, but must be a whole number from 0 to 4294967295",
-        "e of plugin \"ping\" is -129, but must be a whole number from -128 to 127",
+        "Plugins.ping.b is 4294967296, but must be a whole number from 0 to 4294967295",
+        "Plugins.ping.e is -129, but must be a whole number from -128 to 127",
       ])
   }
 
@@ -136,7 +136,7 @@ struct PluginSettingsTests {
     let allowed = #"but must be one of "red", "green" or "dark-blue""#
     #expect(
       settings.problems.map(\.message) == [
-        "Color of plugin \"ping\" is \"Red\", \(allowed)", "Other of plugin \"ping\" is 1, \(allowed)",
+        "Plugins.ping.Color is \"Red\", \(allowed)", "Plugins.ping.Other is 1, \(allowed)",
       ])
   }
 
@@ -157,9 +157,9 @@ struct PluginSettingsTests {
     #expect(
       settings.problems == [
         ConfigurationProblem(
-          at: SourcePosition(line: 1, column: 1), "unknown setting \"MsgId2\" of plugin \"ping\"; did you mean \"MsgID\"?"),
+          at: SourcePosition(line: 1, column: 1), "unknown setting \"MsgId2\" in Plugins.ping; did you mean \"MsgID\"?"),
         ConfigurationProblem(
-          at: SourcePosition(line: 2, column: 1), "unknown setting \"Colour\" of plugin \"ping\"; it has MsgID"),
+          at: SourcePosition(line: 2, column: 1), "unknown setting \"Colour\" in Plugins.ping; it has MsgID"),
       ])
   }
 
@@ -167,7 +167,7 @@ struct PluginSettingsTests {
   func unknownOfNone() {
     var settings = settings(["MsgID": .integer(1)])
     settings.finish()
-    #expect(settings.problems.map(\.message) == ["unknown setting \"MsgID\" of plugin \"ping\"; it has none"])
+    #expect(settings.problems.map(\.message) == ["unknown setting \"MsgID\" in Plugins.ping; it has none"])
   }
 
   @Test("a plugin can refuse a value for a reason of its own")
@@ -178,8 +178,8 @@ struct PluginSettingsTests {
     settings.refuse("High", because: "is needed with Low")
     #expect(
       settings.problems == [
-        ConfigurationProblem(at: SourcePosition(line: 1, column: 10), "Low of plugin \"ping\" is 9, but must be below High"),
-        ConfigurationProblem(at: nil, "High of plugin \"ping\" is not set, but is needed with Low"),
+        ConfigurationProblem(at: SourcePosition(line: 1, column: 10), "Plugins.ping.Low is 9, but must be below High"),
+        ConfigurationProblem(at: nil, "Plugins.ping.High is not set, but is needed with Low"),
       ])
   }
 
@@ -192,9 +192,9 @@ struct PluginSettingsTests {
     settings.refuse("key", because: "is not a key")
     #expect(
       settings.problems.map(\.message) == [
-        "Secret of plugin \"ping\" is a string, but must be a whole number from -9223372036854775808 to 9223372036854775807",
-        "Pin of plugin \"ping\" is a number, but must be a whole number from 0 to 9",
-        "key of plugin \"ping\" is a string, but is not a key",
+        "Plugins.ping.Secret is a string, but must be a whole number from -9223372036854775808 to 9223372036854775807",
+        "Plugins.ping.Pin is a number, but must be a whole number from 0 to 9",
+        "Plugins.ping.key is a string, but is not a key",
       ])
     #expect(settings.known.map(\.isShown) == [false, false, false])
   }

@@ -22,18 +22,49 @@ public struct Heartbeat: Sendable, Hashable {
 }
 
 extension RouteRegistrar {
-  /// Takes the messages of an id as signs of life, and sends some to peers that are silent. A server has one heartbeat: of two the times
-  /// of the last one count.
+  /// Takes the messages of an id as signs of life, and sends some to peers that are silent. A listener has one heartbeat: of two the
+  /// times of the last one count.
   ///
   /// Every byte of a peer is a sign of life, so one that speaks by itself is sent none. All of it takes the timer that a connection has
   /// for its other time-outs, and nothing for a message.
-  public mutating func heartbeat(_ heartbeat: Heartbeat) {
-    self.heartbeat = heartbeat
-    guard heartbeat.answers else { return route(heartbeat.id) { _ in } }
+  public mutating func heartbeat(_ heartbeat: Heartbeat) { self.heartbeat(LiveHeartbeat(heartbeat)) }
+
+  /// The same of one that changes while the server runs.
+  public mutating func heartbeat(_ heartbeat: LiveHeartbeat) {
+    note(heartbeat)
     route(heartbeat.id) { request in
       // The clock of the last tick would count two within a second as more than one apart.
-      if request.connection.heartbeatAnswers.mayAnswer(at: .now) { try request.echo() }
+      if heartbeat.answers, request.connection.heartbeatAnswers.mayAnswer(at: .now) { try request.echo() }
     }
+  }
+}
+
+/// A ``Heartbeat`` whose times and answers change while the server runs; its id stays. Any thread.
+public final class LiveHeartbeat: Sendable {
+  let id: UInt32
+  private let isAnswered = Atomic<Bool>(false)
+  /// Nanoseconds; 0 means never.
+  private let interval = Atomic<Int64>(0)
+  private let timeout = Atomic<Int64>(0)
+
+  public init(_ heartbeat: Heartbeat) {
+    id = heartbeat.id
+    apply(heartbeat)
+  }
+
+  /// Puts the times of another one into force, and whether it answers. Connections notice at their next byte or time-out, or when the
+  /// server is told of new settings: see ``Server/reload(_:plugins:)``.
+  public func apply(_ heartbeat: Heartbeat) {
+    isAnswered.store(heartbeat.answers, ordering: .relaxed)
+    interval.store(heartbeat.interval.inNanoseconds, ordering: .relaxed)
+    timeout.store(heartbeat.timeout.inNanoseconds, ordering: .relaxed)
+  }
+
+  var answers: Bool { isAnswered.load(ordering: .relaxed) }
+
+  @inline(__always)
+  var times: HeartbeatTimes {
+    HeartbeatTimes(interval: interval.load(ordering: .relaxed), timeout: timeout.load(ordering: .relaxed))
   }
 }
 
@@ -59,11 +90,6 @@ struct HeartbeatTimes {
   var interval: Int64 = 0
   var timeout: Int64 = 0
 
-  init(_ heartbeat: Heartbeat?) {
-    guard let heartbeat else { return }
-    (interval, timeout) = (heartbeat.interval.inNanoseconds, heartbeat.timeout.inNanoseconds)
-  }
-
   /// When the loop is to wake for a heartbeat that is due at `deadline`: up to 50 milliseconds later, or a sixty-fourth of the interval, at
   /// a moment that it has in common with others. A wake-up costs more than a heartbeat.
   func wakeUp(for deadline: Instant) -> Instant {
@@ -79,7 +105,7 @@ extension Connection {
   /// The times that hold for this connection. The one place to leave connections out whose frames are not those of a ``DataPack``, or
   /// that have a sign of life of their own.
   @inline(__always)
-  var heartbeatTimes: HeartbeatTimes { handler.heartbeatTimes }
+  var heartbeatTimes: HeartbeatTimes { handler.heartbeat.times }
 
   /// Says that we are here, unless something waits for the peer: that says it too, or the peer takes nothing.
   func sendHeartbeat() {
@@ -90,16 +116,16 @@ extension Connection {
   /// Answers the heartbeat that is all there is to handle, without a hand-over to the worker, which costs several times as much. Returns
   /// false, having done nothing, if it is not, or has to wait behind other messages.
   func answerHeartbeat() -> Bool {
-    guard let worker, let batch = staged, batch.count == 1, let policy = handler.heartbeatShortcut,
+    guard let worker, let batch = staged, batch.count == 1, handler.hasHeartbeatShortcut,
       let header = FrameDecoder(pack, maxPacketSize: .max).header(in: batch.frames, at: batch.start),
-      header.id == handler.heartbeatID,
+      header.id == handler.heartbeat.id,
       queuedMessages.load(ordering: .relaxed) == 0
     else { return false }
     staged = nil
     // As after user code: what is sent here is to be written too before the end.
     flushMark = nil
     // No user code runs, and what did has ended: this thread may touch it.
-    if policy == .answers, heartbeatAnswers.mayAnswer(at: .now) {
+    if handler.heartbeat.answers, heartbeatAnswers.mayAnswer(at: .now) {
       send(heartbeat: ByteBuffer(bytes: batch.frames[(batch.start + DataPack.headerLength)...]))
     }
     context.traffic.requestsReceived.countAlone(1)
@@ -109,9 +135,6 @@ extension Connection {
 
   private func send(heartbeat data: ByteBuffer) {
     // It fails only at the end of the connection.
-    try? trySend(frame: pack.encoded(Message(id: handler.heartbeatID, data: data)))
+    try? trySend(frame: pack.encoded(Message(id: handler.heartbeat.id, data: data)))
   }
 }
-
-/// What becomes of a heartbeat on the event loop.
-enum HeartbeatShortcut { case answers, takes }

@@ -16,7 +16,7 @@ struct ReceiveDeadline: Equatable {
     var idle: Int64 = 0
     var frame: Int64 = 0
     var frameRate: Int64 = 0
-    var heartbeat = HeartbeatTimes(nil)
+    var heartbeat = HeartbeatTimes()
   }
 
   struct Due: Equatable {

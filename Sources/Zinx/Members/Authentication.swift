@@ -34,9 +34,7 @@ extension RouteRegistrar {
   /// Of two plugins that call it the ids of both are taken, and deadline and strikes of the last. A server without it pays nothing, one
   /// with it a look at the connection for each message.
   public mutating func authenticate(_ authentication: Authentication) {
-    var both = authentication
-    both.ids.formUnion(self.authentication?.ids ?? [])
-    self.authentication = both
+    note(authentication)
   }
 }
 

@@ -12,12 +12,22 @@ public struct PluginRegistry: Sendable {
 
   /// Makes a plugin from its settings. Nil for a name that is not compiled in; wrong settings are returned as problems beside the
   /// plugin, which then has defaults in their place.
-  public func make(_ name: String, _ value: ConfigurationValue?) -> (plugin: any RoutePlugin, settings: PluginSettings)? {
+  ///
+  /// - Parameter files: what settings that name files find there.
+  public func make(
+    _ name: String, _ value: ConfigurationValue?, files: SettingFiles = [:]
+  ) -> (plugin: any RoutePlugin, settings: PluginSettings)? {
     guard let type = types.first(where: { $0.name == name }) else { return nil }
-    var settings = PluginSettings(plugin: name, value: value)
+    var settings = PluginSettings(plugin: name, value: value, files: files)
     let plugin = type.init(settings: &settings)
     settings.finish()
     return (plugin, settings)
+  }
+
+  /// A name that more than one of them bears; nil if there is none.
+  package var sharedName: String? {
+    var seen: Set<String> = []
+    return names.first { !seen.insert(asciiLowercased($0)).inserted }
   }
 
   /// The messages that a plugin serves with default settings, for `--list-plugins`.

@@ -10,10 +10,10 @@ final class MsgHandler: Sendable {
   private let hooks: Hooks
   /// Nil where nobody has to authenticate.
   let authentication: AuthenticationGate?
-  let heartbeatID: UInt32
-  let heartbeatTimes: HeartbeatTimes
-  /// Nil without a heartbeat, and where middleware, which may block, is to see each message.
-  let heartbeatShortcut: HeartbeatShortcut?
+  /// Without one, one that has no times.
+  let heartbeat: LiveHeartbeat
+  /// Whether the event loop deals with heartbeats: not where middleware, which may block, is to see each message.
+  let hasHeartbeatShortcut: Bool
   private let counters: Counters
   private let emit: EventSink
 
@@ -21,13 +21,11 @@ final class MsgHandler: Sendable {
     let gate = registrar.authentication.map { AuthenticationGate($0, heartbeat: registrar.heartbeat?.id, counters) }
     (table, failureHooks) = try registrar.makeTable(gate)
     authentication = gate
-    first = registrar.first
+    first = registrar.first.map(\.value)
     direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
-    heartbeatID = registrar.heartbeat?.id ?? Heartbeat.standardID
-    heartbeatTimes = HeartbeatTimes(registrar.heartbeat)
-    let isPlain = registrar.middleware.isEmpty && registrar.first.isEmpty
-    heartbeatShortcut = isPlain ? registrar.heartbeat.map { $0.answers ? .answers : .takes } : nil
+    heartbeat = registrar.heartbeat ?? LiveHeartbeat(Heartbeat())
+    hasHeartbeatShortcut = registrar.heartbeat != nil && registrar.middleware.isEmpty && registrar.first.isEmpty
     self.counters = counters
     self.emit = emit
   }

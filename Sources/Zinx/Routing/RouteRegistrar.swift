@@ -1,3 +1,9 @@
+/// Something that a plugin has registered.
+struct Owned<Value: Sendable>: Sendable {
+  let owner: String
+  let value: Value
+}
+
 /// Collects what plugins register: routes, middleware and hooks, each under the name of its plugin.
 public struct RouteRegistrar: Sendable {
   struct Registration: Sendable {
@@ -19,16 +25,17 @@ public struct RouteRegistrar: Sendable {
   /// Whose registrations these are; set by who asks the plugins.
   package var owner: String
   private(set) var routes: [Registration] = []
-  private(set) var middleware: [Middleware] = []
-  private(set) var first: [BeforeRouting] = []
-  private(set) var hooks = Hooks()
+  private(set) var middleware: [Owned<Middleware>] = []
+  private(set) var first: [Owned<BeforeRouting>] = []
+  private var startHooks: [Owned<ConnStartHook>] = []
+  private var stopHooks: [Owned<ConnStopHook>] = []
   /// By owner.
   private var failureHooks: [String: FailureHook] = [:]
-  private var sent: [MessageIDs] = []
-  /// Set by ``heartbeat(_:)``.
-  var heartbeat: Heartbeat?
-  /// Set by ``authenticate(_:)``.
-  var authentication: Authentication?
+  private var sent: [Owned<MessageIDs>] = []
+  private var heartbeats: [Owned<LiveHeartbeat>] = []
+  private var authentications: [Owned<Authentication>] = []
+  /// The plugins that were asked, also those that have registered nothing.
+  private(set) var plugins: [String] = []
 
   public init(owner: String = "server") { self.owner = owner }
 
@@ -37,16 +44,56 @@ public struct RouteRegistrar: Sendable {
     self.init()
     for plugin in plugins {
       owner = type(of: plugin).name
+      self.plugins.append(owner)
       plugin.register(in: &self)
     }
-    owner = "server"
+    owner = Self.server
   }
 
+  /// Who registers what is no plugin's.
+  private static let server = "server"
+
+  /// What some plugins have registered, and what is no plugin's: that of a listener which has a choice of its own.
+  func only(_ names: [String]) -> Self {
+    var part = self
+    func isKept(_ owner: String) -> Bool { owner == Self.server || names.contains(owner) }
+    part.routes.removeAll { !isKept($0.owner) }
+    part.middleware.removeAll { !isKept($0.owner) }
+    part.first.removeAll { !isKept($0.owner) }
+    part.startHooks.removeAll { !isKept($0.owner) }
+    part.stopHooks.removeAll { !isKept($0.owner) }
+    part.sent.removeAll { !isKept($0.owner) }
+    part.heartbeats.removeAll { !isKept($0.owner) }
+    part.authentications.removeAll { !isKept($0.owner) }
+    return part
+  }
+
+  var hooks: Hooks { Hooks(start: startHooks.map(\.value), stop: stopHooks.map(\.value)) }
+
+  /// The last one counts.
+  var heartbeat: LiveHeartbeat? { heartbeats.last?.value }
+
+  /// The ids of all, the rest of the last one.
+  var authentication: Authentication? {
+    var whole = authentications.last?.value
+    for other in authentications { whole?.ids.formUnion(other.value.ids) }
+    return whole
+  }
+
+  mutating func note(_ heartbeat: LiveHeartbeat) { heartbeats.append(Owned(owner: owner, value: heartbeat)) }
+
+  mutating func note(_ authentication: Authentication) { authentications.append(Owned(owner: owner, value: authentication)) }
+
   /// The messages that are served, in the order of registration, then those that are sent unasked.
-  public var ids: [MessageIDs] { routes.map(\.ids) + sent }
+  public var ids: [MessageIDs] { routes.map(\.ids) + sent.map(\.value) }
+
+  /// Those of one plugin.
+  package func ids(of plugin: String) -> [MessageIDs] {
+    routes.filter { $0.owner == plugin }.map(\.ids) + sent.filter { $0.owner == plugin }.map(\.value)
+  }
 
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
-  public mutating func sends(_ id: UInt32) { sent.append(.id(id)) }
+  public mutating func sends(_ id: UInt32) { sent.append(Owned(owner: owner, value: .id(id))) }
 
   @usableFromInline
   mutating func register(_ route: Route, for ids: MessageIDs) {
@@ -79,8 +126,10 @@ public struct RouteRegistrar: Sendable {
     }
     sent += group.sent
     first += group.first
-    hooks.start += group.hooks.start
-    hooks.stop += group.hooks.stop
+    startHooks += group.startHooks
+    stopHooks += group.stopHooks
+    heartbeats += group.heartbeats
+    authentications += group.authentications
   }
 
   /// Wraps every route, also those of other plugins; in a group, those of the group. What is registered first, here and with
@@ -97,7 +146,7 @@ public struct RouteRegistrar: Sendable {
   }
 
   @usableFromInline
-  mutating func add(_ interception: Interception) { middleware.append(.interceptor(interception)) }
+  mutating func add(_ interception: Interception) { middleware.append(Owned(owner: owner, value: .interceptor(interception))) }
 
   /// Asks for every request of every route, also those of other plugins, whether it may go on; in a group, for those of the group. A
   /// request that is refused, or for which the check throws, has been handled; the check may answer it.
@@ -112,7 +161,9 @@ public struct RouteRegistrar: Sendable {
   ///
   /// A plain call: unlike with ``intercept(with:)`` a route that does not wait stays as fast as it is. Called once for a request, on the
   /// thread that handles it. What it sets in the request, ``Request/subscript(_:)``, the handler finds there.
-  public mutating func admit(_ admits: @escaping @Sendable (inout Request) throws -> Bool) { middleware.append(.check(admits)) }
+  public mutating func admit(_ admits: @escaping @Sendable (inout Request) throws -> Bool) {
+    middleware.append(Owned(owner: owner, value: .check(admits)))
+  }
 
   /// Sees every message of the server before its route is looked up, also one that has none. It may change the id, which then chooses the
   /// route, and returns whether the message may go on: one that may not has been handled, and is not counted as one without a route.
@@ -128,7 +179,9 @@ public struct RouteRegistrar: Sendable {
   ///
   /// A plain call on the thread that handles the message, in the order of registration. Replies go out with the new id unless they name
   /// another.
-  public mutating func beforeRouting(_ look: @escaping @Sendable (inout Request) throws -> Bool) { first.append(look) }
+  public mutating func beforeRouting(_ look: @escaping @Sendable (inout Request) throws -> Bool) {
+    first.append(Owned(owner: owner, value: look))
+  }
 
   /// Answers requests that failed, to the routes of this plugin; in a group, to those of the group. Without it the peer gets no answer to
   /// them. The last one that is registered counts.
@@ -149,10 +202,10 @@ public struct RouteRegistrar: Sendable {
   public mutating func onFailure(_ answer: @escaping FailureHook) { failureHooks[owner] = answer }
 
   /// Runs for every new connection, before its first request; may send; throwing closes the connection.
-  public mutating func onConnStart(_ hook: @escaping ConnStartHook) { hooks.start.append(hook) }
+  public mutating func onConnStart(_ hook: @escaping ConnStartHook) { startHooks.append(Owned(owner: owner, value: hook)) }
 
   /// Runs once for every connection whose `OnConnStart` ran, after its last request; may send if the peer still listens.
-  public mutating func onConnStop(_ hook: @escaping ConnStopHook) { hooks.stop.append(hook) }
+  public mutating func onConnStop(_ hook: @escaping ConnStopHook) { stopHooks.append(Owned(owner: owner, value: hook)) }
 
   /// Messages that are registered again, or ranges that overlap: who was first, and who wants them too.
   package var duplicates: [(ids: MessageIDs, first: String, second: String)] {
@@ -167,7 +220,7 @@ public struct RouteRegistrar: Sendable {
 
   /// The finished table, and what answers the requests that failed, by route.
   ///
-  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:)``.
+  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:listener:)``.
   func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
     if let (ids, first, second) = duplicates.first { throw .duplicateRoute(ids: ids, first: first, second: second) }
     var table = RouteTable()
@@ -187,7 +240,7 @@ public struct RouteRegistrar: Sendable {
 
   private func wrapped(_ route: Route) -> Route {
     middleware.reversed().reduce(route) { inner, outer in
-      switch outer {
+      switch outer.value {
       case .interceptor(let interception): interception.around(inner)
       case .check(let admits): AdmittingRoute(admits, before: inner)
       }

@@ -46,4 +46,6 @@ public struct ListenerInfo: Sendable, Equatable {
   public let dataPack: DataPack
   /// Connections that came in there and are live.
   public let live: Int
+  /// The plugins that it has chosen; nil: all.
+  public let plugins: [String]?
 }

@@ -29,6 +29,9 @@ public struct Endpoint: Sendable, Equatable {
   public var allow: [Network]?
   /// Networks that may not connect; nil: those of the server.
   public var deny: [Network]?
+  /// The plugins whose routes, middleware and hooks those who come in here meet, by their names; nil: all of the server. What is
+  /// registered by no plugin is everywhere. Two plugins may want the same messages if no listener has both.
+  public var plugins: [String]?
 
   /// TLS; nil for plain connections.
   public var tls: TLSConfiguration?

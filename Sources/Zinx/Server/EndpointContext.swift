@@ -9,6 +9,7 @@ final class EndpointContext: Sendable {
   let name: String
   let pack: DataPack
   let handler: MsgHandler
+  private let plugins: [String]?
   let places: Places
   /// Nil where connections are plain.
   let tls: TLSDoor?
@@ -32,6 +33,7 @@ final class EndpointContext: Sendable {
     pack = endpoint.dataPack ?? configuration.dataPack
     self.settings = settings
     self.handler = handler
+    plugins = endpoint.plugins
     self.places = places ?? Places()
     self.endpoint = Mutex(endpoint)
     apply(endpoint, configuration)
@@ -39,7 +41,8 @@ final class EndpointContext: Sendable {
 
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
-    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack && (tls != nil) == (endpoint.tls != nil)
+    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack && plugins == endpoint.plugins
+      && (tls != nil) == (endpoint.tls != nil)
   }
 
   /// Puts the listener's own rules into force. Any thread.

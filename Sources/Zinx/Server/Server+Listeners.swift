@@ -13,7 +13,8 @@ extension Server {
     state.withLock { state in
       state.doors.map {
         ListenerInfo(
-          name: $0.context.name, addresses: $0.listeners.map(\.name), dataPack: $0.context.pack, live: $0.context.places.live)
+          name: $0.context.name, addresses: $0.listeners.map(\.name), dataPack: $0.context.pack, live: $0.context.places.live,
+          plugins: $0.endpoint.plugins)
       }
     }
   }
@@ -161,13 +162,18 @@ extension Server {
   ///
   /// Certificates are read anew, and are those of handshakes from here on; one that is not good at this time is refused here.
   ///
-  /// Throws: what opening throws, see ``start(listeningOn:)``.
-  public func reload(_ new: ServerConfiguration) async throws {
+  /// - Parameter plugins: made anew from what is configured now, in place of those that run. A ``ReloadablePlugin`` goes on with the
+  ///   settings of the one of its name, others are left as they are; one that refuses keeps everything from changing.
+  ///
+  /// Throws: what opening throws, see ``start(listeningOn:)``; ``ZinxError/settingsRefused(plugin:reason:)``,
+  /// ``ZinxError/duplicateRoute(ids:first:second:listener:)``, ``ZinxError/pluginNotFound(_:listener:)``.
+  public func reload(_ new: ServerConfiguration, plugins: [any RoutePlugin] = []) async throws {
     let work = state.withLock { state -> Task<Void, any Error>? in
       guard state.life.isAccepting else { return nil }
       let work = Task { [before = state.reload] in
         _ = await before?.result
-        try await self.changeListeners(new)
+        let successions = try await self.successions(plugins)
+        try await self.changeListeners(new) { for succeed in successions { succeed() } }
       }
       state.reload = work
       return work
@@ -178,15 +184,20 @@ extension Server {
     }
   }
 
-  private func changeListeners(_ new: ServerConfiguration) async throws {
+  /// - Parameter succeed: puts new settings of plugins into force, when nothing can fail any more.
+  private func changeListeners(_ new: ServerConfiguration, succeed: () -> Void) async throws {
     let doors = state.withLock { state in
       state.left.removeAll { $0.places.live == 0 }
       return state.doors
     }
-    guard !doors.isEmpty else { return apply(new) }
+    guard !doors.isEmpty else {
+      succeed()
+      return apply(new)
+    }
     try checkNames(new)
     let certificates = try loadCertificates(new, acceptingTime: false)
     let endpoints = new.allEndpoints
+    try context.prepare(for: endpoints)
     let plan = ListenerPlan(from: doors.map { .init(endpoint: $0.endpoint, isPassed: $0.isPassed) }, to: endpoints)
     let wanted = endpoints.indices.filter { plan.sources[$0] == nil }.map { endpoints[$0] }
     let leaving = plan.closed.map { doors[$0] }
@@ -207,6 +218,7 @@ extension Server {
       state.left += doors.map(\.context).filter { !contexts.contains(ObjectIdentifier($0)) }
       return true
     }
+    succeed()
     apply(new)
     for door in isServing ? leaving : opened { await door.close() }
   }

@@ -38,7 +38,7 @@ public final class Server: Sendable {
   private static let cancelledGrace = Duration.milliseconds(500)
 
   let context: ServerContext
-  private let plugins: [any RoutePlugin]
+  let plugins: [any RoutePlugin]
   let configuration: Mutex<ServerConfiguration>
   let lookUp: HostLookUp
   let state = Mutex(State())
@@ -50,7 +50,7 @@ public final class Server: Sendable {
   ///
   /// - Parameter onEvent: told what happens, from any thread; must not block.
   ///
-  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:)``.
+  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:listener:)``, ``ZinxError/pluginNotFound(_:listener:)``.
   public convenience init(
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in },
     onEvent: @escaping EventSink = { _ in }

@@ -14,8 +14,10 @@ final class ServerContext: Sendable {
   let accept: AcceptCall
   let workers: WorkerPool
   let queueMemory = QueueMemory()
-  let handler: MsgHandler
   let emit: EventSink
+  private let routes: RouteRegistrar
+  /// Those of the listeners, by the plugins that these choose; nil: all.
+  private let handlers = Mutex<[[String]?: MsgHandler]>([:])
   /// One counter for all listeners: an id is never used again, however many of them come and go.
   private let nextID = Atomic<UInt64>(0)
   /// Listeners that wait for a place in `MaxConn`.
@@ -32,15 +34,42 @@ final class ServerContext: Sendable {
     connManager.limitPerSource(configuration.maxConnPerIP)
     workers = WorkerPool(size: configuration.workerPoolSize, counters)
     self.emit = emit
-    handler = try MsgHandler(registrar, counters: counters, emit: emit)
+    routes = registrar
+    try prepare(for: configuration.allEndpoints)
   }
 
-  /// What a listener needs. `tls`: what its sessions are made of, if it has any. `former`: the listener that it follows on, whose
-  /// connections count against the same limit.
+  /// Makes what handles the messages of listeners, before there are contexts for them. Any thread.
+  ///
+  /// Throws: ``ZinxError/duplicateRoute(ids:first:second:listener:)``, ``ZinxError/pluginNotFound(_:listener:)``; then nothing has changed.
+  func prepare(for endpoints: [Endpoint]) throws(ZinxError) {
+    for endpoint in endpoints {
+      for name in endpoint.plugins ?? [] where !routes.plugins.contains(name) {
+        throw .pluginNotFound(name, listener: endpoint.name)
+      }
+    }
+    if let conflict = routes.conflicts(on: endpoints).first {
+      throw .duplicateRoute(ids: conflict.ids, first: conflict.first, second: conflict.second, listener: conflict.listener)
+    }
+    for choice in Set(endpoints.map(\.plugins)) where handlers.withLock({ $0[choice] == nil }) {
+      let handler = try MsgHandler(choice.map(routes.only) ?? routes, counters: counters, emit: emit)
+      handlers.withLock { $0[choice] = handler }
+    }
+  }
+
+  /// The messages that a plugin has registered.
+  func ids(of plugin: String) -> [MessageIDs] { routes.ids(of: plugin) }
+
+  private func handler(for choice: [String]?) -> MsgHandler {
+    guard let handler = handlers.withLock({ $0[choice] }) else { preconditionFailure("a listener that was not prepared for") }
+    return handler
+  }
+
+  /// What a listener needs that was prepared for. `tls`: what its sessions are made of, if it has any. `former`: the listener that it
+  /// follows on, whose connections count against the same limit.
   func context(
     for endpoint: Endpoint, _ configuration: ServerConfiguration, tls: TLSContext? = nil, after former: EndpointContext? = nil
   ) -> EndpointContext {
-    EndpointContext(endpoint, configuration, settings, handler, tls: tls, places: former?.places)
+    EndpointContext(endpoint, configuration, settings, handler(for: endpoint.plugins), tls: tls, places: former?.places)
   }
 
   /// The id of a new connection. Any thread.

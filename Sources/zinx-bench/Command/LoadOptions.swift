@@ -47,6 +47,12 @@ struct LoadOptions: ParsableArguments {
   @Option(help: "The id of the replies (default: the one sent). Other messages are counted and ignored.")
   var replyID: UInt32?
 
+  @Option(help: ArgumentHelp("Send this message on each connection before anything else, such as a login.", valueName: "id:text"))
+  var first: FirstMessage?
+
+  @Option(help: "Wait on each connection for a message of this id after --first.")
+  var firstReply: UInt32?
+
   @Option(help: "Bytes of data in a reply, or 'any' (default: those of a request).")
   var replySize: ReplySize?
 
@@ -107,6 +113,7 @@ struct LoadOptions: ParsableArguments {
     plan.sources = sources ?? Self.sources(for: plan, host: server.host)
     plan.verifies = verify
     plan.isSilent = silent
+    (plan.first, plan.firstReply) = (first, firstReply)
     return plan
   }
 
@@ -154,6 +161,7 @@ struct LoadOptions: ParsableArguments {
       (seconds != nil && messages != nil, "--seconds and --messages: one of them."),
       ((warmUp ?? 0) > 0 && messages != nil, "--warm-up and --messages: one of them."),
       (silent && !idle, "--silent goes with --idle."),
+      (firstReply != nil && first == nil, "--first-reply goes with --first."),
       ((churn || idle) && inFlight != 1, "--in-flight is 1 with --churn and --idle."),
       ((churn || idle) && speakers != nil, "--speakers does not go with --churn and --idle."),
       (verify && replySize != nil, "--verify and --reply-size: one of them."),

@@ -8,6 +8,8 @@ final class Connection {
   enum State {
     case closed
     case connecting
+    /// What is sent first has not been answered yet.
+    case greeting
     case open
   }
 

@@ -25,8 +25,8 @@ extension LoadThread {
       }
     }
     let late = SystemError("connect", code: ETIMEDOUT)
-    for connection in connections[..<next] where connection.state == .connecting {
-      tally.failedToConnect(late)
+    for connection in connections[..<next] where connection.state == .connecting || connection.state == .greeting {
+      tally.failedToConnect(connection.state == .greeting ? SystemError("--first", code: ETIMEDOUT) : late)
       _ = connection.close()
       owed -= 1
     }
@@ -49,8 +49,25 @@ extension LoadThread {
 
   /// Connecting has come to an end.
   mutating func decide(_ connection: Connection, _ index: Int) {
+    if let error = Socket.connectError(connection.descriptor) { return refused(connection, index, error) }
+    if let first = plan.first {
+      let frame = first.frame(plan.pack)
+      let sent = frame.withUnsafeBytes { send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      // A fresh socket has room for a login.
+      guard sent == frame.count else {
+        return refused(connection, index, SystemError("--first", code: sent < 0 ? errno : EMSGSIZE))
+      }
+      if plan.firstReply != nil {
+        connection.state = .greeting
+        return poller.change(connection.descriptor, .readable, index: index)
+      }
+    }
+    opened(connection, index)
+  }
+
+  /// A connection has come about, and has said what is to be said first.
+  mutating func opened(_ connection: Connection, _ index: Int) {
     owed -= 1
-    if let error = Socket.connectError(connection.descriptor) { return failed(connection, index, error) }
     connection.state = .open
     live += 1
     poller.change(connection.descriptor, .readable, index: index)
@@ -59,6 +76,12 @@ extension LoadThread {
       tally.hasConnected(after: now - connection.startedAt)
     }
     connected(connection, index)
+  }
+
+  /// None has come about.
+  mutating func refused(_ connection: Connection, _ index: Int, _ error: SystemError) {
+    owed -= 1
+    failed(connection, index, error)
   }
 
   private mutating func failed(_ connection: Connection, _ index: Int, _ error: SystemError) {

@@ -29,6 +29,8 @@ struct LoadThread: ~Copyable {
   /// The first so many connections send requests.
   let speakers: Int
   let expected: ExpectedReply
+  /// The answer to what is sent first.
+  let greeting: ExpectedReply
   var template: RequestTemplate
   var poller: Poller
   var tally = Tally()
@@ -58,6 +60,7 @@ struct LoadThread: ~Copyable {
     speakers = plan.share(of: plan.speakers, thread: thread)
     let payload = Payload(size: plan.size, isTagged: plan.verifies)
     expected = ExpectedReply(plan, payload)
+    greeting = ExpectedReply(first: plan.firstReply ?? 0, plan)
     template = RequestTemplate(plan, payload)
     poller = try Poller()
     free = FreeList(count: connections.count)
@@ -108,6 +111,7 @@ struct LoadThread: ~Copyable {
 
   private mutating func finish() {
     for connection in connections {
+      if connection.state == .greeting { tally.failedToConnect(SystemError("--first", code: ETIMEDOUT)) }
       if connection.state == .open, plan.mode != .churn { tally.open += 1 }
       tally.count(.unanswered, connection.close())
     }
@@ -136,6 +140,7 @@ struct LoadThread: ~Copyable {
     switch connection.state {
     case .closed: break
     case .connecting: decide(connection, index)
+    case .greeting: receiveGreeting(connection, index)
     case .open:
       if readiness.isReadable || readiness.isBroken {
         guard receive(connection) else { return lost(connection, index) }
@@ -143,6 +148,22 @@ struct LoadThread: ~Copyable {
       }
       if readiness.isWritable, connection.state == .open { flush(connection, index) }
     }
+  }
+
+  /// Waits for the answer to what was sent first.
+  private mutating func receiveGreeting(_ connection: Connection, _ index: Int) {
+    let count = buffer.withUnsafeMutableBytes { recv(connection.descriptor, $0.baseAddress, $0.count, 0) }
+    now = Instant.now.nanoseconds
+    guard count > 0 else {
+      if count < 0, errno == EAGAIN || errno == EINTR { return }
+      return refused(connection, index, SystemError("--first", code: count == 0 ? ECONNRESET : errno))
+    }
+    let found = buffer.withUnsafeBytes { connection.reader.read(UnsafeRawBufferPointer(rebasing: $0[..<count]), greeting) }
+    tally.saw(others: found.others)
+    guard !found.isNonsense else { return refused(connection, index, SystemError("--first", code: EBADMSG)) }
+    guard found.replies > 0 else { return }
+    connection.reader.forgetReplies()
+    opened(connection, index)
   }
 
   /// One read. Returns whether the connection goes on.

@@ -46,6 +46,9 @@ struct Plan: Sendable, Equatable {
   var verifies = false
   /// Idle connections that never send anything.
   var isSilent = false
+  /// What a connection sends before anything else, and the id of the message that it waits for then.
+  var first: FirstMessage?
+  var firstReply: UInt32?
 
   /// Bytes of a request on the wire.
   var frameLength: Int { DataPack.headerLength + size }

@@ -21,6 +21,9 @@ struct ExpectedReply: Sendable {
     header = plan.verifies ? nil : plan.replySize.map { FrameHeader(id: plan.replyID, length: UInt32($0)).rawHeader(plan.pack) }
   }
 
+  /// The answer to what is sent first.
+  init(first id: UInt32, _ plan: Plan) { (pack, self.id, size, header, payload) = (plan.pack, id, nil, nil, nil) }
+
   func isPossible(_ header: FrameHeader) -> Bool { Int(header.length) <= max(Self.longest, size ?? 0) }
 }
 
@@ -57,6 +60,9 @@ struct ReplyReader {
   }
 
   init(connection: Int) { self.connection = connection }
+
+  /// From here on the first reply answers the first request.
+  mutating func forgetReplies() { sequence = 0 }
 
   mutating func read(_ bytes: UnsafeRawBufferPointer, _ expected: ExpectedReply) -> Found {
     var found = Found()

@@ -107,6 +107,9 @@ struct Tally: Sendable {
     replies -= number
   }
 
+  /// Messages came before there was a request.
+  mutating func saw(others number: Int) { others += number }
+
   mutating func add(_ other: Tally) {
     messages += other.messages
     replies += other.replies

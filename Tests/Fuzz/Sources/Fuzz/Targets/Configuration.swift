@@ -10,8 +10,7 @@ import ZinxPlugins
   var parsed = Configuration.parse(bytes, knownPlugins: registry.names)
   for entry in parsed.plugins ?? [] {
     guard let made = registry.make(entry.name, entry.settings) else { return require(false, "a plugin that is kept is known") }
-    parsed.show(made.settings.known.filter(\.isShown).map(\.name), of: entry.name)
-    parsed.add(made.settings.problems)
+    parsed.take(made.settings)
   }
   check(parsed.problems + parsed.warnings, of: bytes)
   require((parsed.configuration == nil) == !parsed.problems.isEmpty, "a bad file configures nothing, a good one does")
