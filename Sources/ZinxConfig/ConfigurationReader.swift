@@ -1,4 +1,5 @@
 import Zinx
+import ZinxWire
 
 /// What came of reading a file: a configuration, or every problem that it has.
 public struct ParsedConfiguration: Sendable, Equatable {
@@ -27,9 +28,10 @@ public struct ParsedConfiguration: Sendable, Equatable {
     draft.plugins?[index].shown = settings
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], program: String) {
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], codecs: [any FrameCodec], program: String) {
     self.program = program
     draft.server.name = program
+    draft.codecs.all = codecs
     let document = JSONParser.parse(bytes)
     problems = document.problems
     if let root = document.value { read(root) }
@@ -45,6 +47,30 @@ public struct ParsedConfiguration: Sendable, Equatable {
     }
     for member in members { read(member) }
     checkForms(members)
+    if problems.isEmpty { checkFrames(members) }
+  }
+
+  /// A frame has to be allowed to be as long as its fields reach.
+  private mutating func checkFrames(_ members: [ConfigurationMember]) {
+    func find(_ name: String, in members: [ConfigurationMember]) -> ConfigurationMember? {
+      members.first { asciiLowercased($0.key) == asciiLowercased(name) }
+    }
+    var elements: [[ConfigurationMember]] = []
+    if case .array(let values) = find("Listeners", in: members)?.value.content {
+      elements = values.map { if case .object(let members) = $0.content { members } else { [] } }
+    }
+    for (index, endpoint) in draft.server.allEndpoints.enumerated() {
+      let framing = endpoint.framing ?? draft.server.framing
+      let limit = endpoint.maxPacketSize ?? draft.server.maxPacketSize
+      guard framing.dataPack == nil, framing.shortestFrame > Int(limit) else { continue }
+      let own = index < elements.count ? elements[index] : []
+      let place = find("DataPack", in: own) ?? find("MaxPacketSize", in: own) ?? find("DataPack", in: members)
+      let label = own.isEmpty ? "" : "the listener \(quotedBriefly(endpoint.name)): "
+      problems.append(
+        ConfigurationProblem(
+          at: place?.value.position,
+          "\(label)a frame as DataPack describes it has \(framing.shortestFrame) bytes at least, but MaxPacketSize is \(limit)"))
+    }
   }
 
   /// Of the two ways to say who listens where a file has one.
@@ -122,8 +148,11 @@ extension Configuration {
   /// - Parameters:
   ///   - knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
   ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/add(_:)``.
+  ///   - codecs: what a `DataPack` may name beside the orders of the Zinx header: those of the plugins that the file switches on.
   ///   - program: the daemon's name, which is the default of `Name` too.
-  public static func parse(_ bytes: [UInt8], knownPlugins: [String], program: String = "zinxd") -> ParsedConfiguration {
-    ParsedConfiguration(bytes, knownPlugins: knownPlugins, program: program)
+  public static func parse(
+    _ bytes: [UInt8], knownPlugins: [String], codecs: [any FrameCodec] = [], program: String = "zinxd"
+  ) -> ParsedConfiguration {
+    ParsedConfiguration(bytes, knownPlugins: knownPlugins, codecs: codecs, program: program)
   }
 }

@@ -162,7 +162,7 @@ public enum Daemon {
     listeners.map { listener in
       let addresses = listener.addresses.joined(separator: ", ")
       let name = listeners.count > 1 || listener.name != Endpoint.defaultName ? "\(listener.name): " : ""
-      return "\(name)\(addresses), \(listener.dataPack.rawValue)"
+      return "\(name)\(addresses), \(listener.framing)"
     }.joined(separator: "; ")
   }
 

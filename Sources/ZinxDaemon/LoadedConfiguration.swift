@@ -1,5 +1,6 @@
 import Zinx
 import ZinxConfig
+import ZinxWire
 
 /// A configuration file that was read and checked as a whole, and the plugins it switches on.
 struct LoadedConfiguration {
@@ -35,15 +36,20 @@ struct LoadedConfiguration {
     do { file = try Self.file(source) } catch { throw Refused(lines: ["error: \(error)"], advice: error.advice) }
     let warnings = try Self.warnings(file, source)
     var parsed = Configuration.parse(file.bytes, knownPlugins: registry.names, program: program)
-    var plugins: [any RoutePlugin] = []
-    for (name, settings) in chosen(parsed, registry) {
-      guard let made = registry.make(name, settings) else { continue }
-      plugins.append(made.plugin)
-      parsed.show(made.settings.known.filter(\.isShown).map(\.name), of: name)
-      parsed.add(made.settings.problems)
-    }
+    let made = chosen(parsed, registry).compactMap { name, settings in registry.make(name, settings) }
+    let plugins = made.map(\.plugin)
     let routes = RouteRegistrar(plugins: plugins)
+    if !routes.codecs.isEmpty {
+      // Which plugins there are says which names a DataPack may be.
+      let codecs = routes.codecs.map(\.codec)
+      parsed = Configuration.parse(file.bytes, knownPlugins: registry.names, codecs: codecs, program: program)
+    }
+    for settings in made.map(\.settings) {
+      parsed.show(settings.known.filter(\.isShown).map(\.name), of: settings.plugin)
+      parsed.add(settings.problems)
+    }
     parsed.add(conflicts(routes, parsed))
+    parsed.add(codecConflicts(routes, parsed))
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
@@ -73,6 +79,22 @@ struct LoadedConfiguration {
   private static func chosen(_ parsed: ParsedConfiguration, _ registry: PluginRegistry) -> [(String, ConfigurationValue?)] {
     guard let entries = parsed.plugins else { return registry.defaultNames.map { ($0, nil) } }
     return entries.map { ($0.name, $0.settings) }
+  }
+
+  /// Codecs whose names say nothing: another has it, or it is an order of the header.
+  private static func codecConflicts(_ routes: RouteRegistrar, _ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
+    routes.codecs.indices.compactMap { index in
+      let (codec, owner) = routes.codecs[index]
+      let name = quotedBriefly(codec.name)
+      let position = parsed.plugins?.first { $0.name == owner }?.position
+      if DataPack(rawValue: codec.name) != nil {
+        return ConfigurationProblem(
+          at: position, "the plugin \"\(owner)\" has a codec \(name), which is an order of the Zinx header")
+      }
+      guard let first = routes.codecs[..<index].first(where: { $0.codec.name == codec.name }) else { return nil }
+      return ConfigurationProblem(
+        at: position, "the plugins \"\(first.owner)\" and \"\(owner)\" both have a codec \(name): switch one of them off")
+    }
   }
 
   /// Messages that more than one wants, each at the plugin that comes second.

@@ -117,7 +117,6 @@ struct ListenersTests {
       (#""Tls": {"CertFile": "x"}"#, "Tls: TLS"), (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
       (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
       (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
-      (#""DataPack": {"LengthSize": 2}"#, "DataPack: a description of foreign frames"),
       (#""plugins": ["ping"]"#, "Plugins: a choice of plugins for each listener"),
     ])
   func unbuilt(member: String, expected: String) {

@@ -1,3 +1,5 @@
+import ZinxWire
+
 /// Collects what plugins register: routes, middleware and hooks, each under the name of its plugin.
 public struct RouteRegistrar: Sendable {
   struct Registration: Sendable {
@@ -25,6 +27,8 @@ public struct RouteRegistrar: Sendable {
   /// By owner.
   private var failureHooks: [String: FailureHook] = [:]
   private var sent: [MessageIDs] = []
+  /// Frames of other protocols that plugins know, and whose they are.
+  package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
   /// Set by ``heartbeat(_:)``.
   var heartbeat: Heartbeat?
   /// Set by ``authenticate(_:)``.
@@ -47,6 +51,10 @@ public struct RouteRegistrar: Sendable {
 
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
   public mutating func sends(_ id: UInt32) { sent.append(.id(id)) }
+
+  /// Brings the frames of another protocol: a `DataPack` chooses them by the codec's name. A name may be there once, and is none of those of
+  /// the orders of the Zinx header.
+  public mutating func frames(_ codec: any FrameCodec) { codecs.append((codec, owner)) }
 
   @usableFromInline
   mutating func register(_ route: Route, for ids: MessageIDs) {
@@ -79,6 +87,7 @@ public struct RouteRegistrar: Sendable {
     }
     sent += group.sent
     first += group.first
+    codecs += group.codecs
     hooks.start += group.hooks.start
     hooks.stop += group.hooks.stop
   }
