@@ -139,7 +139,7 @@ extension Framing {
   public func encoded(_ message: Message) throws(FramingError) -> ByteBuffer {
     switch self {
     case .zinx(let pack): return pack.encoded(message)
-    case .lengthField: return try whole(message.data)
+    case .lengthField: return try whole(message.data.detached)
     case .lines(let lines):
       var frame = ByteBufferAllocator().buffer(capacity: message.data.readableBytes + lines.delimiter.count)
       try lines.encode(message.data, into: &frame)
@@ -151,8 +151,18 @@ extension Framing {
     }
   }
 
+  /// Without a byte it would be none.
   private func whole(_ frame: ByteBuffer) throws(FramingError) -> ByteBuffer {
     guard frame.readableBytes > 0 else { throw FramingError("the frame is empty") }
     return frame
+  }
+}
+
+extension ByteBuffer {
+  /// The bytes in a buffer of their own: a slice that waits to be sent would keep all that it was cut from.
+  package var detached: ByteBuffer {
+    var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
+    copy.writeImmutableBuffer(self)
+    return copy
   }
 }

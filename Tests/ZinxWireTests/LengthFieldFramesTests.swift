@@ -177,6 +177,14 @@ struct LengthFieldFramesTests {
     try whole.expectSame(bytes, cutAt: cuts.sorted(), "\(frames) \(bytes)")
   }
 
+  @Test("a frame that is sent keeps no memory of what its data was cut from")
+  func memory() throws {
+    var read = ByteBuffer(repeating: 1, count: 1 << 16)
+    let slice = read.readSlice(length: 10)
+    let data = try #require(slice)
+    #expect(try Framing.lengthField(Self.shapes[0].frames).encoded(Message(id: 1, data: data)).storageCapacity < 1024)
+  }
+
   @Test("a frame is sent as it is, and an empty one is none")
   func encoding() throws {
     let framing = Framing.lengthField(Self.shapes[0].frames)

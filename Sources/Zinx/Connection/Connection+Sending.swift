@@ -122,14 +122,14 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
   public func sendRaw(_ bytes: ByteBuffer) async throws {
-    if try await send(frame: bytes, isRaw: true) { countWait() }
+    if try await send(frame: bytes.detached, isRaw: true) { countWait() }
   }
 
   /// The same without waiting.
   ///
   /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued,
   /// ``ZinxError/connectionClosed``.
-  public func trySendRaw(_ bytes: ByteBuffer) throws(ZinxError) { try trySend(frame: bytes, isRaw: true) }
+  public func trySendRaw(_ bytes: ByteBuffer) throws(ZinxError) { try trySend(frame: bytes.detached, isRaw: true) }
 
   // MARK: Room
 
