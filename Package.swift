@@ -80,7 +80,8 @@ let package = Package(
     .testTarget(name: "ZinxTLSTests", dependencies: ["ZinxTLS", "ZinxTestKit"], swiftSettings: nonsending),
     .testTarget(name: "ZinxIOTests", dependencies: ["ZinxIO", "CLinux", "ZinxTestKit"], swiftSettings: nonsending),
     .testTarget(
-      name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer], resources: [.copy("golden-frames.txt")],
+      name: "ZinxWireTests", dependencies: ["ZinxWire", "ZinxTestKit", byteBuffer],
+      resources: [.copy("golden-frames.txt"), .copy("golden-frames-of-others.txt")],
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],

@@ -6,6 +6,9 @@ public enum ZinxError: Error, Hashable, Sendable {
   case connectionClosed
   /// `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued for the peer already. Thrown by the form of send that does not wait.
   case sendBufferFull
+  /// What was to be sent is no frame of the protocol that the connection speaks, as the reason says: data that holds the delimiter, or what
+  /// its codec refuses.
+  case unencodable(reason: String)
   /// No live connection has this id.
   case connectionNotFound(UInt64)
   /// The user has a connection already, and a second login is to be refused: see ``SecondLogin/refuse``.

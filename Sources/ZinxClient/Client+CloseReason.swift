@@ -13,6 +13,10 @@ extension Client {
     case truncated
     /// The peer announced more data than ``ClientConfiguration/maxPacketSize``. Often it speaks another order of the header.
     case oversize(id: UInt32, length: UInt32)
+    /// A frame that is not Zinx's is longer than ``ClientConfiguration/maxPacketSize``; nil where it does not tell by how much.
+    case oversizeFrame(length: UInt64?)
+    /// The peer sent what can never be a frame, as the reason says.
+    case badFrame(String)
     /// Nothing came for ``ClientConfiguration/Heartbeat/timeout``: the server, its machine or the way to it hangs.
     case heartbeatLost
     /// The kernel gave the connection up, in its own words, e.g. `Connection timed out`.
@@ -26,6 +30,9 @@ extension Client {
       case .reset: "reset by the peer"
       case .truncated: "the peer closed in the middle of a message"
       case .oversize(let id, let length): "the peer announced \(length) bytes of data for id \(id), more than allowed"
+      case .oversizeFrame(let length?): "the peer sent a frame of \(length) bytes, more than allowed"
+      case .oversizeFrame(nil): "the peer sent a frame that is longer than allowed"
+      case .badFrame(let reason): "the peer sent what is no frame: \(reason)"
       case .heartbeatLost: "no sign of life from the peer (heartbeat lost)"
       case .failed(let reason): reason
       }
@@ -35,7 +42,7 @@ extension Client {
     var isOrderly: Bool {
       switch self {
       case .closedByPeer, .closed, .abandoned: true
-      case .reset, .truncated, .oversize, .heartbeatLost, .failed: false
+      case .reset, .truncated, .oversize, .oversizeFrame, .badFrame, .heartbeatLost, .failed: false
       }
     }
   }

@@ -2,9 +2,15 @@ import ZinxWire
 
 /// The settings of a ``Client``.
 public struct ClientConfiguration: Sendable, Hashable {
-  /// The order of the header's fields and bytes that the server speaks.
-  public var pack = DataPack.ltvLittleEndian
-  /// Bytes of data in one received message; a header that announces more ends the connection.
+  /// How messages are cut out of the bytes. Where frames are not Zinx's, what is sent is a whole frame, as on a server.
+  public var framing = Framing.zinx(.ltvLittleEndian)
+  /// The order of the header's fields and bytes that the server speaks, as ``framing`` says; nil for frames of others. To set nil is to set
+  /// the default.
+  public var pack: DataPack? {
+    get { framing.dataPack }
+    set { framing = .zinx(newValue ?? .ltvLittleEndian) }
+  }
+  /// Bytes of data in one received message, or of a whole frame that is not Zinx's; one that announces more ends the connection.
   public var maxPacketSize: UInt32 = 16 << 20
   /// Bytes of received messages that may wait in ``Client/messages``. Once there are as many, the socket is not read until some are
   /// taken, so that the server feels it. One message may go beyond it, and every message counts 64 bytes more than its data.
@@ -37,5 +43,11 @@ public struct ClientConfiguration: Sendable, Hashable {
   }
 
   /// The defaults, in the given order of the header.
-  public init(pack: DataPack = .ltvLittleEndian) { self.pack = pack }
+  public init(pack: DataPack = .ltvLittleEndian) { framing = .zinx(pack) }
+
+  /// The defaults, for frames of any kind; without heartbeats where those are not Zinx's.
+  public init(framing: Framing) {
+    self.framing = framing
+    if framing.dataPack == nil { heartbeat = nil }
+  }
 }

@@ -14,7 +14,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
   case notConnected
   /// The data does not fit into one frame.
   case messageTooLarge(bytes: Int)
-  /// A value could not be made into the data of a message; the reason is its codec's.
+  /// A value could not be made into the data of a message, or that into a frame; the reason is the codec's, or the framing's.
   case cannotEncode(reason: String)
   /// The reply is there, but is not what was asked for; the reason is its codec's.
   case undecodableReply(reason: String)

@@ -58,7 +58,9 @@ extension Connection {
     guard data.readableBytes <= Int(UInt32.max) - DataPack.headerLength else {
       throw .messageTooLarge(bytes: data.readableBytes)
     }
-    return configuration.pack.encoded(Message(id: id, data: data))
+    do { return try configuration.framing.encoded(Message(id: id, data: data)) } catch {
+      throw .cannotEncode(reason: error.description)
+    }
   }
 
   private func timeOut(_ ticket: UInt64, _ timeout: Duration) {

@@ -39,7 +39,8 @@ extension Connection {
   /// Sends a heartbeat, unless something waits for the server already: that says the same.
   private func post(_ data: ByteBuffer) {
     guard outbox.isEmpty, let id = configuration.heartbeat?.id else { return }
-    outbox.append(configuration.pack.encoded(Message(id: id, data: data)), takeTicket(), sent: nil)
+    guard let frame = try? configuration.framing.encoded(Message(id: id, data: data)) else { return }
+    outbox.append(frame, takeTicket(), sent: nil)
     scheduleFlush()
   }
 }

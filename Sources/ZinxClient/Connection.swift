@@ -152,9 +152,9 @@ actor Connection: ReadinessHandler {
   }
 
   private func decode() {
-    let decoder = FrameDecoder(configuration.pack, maxPacketSize: configuration.maxPacketSize)
+    let (framing, limit) = (configuration.framing, configuration.maxPacketSize)
     do {
-      while let message = try decoder.next(&inbound.buffer) { deliver(message) }
+      while let message = try framing.next(&inbound.buffer, maxPacketSize: limit) { deliver(message) }
     } catch {
       return finish(Client.CloseReason(error))
     }
@@ -193,6 +193,8 @@ extension Client.CloseReason {
   fileprivate init(_ error: WireError) {
     switch error {
     case .oversize(let id, let length): self = .oversize(id: id, length: length)
+    case .oversizeFrame(let length): self = .oversizeFrame(length: length)
+    case .badFrame(let fault): self = .badFrame(fault.description)
     case .truncated: self = .truncated
     }
   }

@@ -11,6 +11,8 @@ public struct Configuration: Sendable, Equatable {
   public var plugins: [PluginEntry]?
   /// What the file keeps for others.
   var custom = Ignored()
+  /// The codecs that a `DataPack` may name.
+  var codecs = KnownCodecs()
 
   public init() {}
 

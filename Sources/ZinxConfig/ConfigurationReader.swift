@@ -1,4 +1,5 @@
 import Zinx
+import ZinxWire
 
 /// What came of reading a file: a configuration, or every problem that it has.
 public struct ParsedConfiguration: Sendable, Equatable {
@@ -36,9 +37,10 @@ public struct ParsedConfiguration: Sendable, Equatable {
     draft.plugins?[index].contents = contents
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], program: String) {
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], codecs: [any FrameCodec], program: String) {
     self.program = program
     draft.server.name = program
+    draft.codecs.all = codecs
     let document = JSONParser.parse(bytes)
     problems = document.problems
     if let root = document.value { read(root) }
@@ -55,6 +57,30 @@ public struct ParsedConfiguration: Sendable, Equatable {
     }
     for member in members { read(member) }
     checkForms(members)
+    if problems.isEmpty { checkFrames(members) }
+  }
+
+  /// A frame has to be allowed to be as long as its fields reach.
+  private mutating func checkFrames(_ members: [ConfigurationMember]) {
+    func find(_ name: String, in members: [ConfigurationMember]) -> ConfigurationMember? {
+      members.first { asciiLowercased($0.key) == asciiLowercased(name) }
+    }
+    var elements: [[ConfigurationMember]] = []
+    if case .array(let values) = find("Listeners", in: members)?.value.content {
+      elements = values.map { if case .object(let members) = $0.content { members } else { [] } }
+    }
+    for (index, endpoint) in draft.server.allEndpoints.enumerated() {
+      let framing = endpoint.framing ?? draft.server.framing
+      let limit = endpoint.maxPacketSize ?? draft.server.maxPacketSize
+      guard framing.dataPack == nil, framing.shortestFrame > Int(limit) else { continue }
+      let own = index < elements.count ? elements[index] : []
+      let place = find("DataPack", in: own) ?? find("MaxPacketSize", in: own) ?? find("DataPack", in: members)
+      let label = own.isEmpty ? "" : "the listener \(quotedBriefly(endpoint.name)): "
+      problems.append(
+        ConfigurationProblem(
+          at: place?.value.position,
+          "\(label)a frame as DataPack describes it has \(framing.shortestFrame) bytes at least, but MaxPacketSize is \(limit)"))
+    }
   }
 
   /// Of the two ways to say who listens where a file has one.
@@ -185,11 +211,14 @@ extension Configuration {
   ///   - knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
   ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/take(_:)``.
   ///   - defaultPlugins: the names of those that are on where the file does not say which are; nil: all.
+  ///   - codecs: what a `DataPack` may name beside the orders of the Zinx header: those of the plugins that the file switches on.
   ///   - program: the daemon's name, which is the default of `Name` too.
   public static func parse(
-    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]? = nil, program: String = "zinxd"
+    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]? = nil, codecs: [any FrameCodec] = [],
+    program: String = "zinxd"
   ) -> ParsedConfiguration {
-    ParsedConfiguration(bytes, knownPlugins: knownPlugins, defaultPlugins: defaultPlugins ?? knownPlugins, program: program)
+    ParsedConfiguration(
+      bytes, knownPlugins: knownPlugins, defaultPlugins: defaultPlugins ?? knownPlugins, codecs: codecs, program: program)
   }
 }
 

@@ -35,9 +35,7 @@ private let listenerOptions: [ListenerOption] = [
   ListenerOption(
     "V6Only", \.v6Only, .bool, reload: true, "Whether an address such as [::]:7777 leaves IPv4 alone; else it takes both"),
   ListenerOption("Mode", \.mode, .permissions, reload: true, "Permissions of a UNIX socket in the file system"),
-  ListenerOption(
-    "DataPack", \.dataPack, .optional(.choice), reload: true, absence: "the general one",
-    "Order of the message header on the wire"),
+  .framing,
   ListenerOption(
     "MaxConn", \.maxConn, .optional(.integer(in: 1...1_000_000)), unit: "connections", reload: true, absence: "the general one",
     "Connections of this listener at once, a part of the general MaxConn"),
@@ -77,7 +75,7 @@ extension Option {
     "Listeners", \.server.endpoints, .listeners, reload: true, absence: "one named zinx, on Host and TcpPort",
     "Several listeners, in place of Host and TcpPort; open connections stay when one goes"
   ) { value, configuration in
-    var reader = ListenersReader()
+    var reader = ListenersReader(codecs: configuration.codecs.all)
     reader.read(value)
     if reader.problems.isEmpty { configuration.server.endpoints = reader.endpoints }
     return reader.problems
@@ -86,7 +84,7 @@ extension Option {
 
 extension SettingRule {
   /// A rule for what need not be there.
-  fileprivate static func optional<Wrapped>(_ rule: SettingRule<Wrapped>) -> Self where Value == Wrapped? {
+  static func optional<Wrapped>(_ rule: SettingRule<Wrapped>) -> Self where Value == Wrapped? {
     Self(
       type: rule.type, allowed: rule.allowed, read: { value in rule.read(value).map { .some($0) } },
       write: { $0.flatMap(rule.write) }, faults: rule.faults)

@@ -1,4 +1,5 @@
 import Zinx
+import ZinxWire
 
 /// Reads the array `Listeners`: every problem of every element, and what they cannot have in common.
 struct ListenersReader {
@@ -6,10 +7,14 @@ struct ListenersReader {
   static let most = 64
   static let allowed = "a list of 1 to \(most) listeners, each an object with a Name and an Address"
 
+  /// Codecs that a `DataPack` may name.
+  private let codecs: [any FrameCodec]
   private(set) var endpoints: [Endpoint] = []
   private(set) var problems: [ConfigurationProblem] = []
   /// Where the names and addresses stand, by endpoint.
   private var places: [(name: SourcePosition?, address: SourcePosition?)] = []
+
+  init(codecs: [any FrameCodec]) { self.codecs = codecs }
 
   mutating func read(_ value: ConfigurationValue) {
     guard case .array(let elements) = value.content, (1...Self.most).contains(elements.count) else {
@@ -59,7 +64,14 @@ struct ListenersReader {
       let hint = nearestName(to: member.key, among: ListenerOption.all.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? ""
       return problem(member.position, "\(label): unknown key \(quotedBriefly(member.key))\(hint)")
     }
-    problems += option.apply(member.value, to: &endpoint).map { ConfigurationProblem(at: $0.position, "\(label): \($0.message)") }
+    let found = option.name == "DataPack" ? framing(member.value, &endpoint) : option.apply(member.value, to: &endpoint)
+    problems += found.map { ConfigurationProblem(at: $0.position, "\(label): \($0.message)") }
+  }
+
+  private func framing(_ value: ConfigurationValue, _ endpoint: inout Endpoint) -> [ConfigurationProblem] {
+    var reader = FramingReader(codecs: codecs)
+    endpoint.framing = reader.read(value)
+    return reader.problems
   }
 
   /// What a key or value is for that is not there yet.
@@ -72,7 +84,6 @@ struct ListenersReader {
     case ("transport", .string("websocket")): return UnbuiltKey.message("Transport", "WebSocket")
     case ("transport", .string("tcp")): return nil
     case ("transport", _): return "Transport is \(member.value.found), but must be \"tcp\""
-    case ("datapack", .object): return UnbuiltKey.message("DataPack", "a description of foreign frames")
     default: return nil
     }
   }

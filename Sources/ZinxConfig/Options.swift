@@ -50,9 +50,7 @@ private let options: [Option] = [
   Option(
     "MaxQueueBytes", \.server.maxQueueBytes, .integer(in: 0...1_099_511_627_776), unit: "bytes", reload: true,
     "Memory for what is queued for all peers; beyond it the connections with the most are closed. 0 means no limit"),
-  Option(
-    "DataPack", \.server.dataPack, .choice, reload: true,
-    "Order of the message header on the wire; open connections keep theirs"),
+  .framing,
   Option(
     "OverloadPolicy", \.server.overloadPolicy, .choice, reload: true,
     "What happens to a connection beyond MaxConn: it is closed at once, or waits in the kernel's backlog"),

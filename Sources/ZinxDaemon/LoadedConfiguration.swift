@@ -1,6 +1,7 @@
 import Zinx
 import ZinxConfig
 import ZinxTLS
+import ZinxWire
 
 /// A configuration file that was read and checked as a whole, and the plugins it switches on.
 struct LoadedConfiguration {
@@ -50,21 +51,24 @@ struct LoadedConfiguration {
     let warnings = try Self.warnings(file, source)
     var parsed = Configuration.parse(
       file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, program: program)
+    let made = chosen(parsed, registry).compactMap { name, settings in registry.make(name, settings, files: files) }
+    let plugins = made.map(\.plugin)
+    let unchecked = made.map(\.settings).filter(\.isUnchecked).map(\.plugin)
+    let routes = RouteRegistrar(plugins: plugins)
+    if !routes.codecs.isEmpty {
+      // Which plugins there are says which names a DataPack may be.
+      let codecs = routes.codecs.map(\.codec)
+      parsed = Configuration.parse(
+        file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, codecs: codecs, program: program)
+    }
     if let name = registry.sharedName {
       parsed.add([
         ConfigurationProblem(at: nil, "two plugins of this \(program) have the name \"\(name)\": rename one in its code")
       ])
     }
-    var plugins: [any RoutePlugin] = []
-    var unchecked: [String] = []
-    for (name, settings) in chosen(parsed, registry) {
-      guard let made = registry.make(name, settings, files: files) else { continue }
-      plugins.append(made.plugin)
-      parsed.take(made.settings)
-      if made.settings.isUnchecked { unchecked.append(name) }
-    }
-    let routes = RouteRegistrar(plugins: plugins)
+    for one in made { parsed.take(one.settings) }
     parsed.add(conflicts(routes, parsed))
+    parsed.add(codecConflicts(routes, parsed))
     let faults = certificateFaults(parsed)
     parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: nil, $0.text) })
     let lines = file.lines(for: parsed)
@@ -111,6 +115,22 @@ struct LoadedConfiguration {
   private static func chosen(_ parsed: ParsedConfiguration, _ registry: PluginRegistry) -> [(String, ConfigurationValue?)] {
     guard let entries = parsed.plugins else { return registry.defaultNames.map { ($0, nil) } }
     return entries.map { ($0.name, $0.settings) }
+  }
+
+  /// Codecs whose names say nothing: another has it, or it is an order of the header.
+  private static func codecConflicts(_ routes: RouteRegistrar, _ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
+    routes.codecs.indices.compactMap { index in
+      let (codec, owner) = routes.codecs[index]
+      let name = quotedBriefly(codec.name)
+      let position = parsed.plugins?.first { $0.name == owner }?.position
+      if DataPack(rawValue: codec.name) != nil {
+        return ConfigurationProblem(
+          at: position, "the plugin \"\(owner)\" has a codec \(name), which is an order of the Zinx header")
+      }
+      guard let first = routes.codecs[..<index].first(where: { $0.codec.name == codec.name }) else { return nil }
+      return ConfigurationProblem(
+        at: position, "the plugins \"\(first.owner)\" and \"\(owner)\" both have a codec \(name): switch one of them off")
+    }
   }
 
   /// Messages that more than one wants, each at the plugin that comes second.

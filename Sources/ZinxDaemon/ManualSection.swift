@@ -4,13 +4,14 @@ import ZinxConfig
 
 /// The parts of `zinx.json(5)` that follow from the tables, in roff: whoever packages a daemon pastes them into its manual.
 enum ManualSection: String, ExpressibleByArgument {
-  case options, listeners, tls, plugins, foreign
+  case options, listeners, tls, frames, plugins, foreign
 
   func text(_ registry: PluginRegistry, program: String) -> String {
     switch self {
     case .options: Reference.manualOptions(for: program)
     case .listeners: Reference.manualListeners()
     case .tls: Reference.manualTLS()
+    case .frames: Reference.manualFrames()
     case .foreign: Reference.manualForeignKeys(for: program)
     case .plugins: registry.types.map { Self.plugin($0, registry) }.joined()
     }

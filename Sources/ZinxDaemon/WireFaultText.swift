@@ -7,12 +7,26 @@ extension WireFault {
   /// To be put behind a line.
   var clause: String {
     let announced = header.map { "message id \($0.id) of \($0.length) bytes announced, MaxPacketSize is \(maxPacketSize)" }
-    let parts = [announced, looksLike?.clause].compactMap(\.self)
+    let parts = [announced, problem, looksLike?.clause].compactMap(\.self)
     return parts.isEmpty ? "" : ": " + parts.joined(separator: "; ")
+  }
+
+  /// What was wrong with a frame that is not Zinx's.
+  private var problem: String? {
+    switch error {
+    case .oversizeFrame(let length?): "a frame of \(length) bytes, MaxPacketSize is \(maxPacketSize)"
+    case .oversizeFrame(nil): "a frame that does not end within MaxPacketSize, which is \(maxPacketSize)"
+    case .badFrame(let fault): "\(fault)"
+    case .oversize, .truncated, nil: nil
+    }
   }
 
   var fields: Logger.Metadata {
     var fields = looksLike?.fields ?? [:]
+    if case .oversizeFrame(let length) = error {
+      fields["limit"] = "\(maxPacketSize)"
+      if let length { fields["length"] = "\(length)" }
+    }
     guard let header else { return fields }
     fields["msgID"] = "\(header.id)"
     fields["length"] = "\(header.length)"

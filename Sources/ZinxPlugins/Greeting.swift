@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Zinx
+import ZinxWire
 
 /// Greets every connection when it begins, as the hooks of the Zinx tutorial do.
 public struct Greeting: RoutePlugin {
@@ -18,7 +19,11 @@ public struct Greeting: RoutePlugin {
   public func register(in routes: inout RouteRegistrar) {
     let greeting = ByteBuffer(string: "DoConnection BEGIN...")
     routes.sends(id)
-    routes.onConnStart { [id] connection in try await connection.sendBuffMsg(id, greeting) }
+    routes.onConnStart { [id] connection in
+      // A peer that speaks another protocol would not know what to make of it.
+      guard connection.framing.dataPack != nil else { return }
+      try await connection.sendBuffMsg(id, greeting)
+    }
     routes.onConnStop { [log] connection, reason in
       log.debug("OnConnStop", metadata: ["connID": "\(connection.id)", "closeReason": "\(reason)"])
     }

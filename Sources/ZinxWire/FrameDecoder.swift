@@ -23,6 +23,10 @@ public struct FrameDecoder: Sendable {
     public var nextFrame = 0
     /// What stands behind the frames, if it can never be a frame.
     public var error: WireError?
+    /// Bytes behind the frames that are part of none, in protocols that have such.
+    public var junk = 0
+    /// Bytes behind frames and junk that need not be searched again for the end of a frame, with more behind them.
+    public var searched = 0
 
     public init(frames: Int = 0, bytes: Int = 0, nextFrame: Int = 0, error: WireError? = nil) {
       self.frames = frames

@@ -68,6 +68,8 @@ struct ManualSectionTests {
     let registry = PluginRegistry(bundledPlugins)
     let options = ManualSection.options.text(registry, program: "zinxd")
     for option in Option.all { #expect(options.contains(".B \(option.name)\n")) }
+    let frames = ManualSection.frames.text(registry, program: "zinxd")
+    for option in FrameOption.all { #expect(frames.contains(".B \(option.name)\n")) }
     let plugins = ManualSection.plugins.text(registry, program: "zinxd")
     for type in bundledPlugins { #expect(plugins.contains(".SS \(type.name)\n\(type.summary)\n")) }
     #expect(plugins.contains(".B Blocking\n"))

@@ -90,7 +90,7 @@ struct ManualTests {
     let examples = try Repository.text("packaging/man/zinx.json.5.in").split(separator: ".RS\n").dropFirst().map {
       $0.split(separator: "\n.RE")[0]
     }
-    #expect(examples.count == 4)
+    #expect(examples.count == 5)
     for example in examples {
       let text = example.hasPrefix("{") ? String(example) : "{\(example)}"
       let parsed = Configuration.parse(Array(text.utf8), knownPlugins: bundledPlugins.map { $0.name })

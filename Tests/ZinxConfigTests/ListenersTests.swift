@@ -117,7 +117,6 @@ struct ListenersTests {
       (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
       (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
       (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
-      (#""DataPack": {"LengthSize": 2}"#, "DataPack: a description of foreign frames"),
     ])
   func unbuilt(member: String, expected: String) {
     let listener = #"{"Name": "a", "Address": "h:1", "# + member + "}"

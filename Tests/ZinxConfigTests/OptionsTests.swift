@@ -93,7 +93,15 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     integer("MaxMsgChanLen", 1024, 1, 1_000_000, reload: true),
     integer("MaxConnQueueBytes", 16_777_216, 1, 1_073_741_824, reload: true),
     integer("MaxQueueBytes", 536_870_912, 0, 1_099_511_627_776, reload: true),
-    choice("DataPack", ["ltv-le", "tlv-be", "tlv-le"], reload: true, allowed: #"one of "ltv-le", "tlv-be" or "tlv-le""#),
+    OptionCase(
+      key: "DataPack", standard: "\"ltv-le\"", reload: true,
+      good: [
+        "\"ltv-le\"", "\"tlv-be\"", "\"tlv-le\"", #"{"LengthSize": 1, "Id": 0}"#, #"{"Delimiter": "\r\n", "Id": 4294967295}"#,
+        #"{"LengthOffset": 2, "LengthSize": 8, "Order": "le", "LengthAdjustment": -2, "Strip": 3, "IdOffset": 1, "IdSize": 4}"#,
+      ],
+      bad: ["null", "[]", "true", "1"],
+      allowed:
+        #"one of "ltv-le", "tlv-be" or "tlv-le", an object that describes other frames, or the name of a plugin's codec"#),
     choice("OverloadPolicy", ["reject", "wait"], reload: true, allowed: #""reject" or "wait""#),
     integer("MaxConnPerIP", 0, 0, 1_000_000, reload: true),
     integer("AcceptRate", 0, 0, 1_000_000, reload: true),

@@ -17,6 +17,9 @@ struct ReadmeTests {
     let listeners = try repositoryFile("README.md").split(separator: "<!-- listeners -->\n", omittingEmptySubsequences: false)
     try #require(listeners.count == 3, "the table of the listeners stands between two lines <!-- listeners -->")
     #expect(String(listeners[1]) == Reference.markdownListeners)
+    let frames = try repositoryFile("README.md").split(separator: "<!-- frames -->\n", omittingEmptySubsequences: false)
+    try #require(frames.count == 3, "the table of the frames stands between two lines <!-- frames -->")
+    #expect(String(frames[1]) == Reference.markdownFrames)
   }
 
   @Test("the README has exactly the table of the keys of TLS")

@@ -48,6 +48,16 @@ struct ReferenceTests {
     #expect(rows.count { $0.contains("| required |") } == 2)
   }
 
+  @Test("the keys of frames are all in the manual and in the table of the README")
+  func frameKeys() {
+    let entries = Reference.manualFrames().split(separator: ".TP\n")
+    #expect(entries.count == FrameOption.all.count)
+    #expect(entries.contains { $0.contains("Must be 1, 2, 3, 4 or 8 (bytes); default: required without Delimiter.") })
+    let rows = Reference.markdownFrames.split(separator: "\n")
+    #expect(rows.count == FrameOption.all.count + 2)
+    #expect(rows.allSatisfy { $0.count { $0 == "|" } == 5 })
+  }
+
   @Test("a printed configuration reads back as the same one", arguments: OptionCase.all)
   func roundTrip(option: OptionCase) throws {
     for text in option.good {
@@ -127,8 +137,8 @@ struct ReferenceTests {
       entries.contains(
         """
         .B DataPack
-        Order of the message header on the wire; open connections keep theirs.
-        Must be one of \\(dqltv\\-le\\(dq, \\(dqtlv\\-be\\(dq or \\(dqtlv\\-le\\(dq; default \\(dqltv\\-le\\(dq. A reload changes it.
+        How messages are cut out of the bytes: the order of the Zinx header, or other frames; open connections keep theirs.
+        Must be one of \\(dqltv\\-le\\(dq, \\(dqtlv\\-be\\(dq or \\(dqtlv\\-le\\(dq, an object that describes other frames, or the name of a plugin's codec; default \\(dqltv\\-le\\(dq. A reload changes it.
 
         """))
   }
@@ -137,7 +147,9 @@ struct ReferenceTests {
   func requests() {
     let settings = [PluginSetting(name: ".x", type: "", defaultText: "'\\'", allowed: "-", help: "'quoted'")]
     #expect(Reference.manualPlugin(settings) == ".TP\n.B \\&.x\n\\&'quoted'.\nMust be \\-; default '\\e'.\n")
-    for line in (Reference.manualOptions() + Reference.manualListeners() + Reference.manualForeignKeys()).split(separator: "\n")
+    for line
+      in (Reference.manualOptions() + Reference.manualListeners() + Reference.manualFrames() + Reference.manualForeignKeys())
+      .split(separator: "\n")
     where line.hasPrefix(".") {
       #expect(line == ".TP" || line.hasPrefix(".B "))
     }

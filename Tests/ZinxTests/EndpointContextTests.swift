@@ -33,7 +33,7 @@ struct EndpointContextTests {
   func general() throws {
     let context = try Self.context(Endpoint(.abstract(name: "a")), Self.general())
     #expect(context.maxPacketSize.load(ordering: .relaxed) == 4096)
-    #expect(context.pack == .ltvLittleEndian && context.receiveLimits.idle == 0)
+    #expect(context.framing == .zinx(.ltvLittleEndian) && context.receiveLimits.idle == 0)
     context.apply(
       Self.general {
         $0.maxPacketSize = 7
@@ -57,7 +57,7 @@ struct EndpointContextTests {
         $0.idleTimeout = .seconds(2)
       })
     #expect(context.maxPacketSize.load(ordering: .relaxed) == 5)
-    #expect(context.receiveLimits.idle == 0 && context.pack == .tlvBigEndian && context.places.limit == 1)
+    #expect(context.receiveLimits.idle == 0 && context.framing == .zinx(.tlvBigEndian) && context.places.limit == 1)
     endpoint.maxPacketSize = nil
     endpoint.maxConn = nil
     context.apply(endpoint, Self.general { $0.maxPacketSize = 7 })

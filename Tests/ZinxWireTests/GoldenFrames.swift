@@ -14,14 +14,7 @@ struct GoldenFrame: CustomTestStringConvertible {
   static let ping = ByteBuffer(string: "ping...ping...ping")
 
   /// Beside this file, so that the tests need no resource bundle.
-  static let all: [GoldenFrame] = {
-    let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "golden-frames.txt")
-    do {
-      return try String(contentsOf: path, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map(parse)
-    } catch {
-      fatalError("\(path.path()): \(error)")
-    }
-  }()
+  static let all: [GoldenFrame] = goldenLines("golden-frames.txt").map(parse)
 
   private static func parse(_ line: Substring) -> GoldenFrame {
     let fields = line.split(separator: " ")
@@ -35,6 +28,16 @@ struct GoldenFrame: CustomTestStringConvertible {
       default: ByteBuffer(bytes: (0..<300).map { UInt8(truncatingIfNeeded: $0) })
       }
     return GoldenFrame(pack: pack, message: Message(id: id, data: data), bytes: ByteBuffer(hex: fields[3]))
+  }
+}
+
+/// The lines of a file beside this one, so that the tests need no resource bundle.
+func goldenLines(_ name: String) -> [Substring] {
+  let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: name)
+  do {
+    return try String(contentsOf: path, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }
+  } catch {
+    fatalError("\(path.path()): \(error)")
   }
 }
 

@@ -14,7 +14,8 @@ public enum FullQueuePolicy: Sendable, Hashable, CaseIterable {
   case close
 }
 
-/// How many of those to whom a message was sent got it. A connection that had ended, or ended meanwhile, is in none of the numbers.
+/// How many of those to whom a message was sent got it. A connection that had ended, or ended meanwhile, is in none of the numbers, nor is
+/// one whose protocol cannot carry the message: see ``ZinxError/unencodable(reason:)``.
 public struct Delivery: Sendable, Hashable {
   /// Connections for which it is queued, or written already.
   public var sent = 0
@@ -83,6 +84,8 @@ private struct Broadcast {
   private let policy: FullQueuePolicy
   /// The encoded message, once for each order of the header that somebody speaks.
   private var frames: [(pack: DataPack, frame: ByteBuffer)] = []
+  /// The same for other protocols; nil where the message cannot be a frame.
+  private var foreignFrames: [(framing: Framing, frame: ByteBuffer?)] = []
   /// Those that are waited for in the end.
   private var full: [(connection: Connection, frame: ByteBuffer)] = []
   /// Those whose loops have not been told yet to write, by loop.
@@ -94,7 +97,7 @@ private struct Broadcast {
   }
 
   mutating func send(to connection: Connection) {
-    let frame = frame(connection.pack)
+    guard let frame = connection.isForeign ? frame(connection.framing) : frame(connection.pack) else { return }
     do throws(ZinxError) {
       try connection.queueShared(frame: frame)
       delivery.sent += 1
@@ -118,6 +121,13 @@ private struct Broadcast {
     if let known = frames.first(where: { $0.pack == pack }) { return known.frame }
     let frame = pack.encoded(message)
     frames.append((pack, frame))
+    return frame
+  }
+
+  private mutating func frame(_ framing: Framing) -> ByteBuffer? {
+    if let known = foreignFrames.first(where: { $0.framing == framing }) { return known.frame }
+    let frame = try? framing.frame(of: message)
+    foreignFrames.append((framing, frame))
     return frame
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import ZinxWire
 
 /// Why a connection ended. The log line, the counters and `OnConnStop` share one reason.
 public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
@@ -12,7 +13,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case draining
   /// The server drained and the connection did not end within `DrainTimeout`, or a second signal cut it.
   case drainTimeout
-  /// A header announced more than `MaxPacketSize`.
+  /// A header announced more than `MaxPacketSize`, or a frame of another protocol is longer than that.
   case oversize
   /// The peer closed its side inside a frame.
   case truncated
@@ -41,6 +42,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case hookFailed
   /// The handshake of TLS did not come to its end, or what came after it was not what the peer has sealed.
   case tlsFailed
+  /// The peer sent what can never be a frame of the protocol that its listener speaks: see ``Framing``.
+  case badFrame
 
   public var description: String {
     switch self {
@@ -63,6 +66,16 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .replaced: "replaced"
     case .hookFailed: "hook-failed"
     case .tlsFailed: "tls-failed"
+    case .badFrame: "bad-frame"
+    }
+  }
+
+  /// What a peer is closed for that did something wrong on the wire.
+  init(_ error: WireError) {
+    switch error {
+    case .oversize, .oversizeFrame: self = .oversize
+    case .badFrame: self = .badFrame
+    case .truncated: self = .truncated
     }
   }
 

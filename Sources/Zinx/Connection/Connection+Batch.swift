@@ -63,6 +63,7 @@ extension Connection {
 
   /// Handles requests as long as none has to wait. `batch` holds the rest.
   private func handleImmediately(_ batch: inout Batch) -> Outcome {
+    if isForeign { return handleForeignImmediately(&batch) }
     let frames = batch.frames
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
@@ -77,6 +78,21 @@ extension Connection {
         batch.advance(to: request.end)
         return .othersFirst
       }
+    }
+    return .done
+  }
+
+  /// The same for frames of others.
+  @inline(never)
+  private func handleForeignImmediately(_ batch: inout Batch) -> Outcome {
+    let (frames, framing) = (batch.frames, framing)
+    var request = Request(connection: self, batch)
+    var turn = batch.count > 1 ? Turn() : nil
+    while !dropsRest.load(ordering: .relaxed), let frame = framing.next(in: frames, from: batch.start) {
+      request.take(frame)
+      if let route = handler.handleImmediately(&request) { return .waits(route, request.notes) }
+      batch.advance(to: frame.end)
+      if turn?.isOver() ?? false, frame.end < frames.count { return .othersFirst }
     }
     return .done
   }

@@ -158,7 +158,7 @@ extension Connection {
   private func dropRequests() {
     if let batch = staged.take() { worker?.release(batch.count) }
     inbox = nil
-    nextFrame = 0
+    (nextFrame, searched) = (0, 0)
     isWaitingForWorker = false
     pace = nil
   }

@@ -8,6 +8,7 @@ extension Connection {
   /// Called for what stands before everything that was not taken yet, until the first message is whole, and once a header is refused.
   @inline(never)
   func examine(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
+    guard !isForeign else { return examineForeign(scan, maxPacketSize: maxPacketSize) }
     if awaitsFirstMessage, scan.frames > 0 || scan.error != nil {
       // A good peer, which is nearly all of them, costs one look at the table of routes.
       if !beginsWithRoute(bytes, scan) { looksLike = lookalike(bytes, maxPacketSize: maxPacketSize) }
@@ -18,10 +19,17 @@ extension Connection {
     context.refusals[id] = WireFault(header: header, maxPacketSize: maxPacketSize, looksLike: looksLike)
   }
 
+  /// Bytes of another protocol are not compared with those that are known: it may well begin as one of them does.
+  private func examineForeign(_ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
+    awaitsFirstMessage = false
+    guard let error = scan.error else { return }
+    context.refusals[id] = WireFault(header: nil, maxPacketSize: maxPacketSize, error: error)
+  }
+
   /// What the end of the connection tells of bytes that did not become a message.
   func takeFault(_ reason: CloseReason) -> WireFault? {
     if !context.refusals.isEmpty, let refused = context.refusals.removeValue(forKey: id) { return refused }
-    guard let inbox else { return nil }
+    guard let inbox, !isForeign else { return nil }
     let maxPacketSize = endpoint.maxPacketSize.load(ordering: .relaxed)
     return inbox.withUnsafeReadableBytes { bytes in
       let header = FrameDecoder(pack, maxPacketSize: maxPacketSize).header(in: bytes, at: 0)

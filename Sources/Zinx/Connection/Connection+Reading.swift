@@ -98,7 +98,9 @@ extension Connection {
     guard inbox == nil, !life.runsUserCode, staged == nil else { return keepInInbox(context.received.bytes) }
     let scan = self.scan(context.received.bytes)
     if scan.frames > 0 { staged = context.received.take(scan.bytes, frames: scan.frames) }
-    if scan.error == nil { keepInInbox(context.received.bytes) } else { life.end(.oversize) }
+    if let error = scan.error { return life.end(CloseReason(error)) }
+    if scan.junk > 0 { context.received.drop(scan.junk) }
+    keepInInbox(context.received.bytes)
   }
 
   private func keepInInbox(_ bytes: UnsafeRawBufferPointer) {
@@ -117,19 +119,20 @@ extension Connection {
     if scan.frames > 0, let frames = bytes.readSlice(length: scan.bytes) {
       staged = Batch(chunk: Chunk(sharing: frames), start: 0, end: scan.bytes, count: scan.frames)
     }
-    guard scan.error == nil else { return life.end(.oversize) }
+    if let error = scan.error { return life.end(CloseReason(error)) }
+    if scan.junk > 0 { bytes.moveReaderIndex(forwardBy: scan.junk) }
     if bytes.readableBytes > 0 { inbox = bytes }
   }
 
   /// Counts the whole frames at the beginning of `bytes`, as many as the worker has room for and the rate allows; both are taken.
   private func scan(_ bytes: UnsafeRawBufferPointer) -> FrameDecoder.Scan {
-    let decoder = FrameDecoder(pack, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed))
+    let maxPacketSize = endpoint.maxPacketSize.load(ordering: .relaxed)
     let limit = server.settings.maxWorkerTaskLen.load(ordering: .relaxed)
     // No further than there is room: a connection that waits for it with many requests would count them all at each try.
-    var scan = decoder.scan(bytes, limit: worker.map { max(1, $0.room(limit: limit)) } ?? .max)
+    var scan = scan(bytes, maxPacketSize, limit: worker.map { max(1, $0.room(limit: limit)) } ?? .max)
     if let worker, scan.frames > 0 {
       let granted = worker.reserve(scan.frames, limit: limit)
-      if granted < scan.frames { scan = decoder.scan(bytes, limit: granted) }
+      if granted < scan.frames { scan = scanAgain(bytes, maxPacketSize, limit: granted) }
       if granted == 0 {
         isWaitingForWorker = true
         worker.notifyWhenRoom(self, limit: limit)
@@ -137,11 +140,32 @@ extension Connection {
     }
     if let pace, scan.frames > 0 {
       let granted = paceFrames(scan.frames, pace)
-      if granted < scan.frames { scan = decoder.scan(bytes, limit: granted) }
+      if granted < scan.frames { scan = scanAgain(bytes, maxPacketSize, limit: granted) }
     }
     nextFrame = scan.nextFrame
     if scan.frames > 0 { receiving.frameEnded() }
-    if awaitsFirstMessage || scan.error != nil { examine(bytes, scan, maxPacketSize: decoder.maxPacketSize) }
+    if awaitsFirstMessage || scan.error != nil { examine(bytes, scan, maxPacketSize: maxPacketSize) }
+    return scan
+  }
+
+  @inline(__always)
+  private func scan(_ bytes: UnsafeRawBufferPointer, _ maxPacketSize: UInt32, limit: Int) -> FrameDecoder.Scan {
+    guard isForeign else { return FrameDecoder(pack, maxPacketSize: maxPacketSize).scan(bytes, limit: limit) }
+    return scanForeign(bytes, maxPacketSize, limit: limit)
+  }
+
+  /// Counts fewer of them.
+  private func scanAgain(_ bytes: UnsafeRawBufferPointer, _ maxPacketSize: UInt32, limit: Int) -> FrameDecoder.Scan {
+    // What was searched lies behind the frames that were found.
+    searched = 0
+    return scan(bytes, maxPacketSize, limit: limit)
+  }
+
+  @inline(never)
+  private func scanForeign(_ bytes: UnsafeRawBufferPointer, _ maxPacketSize: UInt32, limit: Int) -> FrameDecoder.Scan {
+    let scan = framing.scan(bytes, limit: limit, maxPacketSize: maxPacketSize, searched: Int(searched))
+    // Of what stays behind the frames; a scan that came to its limit begins anew there.
+    searched = scan.frames < limit ? UInt32(clamping: scan.searched) : 0
     return scan
   }
 
@@ -160,9 +184,10 @@ extension Connection {
     var isInsideFrame = false
     if let inbox {
       // What waits for the running user code may hold a header that will be refused: the reason does not depend on who is first.
-      let scan = FrameDecoder(pack, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed)).scan(inbox)
-      if scan.error != nil { life.end(.oversize) }
-      isInsideFrame = inbox.readableBytes > scan.bytes
+      let maxPacketSize = endpoint.maxPacketSize.load(ordering: .relaxed)
+      let scan = inbox.withUnsafeReadableBytes { framing.scan($0, maxPacketSize: maxPacketSize) }
+      if let error = scan.error { life.end(CloseReason(error)) }
+      isInsideFrame = inbox.readableBytes > scan.bytes + scan.junk
     }
     life.peerClosed(insideFrame: isInsideFrame || isInsideRecord)
     advance()

@@ -13,9 +13,9 @@ extension Connection {
   /// Sends a message and returns when its bytes have been handed to the kernel. One sender's messages leave in the order in which it
   /// sent them.
   ///
-  /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
+  /// Throws: ``ZinxError/connectionClosed``, ``ZinxError/unencodable(reason:)``, `CancellationError`.
   public func sendMsg(_ id: UInt32, _ data: ByteBuffer) async throws {
-    let frame = pack.encoded(Message(id: id, data: data))
+    let frame = try frame(id, data)
     // What this thread has gathered was sent before.
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     var isQueued = false
@@ -24,7 +24,7 @@ extension Connection {
       // Queued and waited for under one lock: what becomes of these bytes alone decides, also when the connection ends right then.
       try await wait { outbox, resume in
         guard outbox.hasRoom(limit) else { return outbox.waitForRoom(for: frame.readableBytes, resume) }
-        queue(frame, in: &outbox, isShared: false)
+        queue(frame, in: &outbox, isShared: false, isRaw: false)
         isQueued = true
         return outbox.waitUntilWritten(resume)
       }
@@ -51,7 +51,7 @@ extension Connection {
   /// Returns whether that had to wait for room.
   @usableFromInline
   nonisolated(nonsending) func queue(_ id: UInt32, _ data: ByteBuffer) async throws -> Bool {
-    try await send(frame: pack.encoded(Message(id: id, data: data)))
+    try await send(frame: frame(id, data))
   }
 
   @usableFromInline
@@ -68,7 +68,7 @@ extension Connection {
 
   @inline(never)
   private func trySend(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) {
-    try trySend(frame: pack.encoded(Message(id: id, data: data)))
+    try trySend(frame: frame(id, data))
   }
 
   /// Queues a message without waiting. Returns false while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued: made for
@@ -95,12 +95,12 @@ extension Connection {
   }
 
   private func queueImmediately(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> Bool {
-    try queueImmediately(pack.encoded(Message(id: id, data: data)))
+    try queueImmediately(frame(id, data))
   }
 
   /// Queues an encoded frame. Returns false while there is no room.
-  private func queueImmediately(_ frame: ByteBuffer, isShared: Bool = false) throws(ZinxError) -> Bool {
-    do { try trySend(frame: frame, isShared: isShared) } catch {
+  private func queueImmediately(_ frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) throws(ZinxError) -> Bool {
+    do { try trySend(frame: frame, isShared: isShared, isRaw: isRaw) } catch {
       guard error == .sendBufferFull else { throw error }
       return false
     }
@@ -113,6 +113,23 @@ extension Connection {
     Cork.ofThisThread?.flush()
     if !isCorkedHere { flushOutbox() }
   }
+
+  // MARK: Bytes as they are
+
+  /// Queues bytes that are no message of this connection's protocol, such as the answer to a handshake or a frame that is made already, and
+  /// returns when they are queued; waits for room as ``sendBuffMsg(_:_:)-(_,ByteBuffer)`` does. They leave in order with messages, and count
+  /// as one.
+  ///
+  /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
+  public func sendRaw(_ bytes: ByteBuffer) async throws {
+    if try await send(frame: bytes.detached, isRaw: true) { countWait() }
+  }
+
+  /// The same without waiting.
+  ///
+  /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued,
+  /// ``ZinxError/connectionClosed``.
+  public func trySendRaw(_ bytes: ByteBuffer) throws(ZinxError) { try trySend(frame: bytes.detached, isRaw: true) }
 
   // MARK: Room
 
@@ -142,13 +159,19 @@ extension Connection {
 
   // MARK: Frames
 
+  /// The frame of a message on this connection.
+  private func frame(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> ByteBuffer {
+    guard isForeign else { return pack.encoded(Message(id: id, data: data)) }
+    return try framing.frame(of: Message(id: id, data: data))
+  }
+
   /// Queues an encoded frame, waiting for room. `isShared`: the same bytes go to others too.
   ///
   /// Returns whether it had to wait.
   @discardableResult
-  func send(frame: ByteBuffer, isShared: Bool = false) async throws -> Bool {
+  func send(frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) async throws -> Bool {
     var hasWaited = false
-    while try !queueImmediately(frame, isShared: isShared) {
+    while try !queueImmediately(frame, isShared: isShared, isRaw: isRaw) {
       hasWaited = true
       try await waitForRoom(frame.readableBytes)
     }
@@ -162,9 +185,11 @@ extension Connection {
     }
   }
 
-  /// Queues an encoded frame. `isShared`: the same bytes go to others too.
-  func trySend(frame: ByteBuffer, isShared: Bool = false) throws(ZinxError) {
-    try queue(frame: frame, isShared: isShared)
+  /// Queues an encoded frame. `isShared`: the same bytes go to others too; `isRaw`: it is none of the connection's own frames.
+  func trySend(frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) throws(ZinxError) {
+    try queue(frame: frame, isShared: isShared, isRaw: isRaw)
+    // At the end of the batch what is left of its replies is written anyway.
+    if isForeign, Cork.ofThisThread?.isTaken(by: self) == true { return }
     scheduleFlush()
   }
 
@@ -180,14 +205,16 @@ extension Connection {
     }
   }
 
-  private func queue(frame: ByteBuffer, isShared: Bool) throws(ZinxError) {
+  private func queue(frame: ByteBuffer, isShared: Bool, isRaw: Bool = false) throws(ZinxError) {
+    // Bytes as they are may be none.
+    guard frame.readableBytes > 0 else { return }
     // What this thread has gathered was sent before.
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     let limit = server.settings.queueLimit
     let refusal: ZinxError? = outbox.withLock { outbox in
       guard !outbox.isClosed else { return .connectionClosed }
       guard outbox.hasRoom(limit) else { return .sendBufferFull }
-      queue(frame, in: &outbox, isShared: isShared)
+      queue(frame, in: &outbox, isShared: isShared, isRaw: isRaw)
       return nil
     }
     if let refusal { throw refusal }
@@ -195,9 +222,9 @@ extension Connection {
   }
 
   /// Under the outbox lock.
-  private func queue(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool) {
+  private func queue(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool, isRaw: Bool) {
     let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
-    outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared)
+    outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared, isRaw: isRaw)
     // What the corked thread sends from here on comes after this one.
     if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
     note(outbox)
@@ -261,6 +288,8 @@ extension Connection {
 
   /// Called by ``Cork/take(_:)`` on its thread.
   func wasCorked(by cork: Cork) {
+    // What is sent there goes through the outbox, which knows how long each frame is.
+    guard !isForeign else { return }
     self.cork = Unmanaged.passUnretained(cork)
     makeRoom(in: cork)
     corkThread.store(clinux_thread(), ordering: .relaxed)

@@ -32,7 +32,9 @@ public final class Connection: @unchecked Sendable {
   let handler: MsgHandler
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
-  /// That of the endpoint.
+  /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then.
+  let isForeign: Bool
+  /// The order of the header, for what only Zinx messages come to: means nothing where the connection is foreign.
   let pack: DataPack
 
   // Any thread: locked or atomic.
@@ -114,6 +116,8 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var flushMark: UInt64?
   /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
   @exclusivity(unchecked) var unacknowledged: Int32 = 0
+  /// Bytes at the beginning of the inbox that need not be searched again for the end of a frame.
+  @exclusivity(unchecked) var searched: UInt32 = 0
 
   /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
   init(
@@ -128,10 +132,11 @@ public final class Connection: @unchecked Sendable {
     loop = context.loop
     self.endpoint = endpoint
     handler = endpoint.handler
-    pack = endpoint.pack
+    isForeign = endpoint.framing.dataPack == nil
+    pack = endpoint.framing.dataPack ?? .ltvLittleEndian
     worker = server.workers.worker(for: id)
     self.session = session
-    outbox = Mutex(Outbox(endpoint.pack))
+    outbox = Mutex(Outbox(endpoint.framing.dataPack))
     receiving = ReceiveDeadline(at: now)
   }
 
@@ -140,6 +145,9 @@ public final class Connection: @unchecked Sendable {
 
   /// The name of the listener that it came in by.
   public var listener: String { endpoint.name }
+
+  /// How its messages are cut out of the bytes.
+  public var framing: Framing { endpoint.framing }
 
   /// The live connections of the same server.
   public var connManager: ConnManager { server.connManager }

@@ -81,6 +81,11 @@ final class Cork: @unchecked Sendable {
     connection.wasCorked(by: self)
   }
 
+  /// Whether code of this connection runs on the cork's thread.
+  func isTaken(by connection: Connection) -> Bool {
+    self.connection?.toOpaque() == Unmanaged.passUnretained(connection).toOpaque()
+  }
+
   /// Writes what was gathered and goes on gathering.
   func flush() {
     guard let connection else { return }

@@ -25,6 +25,7 @@ extension RouteRegistrar {
   /// Takes the messages of an id as signs of life, and sends some to peers that are silent. A listener has one heartbeat: of two the
   /// times of the last one count.
   ///
+  /// Frames of other protocols are left alone: a message of theirs with this id is taken and not answered, nothing is sent, and no time runs.
   /// Every byte of a peer is a sign of life, so one that speaks by itself is sent none. All of it takes the timer that a connection has
   /// for its other time-outs, and nothing for a message.
   public mutating func heartbeat(_ heartbeat: Heartbeat) { self.heartbeat(LiveHeartbeat(heartbeat)) }
@@ -34,7 +35,8 @@ extension RouteRegistrar {
     note(heartbeat)
     route(heartbeat.id) { request in
       // The clock of the last tick would count two within a second as more than one apart.
-      if heartbeat.answers, request.connection.heartbeatAnswers.mayAnswer(at: .now) { try request.echo() }
+      guard !request.connection.isForeign, heartbeat.answers else { return }
+      if request.connection.heartbeatAnswers.mayAnswer(at: .now) { try request.echo() }
     }
   }
 }
@@ -102,10 +104,10 @@ struct HeartbeatTimes {
 
 /// Signs of life to the peer. Event loop only.
 extension Connection {
-  /// The times that hold for this connection. The one place to leave connections out whose frames are not those of a ``DataPack``, or
-  /// that have a sign of life of their own.
+  /// The times that hold for this connection: none for one whose frames are not those of a ``DataPack``. The one place to leave out
+  /// connections that have a sign of life of their own, too.
   @inline(__always)
-  var heartbeatTimes: HeartbeatTimes { handler.heartbeat.times }
+  var heartbeatTimes: HeartbeatTimes { isForeign ? HeartbeatTimes() : handler.heartbeat.times }
 
   /// Says that we are here, unless something waits for the peer: that says it too, or the peer takes nothing.
   func sendHeartbeat() {
@@ -116,7 +118,7 @@ extension Connection {
   /// Answers the heartbeat that is all there is to handle, without a hand-over to the worker, which costs several times as much. Returns
   /// false, having done nothing, if it is not, or has to wait behind other messages.
   func answerHeartbeat() -> Bool {
-    guard let worker, let batch = staged, batch.count == 1, handler.hasHeartbeatShortcut,
+    guard let worker, !isForeign, let batch = staged, batch.count == 1, handler.hasHeartbeatShortcut,
       let header = FrameDecoder(pack, maxPacketSize: .max).header(in: batch.frames, at: batch.start),
       header.id == handler.heartbeat.id,
       queuedMessages.load(ordering: .relaxed) == 0

@@ -63,9 +63,15 @@ struct Outbox {
   private var waiters: [Waiter] = []
   private var nextToken: UInt64 = 0
 
-  private let pack: DataPack
+  /// Lengths of the frames behind the first one; nil while all of them are Zinx messages, whose headers tell.
+  private var lengths: FrameLengths?
+  /// Nil where frames are not Zinx's.
+  private let pack: DataPack?
 
-  init(_ pack: DataPack) { self.pack = pack }
+  init(_ pack: DataPack?) {
+    self.pack = pack
+    lengths = pack == nil ? FrameLengths() : nil
+  }
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
@@ -74,19 +80,23 @@ struct Outbox {
 
   func hasRoom(_ limit: Limit) -> Bool { messages < limit.messages && bytes < limit.bytes }
 
-  /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``. A
+  /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``, and a few
+  /// bytes for each frame that does not tell its length. A
   /// message to many costs nothing as long as it is one copy for all.
   var memory: Int {
     // An empty queue has no buffer, and most are: to ask a ByteBuffer for its capacity costs more than the rest of a reply's way.
     guard !isEmpty else { return 0 }
-    let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity + sealedMemory
+    let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity + sealedMemory + (lengths?.memory ?? 0)
     return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
   }
 
   // MARK: Filling
 
-  /// Queues one frame. `isCorked`: replies that are not here yet were sent before it; `isShared`: other queues get the same bytes.
-  mutating func append(frame: ByteBuffer, isCorked: Bool, isShared: Bool = false) {
+  /// Queues one frame, of one byte at least. `isCorked`: replies that are not here yet were sent before it; `isShared`: other queues get the
+  /// same bytes; `isRaw`: its bytes do not tell its length.
+  mutating func append(frame: ByteBuffer, isCorked: Bool, isShared: Bool = false, isRaw: Bool = false) {
+    if isRaw, lengths == nil { keepLengths() }
+    lengths?.append(frame.readableBytes, isBehind: isCorked)
     bytesAccepted += UInt64(frame.readableBytes)
     messages += 1
     if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame, isShared: isShared) }
@@ -113,12 +123,17 @@ struct Outbox {
     bytesWritten += UInt64(written)
     if written < frames.readableBytes {
       messages += count
+      if lengths != nil {
+        let told = headers(in: frames, from: frames.readerIndex)
+        lengths?.insert(told)
+      }
       let wasEmpty = queue.readableBytes == 0
       enqueue(frames)
       if wasEmpty { consume(written) }
     }
     guard behind.readableBytes > 0 else { return }
     postponeWaiters(behind: frames.readableBytes)
+    lengths?.takeBehind()
     enqueue(behind)
     behind = ByteBuffer()
   }
@@ -186,6 +201,7 @@ struct Outbox {
     if queue.readableBytes == 0 {
       // An idle connection holds no buffer.
       queue = ByteBuffer()
+      if lengths != nil, behind.readableBytes == 0 { forgetLengths() }
     } else if !isShared, queue.storageCapacity > max(Self.keptMemory, 4 * queue.readableBytes) {
       // Nor does a peer that leaves the last few bytes of much.
       queue = ByteBufferAllocator().buffer(buffer: queue)
@@ -193,9 +209,40 @@ struct Outbox {
   }
 
   /// Bytes of the frame at the head of the queue, 0 without one.
-  private func frameLength() -> Int {
-    guard let raw = queue.getInteger(at: queue.readerIndex, endianness: .host, as: UInt64.self) else { return 0 }
+  private mutating func frameLength() -> Int {
+    if lengths != nil { return lengths?.next() ?? 0 }
+    return frameLength(in: queue, at: queue.readerIndex)
+  }
+
+  /// Bytes of the Zinx message there, 0 without one.
+  private func frameLength(in buffer: ByteBuffer, at index: Int) -> Int {
+    guard let pack, let raw = buffer.getInteger(at: index, endianness: .host, as: UInt64.self) else { return 0 }
     return DataPack.headerLength + Int(FrameHeader(rawHeader: raw, pack).length)
+  }
+
+  // MARK: Lengths
+
+  /// What is queued from here on does not tell its length: notes those of the messages that do.
+  private mutating func keepLengths() {
+    var lengths = FrameLengths()
+    for length in headers(in: queue, from: queue.readerIndex + firstFrameRest) { lengths.append(length, isBehind: false) }
+    for length in headers(in: behind, from: behind.readerIndex) { lengths.append(length, isBehind: true) }
+    self.lengths = lengths
+  }
+
+  private mutating func forgetLengths() { lengths = pack == nil ? FrameLengths() : nil }
+
+  /// Lengths of the Zinx messages from an index on.
+  private func headers(in buffer: ByteBuffer, from start: Int) -> [Int] {
+    var lengths: [Int] = []
+    var index = start
+    while index < buffer.writerIndex {
+      let length = frameLength(in: buffer, at: index)
+      guard length > 0 else { break }
+      lengths.append(length)
+      index += length
+    }
+    return lengths
   }
 
   // MARK: Waiting
@@ -249,6 +296,7 @@ struct Outbox {
     firstFrameRest = 0
     // An empty buffer costs a few counts of references; most connections end with nothing queued.
     if !isEmpty { (queue, behind) = (ByteBuffer(), ByteBuffer()) }
+    if lengths != nil { forgetLengths() }
     guard hasWaiters else { return [] }
     defer { waiters = [] }
     return waiters.map(\.resume)

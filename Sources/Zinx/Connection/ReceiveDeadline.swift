@@ -16,6 +16,8 @@ struct ReceiveDeadline: Equatable {
     var idle: Int64 = 0
     var frame: Int64 = 0
     var frameRate: Int64 = 0
+    /// Bytes of a frame's header.
+    var header = DataPack.headerLength
     var heartbeat = HeartbeatTimes()
   }
 
@@ -100,8 +102,8 @@ struct ReceiveDeadline: Equatable {
       if deadline <= due.deadline { due = Due(deadline: deadline, reason: .noFirstByte) }
     }
     if case .running(let since) = frame, limits.frame > 0 {
-      let deadline = since.advanced(byNanoseconds: limits.frame).advanced(byNanoseconds: timeForBody(limits.frameRate))
-      if deadline < due.deadline { due = Due(deadline: deadline, reason: isInsideHeader ? .headerTimeout : .bodyTimeout) }
+      let deadline = since.advanced(byNanoseconds: limits.frame).advanced(byNanoseconds: timeForBody(limits))
+      if deadline < due.deadline { due = Due(deadline: deadline, reason: isInsideHeader(limits) ? .headerTimeout : .bodyTimeout) }
     }
     return due
   }
@@ -113,11 +115,11 @@ struct ReceiveDeadline: Equatable {
     return (last > quietSince ? last : quietSince).advanced(byNanoseconds: limits.heartbeat.interval)
   }
 
-  private var isInsideHeader: Bool { frameBytes < DataPack.headerLength }
+  private func isInsideHeader(_ limits: Limits) -> Bool { frameBytes < limits.header }
 
   /// What the bytes that came have earned. At most 2^31 bytes, so the product fits.
-  private func timeForBody(_ rate: Int64) -> Int64 {
-    guard rate > 0, !isInsideHeader else { return 0 }
-    return (Int64(frameBytes) - Int64(DataPack.headerLength)) * 1_000_000_000 / rate
+  private func timeForBody(_ limits: Limits) -> Int64 {
+    guard limits.frameRate > 0, !isInsideHeader(limits) else { return 0 }
+    return (Int64(frameBytes) - Int64(limits.header)) * 1_000_000_000 / limits.frameRate
   }
 }

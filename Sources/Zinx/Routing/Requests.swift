@@ -18,8 +18,10 @@ final class Requests: @unchecked Sendable {
 
   let connection: Connection
   private let batch: Batch
-  /// Those of the batch.
+  /// Those of the batch, as far as they are Zinx messages.
   private let frames: UnsafeRawBufferPointer
+  /// Where those of others go on in the batch.
+  @exclusivity(unchecked) private var foreignPosition: Int
   private let handler: MsgHandler
   /// The cork of the thread on which the task was begun, and resumes.
   private let cork: Cork
@@ -38,7 +40,9 @@ final class Requests: @unchecked Sendable {
   /// - Parameter first: what is left to be run of the batch's first request.
   init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ notes: Request.Notes, _ cork: Cork) {
     (self.batch, self.connection, route, firstNotes, self.cork) = (batch, connection, first, notes, cork)
-    frames = batch.frames
+    // Without any, the look for the next message falls through to the frames of others.
+    frames = connection.isForeign ? UnsafeRawBufferPointer(start: nil, count: 0) : batch.frames
+    foreignPosition = batch.start
     handler = connection.handler
     current = Request(connection: connection, batch)
   }
@@ -102,7 +106,17 @@ final class Requests: @unchecked Sendable {
 
   @inline(__always)
   private func take(_ request: inout Request) -> Bool {
-    !connection.dropsRest.load(ordering: .relaxed) && request.takeNext(of: frames, connection.pack)
+    !connection.dropsRest.load(ordering: .relaxed)
+      && (request.takeNext(of: frames, connection.pack) || takeForeign(&request))
+  }
+
+  /// The next frame, where frames are not Zinx's.
+  @inline(never)
+  private func takeForeign(_ request: inout Request) -> Bool {
+    guard connection.isForeign, let frame = connection.framing.next(in: batch.frames, from: foreignPosition) else { return false }
+    request.take(frame)
+    foreignPosition = frame.end
+    return true
   }
 
   /// Whether the thread, on which the route runs, is to be left to others.
@@ -117,7 +131,7 @@ final class Requests: @unchecked Sendable {
   }
 
   private func takeCork() {
-    guard connection.corkThread.load(ordering: .relaxed) == 0 else { return }
+    guard connection.corkThread.load(ordering: .relaxed) == 0, !connection.isForeign else { return }
     Cork.ofThisThread?.take(connection)
   }
 

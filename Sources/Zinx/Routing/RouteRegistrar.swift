@@ -1,3 +1,5 @@
+import ZinxWire
+
 /// Something that a plugin has registered.
 struct Owned<Value: Sendable>: Sendable {
   let owner: String
@@ -34,6 +36,8 @@ public struct RouteRegistrar: Sendable {
   private var sent: [Owned<MessageIDs>] = []
   private var heartbeats: [Owned<LiveHeartbeat>] = []
   private var authentications: [Owned<Authentication>] = []
+  /// Frames of other protocols that plugins know, and whose they are.
+  package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
   /// The plugins that were asked, also those that have registered nothing.
   private(set) var plugins: [String] = []
 
@@ -95,6 +99,10 @@ public struct RouteRegistrar: Sendable {
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
   public mutating func sends(_ id: UInt32) { sent.append(Owned(owner: owner, value: .id(id))) }
 
+  /// Brings the frames of another protocol: a `DataPack` chooses them by the codec's name. A name may be there once, and is none of those of
+  /// the orders of the Zinx header.
+  public mutating func frames(_ codec: any FrameCodec) { codecs.append((codec, owner)) }
+
   @usableFromInline
   mutating func register(_ route: Route, for ids: MessageIDs) {
     routes.append(Registration(ids: ids, owner: owner, route: route))
@@ -126,6 +134,7 @@ public struct RouteRegistrar: Sendable {
     }
     sent += group.sent
     first += group.first
+    codecs += group.codecs
     startHooks += group.startHooks
     stopHooks += group.stopHooks
     heartbeats += group.heartbeats

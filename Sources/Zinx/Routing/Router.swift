@@ -89,7 +89,7 @@ public struct Request: Sendable {
     UnsafeRawBufferPointer(start: chunk.memory.baseAddress.map { UnsafeRawPointer($0) + offset }, count: length)
   }
 
-  /// Where its frame begins and ends in the chunk.
+  /// Where its frame begins and ends in the chunk; of Zinx messages only.
   var begin: Int { offset - DataPack.headerLength }
   var end: Int { offset + length }
 
@@ -106,6 +106,12 @@ public struct Request: Sendable {
     // Of the message before.
     if values != nil { values = nil }
     return true
+  }
+
+  /// Takes over a frame of its batch.
+  mutating func take(_ frame: FoundFrame) {
+    self.frame = Self.frame(at: frame.data.lowerBound, length: frame.data.count, frame.id)
+    if values != nil { values = nil }
   }
 
   /// What middleware has made of a request beside its data.

@@ -43,7 +43,7 @@ public struct ListenerInfo: Sendable, Equatable {
   public let name: String
   /// As an operator writes them: `127.0.0.1:7777` with the port that the kernel chose for port 0, `unix:/run/zinxd/clients.sock`.
   public let addresses: [String]
-  public let dataPack: DataPack
+  public let framing: Framing
   /// Connections that came in there and are live.
   public let live: Int
   /// The plugins that it has chosen; nil: all.

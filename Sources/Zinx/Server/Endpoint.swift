@@ -15,8 +15,8 @@ public struct Endpoint: Sendable, Equatable {
   public var v6Only = false
   /// Permissions of a UNIX socket in the file system.
   public var mode: UInt16 = 0o660
-  /// Order of the message header; nil: that of the server.
-  public var dataPack: DataPack?
+  /// How messages are cut out of the bytes; nil: that of the server.
+  public var framing: Framing?
   /// Connections that come in here and are live at once, a part of the server's `maxConn`; nil: no limit but that.
   public var maxConn: Int?
   /// Connections that the kernel completes before they are accepted, 1 at least; it lowers this to `net.core.somaxconn`.
@@ -39,6 +39,12 @@ public struct Endpoint: Sendable, Equatable {
   public init(name: String = defaultName, _ address: ListenAddress) {
     self.name = name
     self.address = address
+  }
+
+  /// Order of the message header, where frames are Zinx's; nil: that of the server, or frames of others.
+  public var dataPack: DataPack? {
+    get { framing?.dataPack }
+    set { framing = newValue.map(Framing.zinx) }
   }
 
   /// Whether sockets that were opened for the other do for this one.

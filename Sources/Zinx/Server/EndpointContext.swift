@@ -7,7 +7,7 @@ import ZinxWire
 /// there are connections of it, and follows the settings of the server until then.
 final class EndpointContext: Sendable {
   let name: String
-  let pack: DataPack
+  let framing: Framing
   let handler: MsgHandler
   private let plugins: [String]?
   let places: Places
@@ -15,6 +15,7 @@ final class EndpointContext: Sendable {
   let tls: TLSDoor?
   let maxPacketSize = Atomic<UInt32>(0)
   private let settings: LiveSettings
+  private let headerLength: Int
   /// Nanoseconds; 0 means never.
   private let idleTimeout = Atomic<Int64>(0)
   private let hasRules = Atomic<Bool>(false)
@@ -30,7 +31,8 @@ final class EndpointContext: Sendable {
   ) {
     self.tls = tls.map(TLSDoor.init)
     name = endpoint.name
-    pack = endpoint.dataPack ?? configuration.dataPack
+    framing = endpoint.framing ?? configuration.framing
+    headerLength = framing.headerLength
     self.settings = settings
     self.handler = handler
     plugins = endpoint.plugins
@@ -41,7 +43,7 @@ final class EndpointContext: Sendable {
 
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
-    name == endpoint.name && pack == endpoint.dataPack ?? configuration.dataPack && plugins == endpoint.plugins
+    name == endpoint.name && framing == endpoint.framing ?? configuration.framing && plugins == endpoint.plugins
       && (tls != nil) == (endpoint.tls != nil)
   }
 
@@ -63,7 +65,11 @@ final class EndpointContext: Sendable {
   }
 
   /// By when a peer has to send something.
-  var receiveLimits: ReceiveDeadline.Limits { settings.receiveLimits(idle: idleTimeout.load(ordering: .relaxed)) }
+  var receiveLimits: ReceiveDeadline.Limits {
+    var limits = settings.receiveLimits(idle: idleTimeout.load(ordering: .relaxed))
+    limits.header = headerLength
+    return limits
+  }
 
   /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.
   @inline(__always)

@@ -70,6 +70,12 @@ struct ReceiveBuffer {
     return Batch(chunk: chunk, start: used, end: used + count, count: frames)
   }
 
+  /// Forgets the first bytes: they are part of no message.
+  mutating func drop(_ count: Int) {
+    used += count
+    received -= count
+  }
+
   private var start: UnsafeMutableRawPointer? { chunk.memory.baseAddress.map { $0 + used } }
 
   private var free: UnsafeMutableRawBufferPointer {

@@ -13,7 +13,7 @@ extension Server {
     state.withLock { state in
       state.doors.map {
         ListenerInfo(
-          name: $0.context.name, addresses: $0.listeners.map(\.name), dataPack: $0.context.pack, live: $0.context.places.live,
+          name: $0.context.name, addresses: $0.listeners.map(\.name), framing: $0.context.framing, live: $0.context.places.live,
           plugins: $0.endpoint.plugins)
       }
     }

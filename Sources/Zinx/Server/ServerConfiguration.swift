@@ -28,8 +28,8 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var maxConnQueueBytes = 16 << 20
   /// Bytes of memory for what is queued for all peers; beyond them those with the most are closed. 0 means no limit.
   public var maxQueueBytes = 512 << 20
-  /// The wire order that a listener speaks which has none of its own.
-  public var dataPack = DataPack.ltvLittleEndian
+  /// How messages are cut out of the bytes where a listener has no framing of its own.
+  public var framing = Framing.zinx(.ltvLittleEndian)
   /// What happens to connections beyond `maxConn`.
   public var overloadPolicy = OverloadPolicy.reject
   /// Connections at once from one IPv4 address, or from one /64 of IPv6; 0 means no limit.
@@ -95,6 +95,12 @@ extension ServerConfiguration {
   public var privateKeyFile: String {
     get { listening.privateKeyFile }
     set { listening.privateKeyFile = newValue }
+  }
+
+  /// The order of the header where frames are Zinx's, as ``framing`` says; nil for frames of others. To set nil is to set the default.
+  public var dataPack: DataPack? {
+    get { framing.dataPack }
+    set { framing = .zinx(newValue ?? .ltvLittleEndian) }
   }
 
   /// The listeners, each with a name of its own. Empty means one, ``Endpoint/defaultName``, on ``host`` and ``port``.

@@ -10,6 +10,8 @@ struct Target: Sendable {
 
   static let all = [
     Target(name: "decoder", longestInput: 65536, run: fuzzDecoder),
+    Target(name: "frames", longestInput: 4096, run: fuzzFrames),
+    Target(name: "station", longestInput: 4096, run: fuzzStation),
     Target(name: "connection", longestInput: 4096, run: fuzzConnection),
     Target(name: "typed", longestInput: 4096, run: fuzzTyped),
     Target(name: "lookalike", longestInput: 4096, run: fuzzLookalike),

@@ -1,0 +1,1 @@
+../../../ZinxTestKit/StationCodec.swift
