@@ -25,6 +25,7 @@ public struct RouteRegistrar: Sendable {
   /// By owner.
   private var failureHooks: [String: FailureHook] = [:]
   private var sent: [MessageIDs] = []
+  private(set) var registry = MetricRegistry()
   /// Set by ``heartbeat(_:)``.
   var heartbeat: Heartbeat?
   /// Set by ``authenticate(_:)``.
@@ -44,6 +45,9 @@ public struct RouteRegistrar: Sendable {
 
   /// The messages that are served, in the order of registration, then those that are sent unasked.
   public var ids: [MessageIDs] { routes.map(\.ids) + sent }
+
+  /// Numbers that the plugin keeps of what it does.
+  public var metrics: PluginMetrics { PluginMetrics(plugin: owner, registry: registry) }
 
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
   public mutating func sends(_ id: UInt32) { sent.append(.id(id)) }
@@ -69,6 +73,7 @@ public struct RouteRegistrar: Sendable {
   /// So does ``onFailure(_:)``. Hooks of connections and ``beforeRouting(_:)`` are for the whole server in a group too.
   public mutating func group(_ register: (inout RouteRegistrar) throws -> Void) rethrows {
     var group = RouteRegistrar(owner: owner)
+    group.registry = registry
     try register(&group)
     let onFailure = group.failureHooks[owner]
     routes += group.routes.map { registration in
