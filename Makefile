@@ -10,6 +10,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 SOURCES := Package.swift Sources Tests
 EXAMPLE := --package-path Tests/Example --scratch-path .build/example
+CHAT := --package-path Tests/Examples/Chat --scratch-path .build/chat
 
 .DEFAULT_GOAL := help
 .PHONY: help run test example snippets snippets-needs bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
@@ -27,7 +28,7 @@ test: needs test-needs ## build and run every test
 	# One after the other: side by side, tests that compute would starve those that wait for a real socket within a time limit.
 	$(SWIFT) test --disable-xctest --no-parallel
 
-example: needs example-pins ## build, test and start the daemon with a plugin of its own in Tests/Example
+example: needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example and Tests/Examples
 	$(SWIFT) build $(EXAMPLE) --build-tests
 	$(SWIFT) test $(EXAMPLE) --disable-xctest
 	.build/example/debug/score-daemon --list-plugins > .build/example/plugins.txt
@@ -40,6 +41,9 @@ example: needs example-pins ## build, test and start the daemon with a plugin of
 	  timeout 5 .build/example/debug/score-daemon $$arguments || true; done > .build/example/words.txt 2>&1
 	grep -q 'score-daemon 1.0.0 listens' .build/example/words.txt
 	! grep zinxd .build/example/words.txt
+	$(SWIFT) build $(CHAT) --build-tests
+	$(SWIFT) test $(CHAT) --disable-xctest
+	.build/chat/debug/chat-daemon --list-plugins | grep '^chat '
 
 SNIPPETS := .build/snippets/package
 
@@ -102,7 +106,7 @@ clean: ## remove what was built
 
 # The packages in Tests are built with the versions that this one was resolved to, so that they need no network of their own.
 example-pins:
-	@if [ -e Package.resolved ]; then cp Package.resolved Tests/Example/; cp Package.resolved Tests/Fuzz/; fi
+	@if [ -e Package.resolved ]; then cp Package.resolved Tests/Example/; cp Package.resolved Tests/Examples/Chat/; cp Package.resolved Tests/Fuzz/; fi
 
 toolchain:
 	@if ! [ -x "$(SWIFT)" ]; then \

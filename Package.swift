@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
+    .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
     .executable(name: "zinxd", targets: ["zinxd"]),
     .executable(name: "zinx-client", targets: ["zinx-client"]),
     .executable(name: "zinx-bench", targets: ["zinx-bench"]),
@@ -55,6 +56,8 @@ let package = Package(
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
+    // For the tests of others: nobody else links it.
+    .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
     .target(name: "ZinxPlugins", dependencies: ["Zinx", byteBuffer, logging], swiftSettings: settings),
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
@@ -85,6 +88,9 @@ let package = Package(
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxWire", byteBuffer, logging],
       swiftSettings: settings),
     .testTarget(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxTLS", "ZinxWire", "ZinxTestKit", logging],

@@ -37,7 +37,8 @@ public struct ParsedConfiguration: Sendable, Equatable {
     draft.plugins?[index].contents = contents
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], codecs: [any FrameCodec], program: String) {
+  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], codecs: [any FrameCodec], program: String)
+  {
     self.program = program
     draft.server.name = program
     draft.codecs.all = codecs

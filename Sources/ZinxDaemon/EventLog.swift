@@ -89,7 +89,7 @@ final class EventLog: Sendable {
     case .connectionEnded(let connection, let reason, let live, let fault):
       guard may(.connections) else { return }
       log.info(
-        "connection ended: \(reason), conn num = \(live)\(fault?.clause ?? "")",
+        "connection ended: \(reason)\(connection.closeText.map { " (\($0))" } ?? ""), conn num = \(live)\(fault?.clause ?? "")",
         metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"], fault?.fields ?? [:]))
     case .connectionRefused(let peer, let reason, let limit, let listener):
       guard may(Topic(reason)) else { return }
@@ -149,6 +149,15 @@ final class EventLog: Sendable {
       log.warning(
         "\(count) connections are abandoned: their handlers go on half a second after they were cancelled",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.handlersAbandoned.rawValue)", "count": "\(count)"])
+    case .pluginTaskFailed(let plugin, let error):
+      guard may(.handlers) else { return }
+      log.error(
+        "plugin \(plugin): what it does beside its requests failed: \(error)",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.pluginTaskFailed.rawValue)", "plugin": "\(plugin)"])
+    case .pluginTasksAbandoned(let plugin, let count):
+      log.warning(
+        "plugin \(plugin): \(count) of its tasks are abandoned: they go on although they were cancelled",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.pluginTasksAbandoned.rawValue)", "plugin": "\(plugin)", "count": "\(count)"])
     case .listenerLost(let address, let listener):
       log.warning(
         "nobody can come in at \(address) any more: another process that has the socket has shut it down; restart zinxd and its socket unit",
@@ -189,6 +198,8 @@ final class EventLog: Sendable {
       "listener": "\(connection.listener)",
     ]
     if let user = connection.user { own["user"] = "\(user)" }
+    // What a plugin adds takes the place of nothing that is ours.
+    own.merge(connection.logMetadata) { ours, _ in ours }
     return more.reduce(own) { $0.merging($1) { _, new in new } }
   }
 }

@@ -32,13 +32,32 @@ final class Status: Sendable {
     let workers = server.workerBusyTimes
     return Self.report(
       text, server.counters, queuedBytes: server.queuedBytes, workers: workers.count,
-      busy: workers.count { $0 > .zero }, uptime: .now - start) + [Self.line(server.listeners)]
+      busy: workers.count { $0 > .zero }, uptime: .now - start) + [Self.line(server.listeners)] + Self.lines(server.pluginMetrics)
   }
 
   /// `listeners: public [::]:7777 12 connections, local unix:/run/zinxd/clients.sock 0 connections`.
   static func line(_ listeners: [ListenerInfo]) -> String {
     let parts = listeners.map { "\($0.name) \($0.addresses.joined(separator: " ")) \($0.live) connections" }
     return "listeners: \(parts.isEmpty ? "none" : parts.joined(separator: ", "))"
+  }
+
+  /// `plugin score: points 12, players 3, seconds 40 times 0.25 on average`, one for each plugin that counts.
+  static func lines(_ metrics: [PluginMetric]) -> [String] {
+    var plugins: [String] = []
+    for metric in metrics where !plugins.contains(metric.plugin) { plugins.append(metric.plugin) }
+    return plugins.map { plugin in
+      let parts = metrics.filter { $0.plugin == plugin }.map { "\($0.name) \(text($0.value))" }
+      return "plugin \(plugin): \(parts.joined(separator: ", "))"
+    }
+  }
+
+  private static func text(_ value: PluginMetric.Value) -> String {
+    switch value {
+    case .counter(let number): "\(number)"
+    case .gauge(let number): "\(number)"
+    case .histogram(let values):
+      "\(values.count) times" + (values.count == 0 ? "" : " \(values.sum / Double(values.count)) on average")
+    }
   }
 
   static func report(

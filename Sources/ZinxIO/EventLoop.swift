@@ -49,19 +49,32 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   @exclusivity(unchecked) private var afterWake: () -> Void = {}
   @exclusivity(unchecked) private var atEnd: () -> Void = {}
 
-  @exclusivity(unchecked) private var wokenAt = Instant.now
+  private let clock: ManualClock?
+  @exclusivity(unchecked) private var wokenAt: Instant
 
   /// The time at the last wake-up. Loop only.
   package var now: Instant { wokenAt }
 
+  /// The time at this moment. Any thread.
+  package var time: Instant {
+    if let clock { clock.now } else { .now }
+  }
+
+  /// - Parameter clock: what timers go by in a test; nil: the kernel's.
+  ///
   /// Throws: ``SystemError`` when the process has no descriptor left.
-  package init(name: String) throws(SystemError) {
+  package init(name: String, clock: ManualClock? = nil) throws(SystemError) {
     self.name = name
+    self.clock = clock
+    wokenAt = clock?.now ?? .now
     epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
     wakeUp = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
     // Edge-triggered: it is told once for each time that it is written, and need not be read.
     try control(EPOLL_CTL_ADD, wakeUp.number, Self.writtenTo, generation: .max)
   }
+
+  /// Whether its time is one that a test moves.
+  package var isTested: Bool { clock != nil }
 
   // MARK: Work
 
@@ -121,7 +134,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       while !isStopping.load(ordering: .acquiring) {
         let count = clinux_epoll_wait(epoll.number, base, Int32(events.count), prepareToWait())
         isAsleep.store(false, ordering: .relaxed)
-        wokenAt = .now
+        wokenAt = time
         for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
         fireTimers()
         runItems()
@@ -148,8 +161,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     isAsleep.store(true, ordering: .sequentiallyConsistent)
     guard !hasMail.load(ordering: .sequentiallyConsistent) else { return 0 }
     guard let deadline = timers.next else { return -1 }
-    let now = Instant.now
+    let now = time
     guard deadline > now else { return 0 }
+    // Who moves the time wakes the loop.
+    guard clock == nil else { return -1 }
     // Rounded up: a wait that ended before the deadline would be followed by others of no length at all.
     return Int32(clamping: (deadline.nanoseconds - now.nanoseconds - 1) / 1_000_000 + 1)
   }
@@ -258,6 +273,16 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     let body = timers.cancel(timer)
     // This may be the last of what the body holds, and its end may use the loop: not while the timers are being changed.
     withExtendedLifetime(body) {}
+  }
+
+  /// When the next timer fires, at the earliest; nil without one.
+  package var nextTimer: Instant? { timers.next }
+
+  /// Whether there is nothing to do beside what asks: no work, no event, no timer that is due. For tests.
+  package var isStill: Bool {
+    guard local.isEmpty, !hasMail.load(ordering: .acquiring), timers.next.map({ $0 > time }) ?? true else { return false }
+    var entry = pollfd(fd: epoll.number, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) == 0
   }
 
   private func control(_ operation: Int32, _ descriptor: Int32, _ readiness: Readiness, generation: UInt32) throws(SystemError) {

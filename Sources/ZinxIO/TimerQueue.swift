@@ -42,6 +42,7 @@ package struct TimerQueue<Payload> {
     guard let payload = payloads.removeValue(forKey: token.serial) else { return nil }
     // Keep the forgotten from outnumbering the living: restarting timers over and over must not grow the heap.
     if heap.count > 64, heap.count > 2 * payloads.count { rebuild() }
+    forgetIfEmpty()
     return payload
   }
 
@@ -49,10 +50,17 @@ package struct TimerQueue<Payload> {
   package mutating func popExpired(at now: Instant) -> Payload? {
     while let first = heap.first, first.deadline <= now {
       removeFirst()
-      if let payload = payloads.removeValue(forKey: first.serial) { return payload }
+      if let payload = payloads.removeValue(forKey: first.serial) {
+        forgetIfEmpty()
+        return payload
+      }
     }
     return nil
   }
+
+  /// Where no timer is left nobody comes to take the forgotten out: one of them that is due would have whoever waits for it look again and
+  /// again.
+  private mutating func forgetIfEmpty() { if payloads.isEmpty { heap.removeAll(keepingCapacity: true) } }
 
   private mutating func rebuild() {
     heap = heap.filter { payloads[$0.serial] != nil }

@@ -134,6 +134,32 @@ struct EventLogTests {
       ])
   }
 
+  @Test(
+    "has what a plugin says of a connection in each line of it, beside what is the log's own, and the words of who stopped it")
+  func notes() throws {
+    let connection = try connection()
+    connection.logMetadata = ["room": "lobby", "peer": "somebody else"]
+    log.take(.unknownMessage(connection, id: 5, length: 0, looksLike: nil))
+    connection.stop(reason: "kicked")
+    log.take(.connectionEnded(connection, .stopped, live: 0, fault: nil))
+    #expect(
+      lines.all == [
+        "warning no route for message id 5, dropped connID=7 length=0 listener=zinx msgID=5 peer=unknown room=lobby",
+        "info connection ended: stopped (kicked), conn num = 0 closeReason=stopped connID=7 listener=zinx peer=unknown room=lobby",
+      ])
+  }
+
+  @Test("tells what failed of what a plugin does by itself, and what of it did not end")
+  func plugins() {
+    log.take(.pluginTaskFailed(plugin: "clock", ZinxError.connectionClosed))
+    log.take(.pluginTasksAbandoned(plugin: "clock", count: 2))
+    #expect(
+      lines.all == [
+        "error plugin clock: what it does beside its requests failed: connectionClosed plugin=clock",
+        "warning plugin clock: 2 of its tasks are abandoned: they go on although they were cancelled count=2 plugin=clock",
+      ])
+  }
+
   @Test("tells of a reached AcceptRate with the number")
   func rate() {
     log.take(.acceptRateReached(perSecond: 5))

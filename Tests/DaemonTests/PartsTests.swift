@@ -124,7 +124,9 @@ struct LifecycleMessageTests {
     case .reloaded: .reloadRefused
     case .reloadRefused: .drainCut
     case .drainCut: .handlersAbandoned
-    case .handlersAbandoned: .status
+    case .handlersAbandoned: .pluginTaskFailed
+    case .pluginTaskFailed: .pluginTasksAbandoned
+    case .pluginTasksAbandoned: .status
     case .status: .connectionAdded
     case .connectionAdded: .connectionEnded
     case .connectionEnded: .connectionRefused
@@ -158,6 +160,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 27)
+    #expect(ids.count == 29)
   }
 }

@@ -105,4 +105,20 @@ struct ReportTests {
           + "0 handlers failed, 0 took too long",
       ])
   }
+
+  @Test("has what each plugin counts in a line of its own")
+  func plugins() {
+    let values = PluginMetric.Distribution(bounds: [1], counts: [3, 1], sum: 5)
+    let metrics = [
+      PluginMetric(plugin: "score", name: "points", help: "", value: .counter(12)),
+      PluginMetric(plugin: "clock", name: "listeners", help: "", value: .gauge(-1)),
+      PluginMetric(plugin: "score", name: "seconds", help: "", value: .histogram(values)),
+      PluginMetric(plugin: "clock", name: "none", help: "", value: .histogram(.init(bounds: [], counts: [0], sum: 0))),
+    ]
+    #expect(
+      Status.lines(metrics) == [
+        "plugin score: points 12, seconds 4 times 1.25 on average", "plugin clock: listeners -1, none 0 times",
+      ])
+    #expect(Status.lines([]).isEmpty)
+  }
 }

@@ -67,13 +67,24 @@ struct TimerQueueTests {
     #expect(queue.popExpired(at: at(1)) == 2)
   }
 
-  @Test("a queue whose timers were all cancelled is empty")
+  @Test("a queue whose timers were all cancelled is empty, and nothing is due next")
   func cancelAll() {
     var queue = TimerQueue<Int>()
     let tokens = (0..<100).map { queue.schedule(at: at(Int64($0)), $0) }
     for token in tokens { queue.cancel(token) }
+    // Whoever waits for the next one would find it due and not there, for ever.
+    #expect(queue.next == nil)
     #expect(queue.isEmpty)
     #expect(queue.popExpired(at: .distantFuture) == nil)
+    #expect(queue.next == nil)
+  }
+
+  @Test("a queue whose last timer has fired has no deadline left, also if one was cancelled that would have come later")
+  func cancelledBehindTheLast() {
+    var queue = TimerQueue<Int>()
+    _ = queue.schedule(at: at(1), 1)
+    queue.cancel(queue.schedule(at: at(2), 2))
+    #expect(queue.popExpired(at: at(1)) == 1)
     #expect(queue.next == nil)
   }
 

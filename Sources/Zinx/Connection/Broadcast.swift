@@ -73,6 +73,64 @@ extension ConnManager {
   }
 }
 
+extension Sequence<Connection> {
+  /// The same for a value, which is encoded once.
+  ///
+  /// Throws: what its codec throws, and `CancellationError`, with ``FullQueuePolicy/wait`` only.
+  @discardableResult
+  nonisolated(nonsending) public func broadcast(
+    _ id: UInt32, _ value: some Payload, except excluded: Connection? = nil, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await broadcast(id, try ByteBuffer(encoding: value), except: excluded, whenFull: policy)
+  }
+}
+
+extension ConnManager {
+  /// The same for a value, which is encoded once.
+  @discardableResult
+  nonisolated(nonsending) public func broadcast(
+    _ id: UInt32, _ value: some Payload, except excluded: Connection? = nil, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await all.broadcast(id, value, except: excluded, whenFull: policy)
+  }
+}
+
+extension Group {
+  /// The same for a value, which is encoded once.
+  @discardableResult
+  nonisolated(nonsending) public func broadcast(
+    _ id: UInt32, _ value: some Payload, except excluded: Connection? = nil, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await members.broadcast(id, value, except: excluded, whenFull: policy)
+  }
+}
+
+extension Users {
+  /// The same for a value, which is encoded once.
+  @discardableResult
+  nonisolated(nonsending) public func send(
+    to user: String, _ id: UInt32, _ value: some Payload, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await self[user].broadcast(id, value, whenFull: policy)
+  }
+
+  /// Sends a message to all connections of several users, encoded once; otherwise as to one. A user who is named twice gets it once.
+  @discardableResult
+  nonisolated(nonsending) public func send(
+    to users: some Sequence<String>, _ id: UInt32, _ data: ByteBuffer, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await Set(users).flatMap { self[$0] }.broadcast(id, data, whenFull: policy)
+  }
+
+  /// The same for a value, which is encoded once.
+  @discardableResult
+  nonisolated(nonsending) public func send(
+    to users: some Sequence<String>, _ id: UInt32, _ value: some Payload, whenFull policy: FullQueuePolicy = .skip
+  ) async throws -> Delivery {
+    try await Set(users).flatMap { self[$0] }.broadcast(id, value, whenFull: policy)
+  }
+}
+
 /// A message on its way to many.
 private struct Broadcast {
   /// Connections that are served in one go: some ten microseconds.

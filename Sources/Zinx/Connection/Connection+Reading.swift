@@ -21,7 +21,9 @@ extension Connection {
     // Somebody may have ended the connection before its loop came to see it.
     guard life.reason == nil else { return advance() }
     let interest = Self.interest(reads: true, writes: false)
-    do { try loop.register(descriptor, for: interest, isTCP ? self : LocalSocket(self)) } catch { return socketBroke() }
+    do { try loop.register(descriptor, for: interest, isTCP && !server.isLocal ? self : LocalSocket(self)) } catch {
+      return socketBroke()
+    }
     isRegistered = true
     self.interest = interest
     setPace()
@@ -239,7 +241,7 @@ extension Connection {
   func askAgainLater() {
     guard !asksLater else { return }
     asksLater = true
-    loop.schedule(at: .now.advanced(byNanoseconds: Self.shortage)) { [self] in
+    loop.schedule(at: loop.time.advanced(byNanoseconds: Self.shortage)) { [self] in
       asksLater = false
       askAgain()
     }

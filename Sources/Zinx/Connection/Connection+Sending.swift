@@ -399,7 +399,7 @@ extension Connection {
           outbox.failed(errno)
           return .failed
         }
-        return .blocked(isNew: outbox.block(at: .now, progress: written > 0))
+        return .blocked(isNew: outbox.block(at: loop.time, progress: written > 0))
       }
       written += count
     }

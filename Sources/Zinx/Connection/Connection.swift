@@ -154,8 +154,11 @@ public final class Connection: @unchecked Sendable {
 
   /// Ends the connection with reason `stopped`: the request that is handled now is finished, those behind it are dropped,
   /// `OnConnStop` runs, what is queued is flushed. Returns at once; any thread.
-  public func stop() {
-    dropsRest.store(true, ordering: .relaxed)
+  ///
+  /// - Parameter text: why, in words for the log and ``closeText``; of the first call.
+  public func stop(reason text: String? = nil) {
+    let isFirst = !dropsRest.exchange(true, ordering: .acquiringAndReleasing)
+    if isFirst, let text { self[CloseText.self] = text }
     loop.execute { self.end(.stopped, handlingRest: false) }
   }
 

@@ -36,7 +36,7 @@ extension RouteRegistrar {
     route(heartbeat.id) { request in
       // The clock of the last tick would count two within a second as more than one apart.
       guard !request.connection.isForeign, heartbeat.answers else { return }
-      if request.connection.heartbeatAnswers.mayAnswer(at: .now) { try request.echo() }
+      if request.connection.heartbeatAnswers.mayAnswer(at: request.connection.loop.time) { try request.echo() }
     }
   }
 }
@@ -127,7 +127,7 @@ extension Connection {
     // As after user code: what is sent here is to be written too before the end.
     flushMark = nil
     // No user code runs, and what did has ended: this thread may touch it.
-    if handler.heartbeat.answers, heartbeatAnswers.mayAnswer(at: .now) {
+    if handler.heartbeat.answers, heartbeatAnswers.mayAnswer(at: loop.time) {
       send(heartbeat: ByteBuffer(bytes: batch.frames[(batch.start + DataPack.headerLength)...]))
     }
     context.traffic.requestsReceived.countAlone(1)

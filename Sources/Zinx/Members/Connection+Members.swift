@@ -6,6 +6,8 @@ enum Membership: UInt8 {
   case user = 2
   /// `OnConnStop` has returned: it belongs to nothing any more.
   case over = 4
+  /// It has a ``ConnectionDeadline``.
+  case deadline = 8
 }
 
 extension Connection {
@@ -47,5 +49,6 @@ extension Connection {
     guard old & Membership.over.rawValue == 0 else { return }
     if old & Membership.group.rawValue != 0 { server.groups.leaveAll(self) }
     if old & Membership.user.rawValue != 0 { server.users.leaveAll(self) }
+    if old & Membership.deadline.rawValue != 0 { endDeadline() }
   }
 }

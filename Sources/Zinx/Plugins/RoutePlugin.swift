@@ -17,14 +17,16 @@ public protocol RoutePlugin: Sendable {
   /// checked.
   func register(in routes: inout RouteRegistrar)
 
-  /// Called before the server listens; throwing keeps it from starting. When the start is called off meanwhile, the task is
-  /// cancelled. Calls ``start()`` unless the plugin has its own.
+  /// Called before the server listens, of one plugin after the other in the order in which they were given; throwing keeps the server from
+  /// starting, and those that have started are stopped. When the start is called off meanwhile, the task is cancelled. Calls ``start()``
+  /// unless the plugin has its own.
   ///
   /// - Parameter context: what the plugin reaches of its server, to be kept by those that send without being asked.
   func start(in context: PluginContext) async throws
   /// The same for a plugin that needs nothing of the server.
   func start() async throws
-  /// Called after the last connection has ended, but for those whose handlers were abandoned, if the start has returned.
+  /// Called after the last connection has ended, but for those whose handlers were abandoned, if the start has returned: the last plugin
+  /// first, each when its own tasks (``PluginContext/task(_:)``) have ended.
   func stop() async
 }
 

@@ -39,7 +39,7 @@ private final class Alarm: @unchecked Sendable {
   /// - Parameter ring: runs on the event loop.
   init(_ request: Request, _ deadline: Duration, _ ring: @escaping @Sendable () -> Void) {
     loop = request.connection.loop
-    let end = Instant.now.advanced(byNanoseconds: deadline.inNanoseconds)
+    let end = loop.time.advanced(byNanoseconds: deadline.inNanoseconds)
     onLoop {
       guard !self.isOver.load(ordering: .relaxed) else { return }
       self.timer = self.loop.schedule(at: end) {

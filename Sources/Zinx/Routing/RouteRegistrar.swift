@@ -40,6 +40,7 @@ public struct RouteRegistrar: Sendable {
   package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
   /// The plugins that were asked, also those that have registered nothing.
   private(set) var plugins: [String] = []
+  private(set) var registry = MetricRegistry()
 
   public init(owner: String = "server") { self.owner = owner }
 
@@ -96,6 +97,9 @@ public struct RouteRegistrar: Sendable {
     routes.filter { $0.owner == plugin }.map(\.ids) + sent.filter { $0.owner == plugin }.map(\.value)
   }
 
+  /// Numbers that the plugin keeps of what it does.
+  public var metrics: PluginMetrics { PluginMetrics(plugin: owner, registry: registry) }
+
   /// Names a message id that is sent without a request, for `zinxd --list-plugins`.
   public mutating func sends(_ id: UInt32) { sent.append(Owned(owner: owner, value: .id(id))) }
 
@@ -124,6 +128,7 @@ public struct RouteRegistrar: Sendable {
   /// So does ``onFailure(_:)``. Hooks of connections and ``beforeRouting(_:)`` are for the whole server in a group too.
   public mutating func group(_ register: (inout RouteRegistrar) throws -> Void) rethrows {
     var group = RouteRegistrar(owner: owner)
+    group.registry = registry
     try register(&group)
     let onFailure = group.failureHooks[owner]
     routes += group.routes.map { registration in

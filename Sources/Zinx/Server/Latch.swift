@@ -25,6 +25,16 @@ final class Latch: Sendable {
   /// Returns once it has happened, also when the task is cancelled.
   func wait() async { await withCheckedContinuation { enqueue($0, as: nextKey()) } }
 
+  /// Returns once one of the two has happened.
+  func wait(orFor other: Latch) async {
+    guard !isOpen, !other.isOpen else { return }
+    await withTaskGroup(of: Void.self) { group in
+      for latch in [self, other] { group.addTask { await latch.waitUnlessCancelled() } }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
   /// Returns whether it has happened, once it has or the time is over; that of a cancelled task is over at once.
   func wait(atMost timeout: Duration) async -> Bool {
     await withTaskGroup(of: Void.self) { group in

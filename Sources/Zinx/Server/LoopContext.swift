@@ -72,6 +72,9 @@ final class LoopContext: @unchecked Sendable {
     if toWake.count >= Self.wakeAfter { wakeWorkers() }
   }
 
+  /// Whether there is nothing to do beside what asks, on the loop: see `EventLoop.isStill`.
+  var isStill: Bool { toFlush.isEmpty && toWake.isEmpty && loop.isStill }
+
   private func endOfWakeUp() {
     if !toWake.isEmpty { wakeWorkers() }
     if !toFlush.isEmpty { flushScheduled() }

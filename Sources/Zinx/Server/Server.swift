@@ -22,8 +22,8 @@ public final class Server: Sendable {
     var life = ServerLife()
     /// The work of a start that is under way.
     var start: Task<Void, any Error>?
-    /// Those that have started.
-    var plugins: [any RoutePlugin] = []
+    /// Those that have started, and what they do beside their requests.
+    var plugins: [(plugin: any RoutePlugin, tasks: PluginTasks)] = []
     var contexts: [LoopContext] = []
     var doors: [Door] = []
     /// What connections have that are left of listeners which are gone.
@@ -41,9 +41,12 @@ public final class Server: Sendable {
   let plugins: [any RoutePlugin]
   let configuration: Mutex<ServerConfiguration>
   let lookUp: HostLookUp
+  private let tests: TestSeams?
   let state = Mutex(State())
   /// The connections have ended, or have had their time.
   private let hadTheirTime = Latch()
+  /// The time of the drain is over, whether connections needed all of it or not.
+  private let timeIsUp = Latch()
   private let isOver = Latch()
 
   /// Takes the routes of the plugins, then those of `register`.
@@ -64,14 +67,17 @@ public final class Server: Sendable {
   ///   - routes: those of the plugins, and others.
   ///   - accept: what accepts, ``systemAccept`` outside tests.
   ///   - lookUp: what finds the addresses of `host`, ``systemLookUp`` outside tests.
+  ///   - tests: what else a test puts in the place of the system.
   package init(
     _ configuration: ServerConfiguration, plugins: [any RoutePlugin], routes: RouteRegistrar,
-    accept: @escaping AcceptCall = systemAccept, lookUp: @escaping HostLookUp = systemLookUp, onEvent: @escaping EventSink
+    accept: @escaping AcceptCall = systemAccept, lookUp: @escaping HostLookUp = systemLookUp, tests: TestSeams? = nil,
+    onEvent: @escaping EventSink
   ) throws(ZinxError) {
     self.plugins = plugins
     self.configuration = Mutex(configuration)
     self.lookUp = lookUp
-    context = try ServerContext(configuration, routes, accept: accept, emit: onEvent)
+    self.tests = tests
+    context = try ServerContext(configuration, routes, accept: accept, isLocal: tests?.isLocal ?? false, emit: onEvent)
   }
 
   /// The live connections.
@@ -82,6 +88,9 @@ public final class Server: Sendable {
 
   /// The groups.
   public var groups: Groups { context.groups }
+
+  /// What the plugins count, in the order in which they began to.
+  public var pluginMetrics: [PluginMetric] { context.metrics.snapshot }
 
   /// Numbers since the start.
   public var counters: CounterSnapshot { context.counters.snapshot }
@@ -130,7 +139,7 @@ public final class Server: Sendable {
       state.withLock { $0.start = nil }
     } catch {
       let drains = state.withLock { $0.life.startFailed() }
-      if !drains { hadTheirTime.open() }
+      if !drains { outOfTime() }
       // A task of its own, like that of a drain: the caller's may be cancelled, and plugins are to stop in peace.
       await Task { await end() }.value
       guard let error = error as? SystemError else { throw error }
@@ -149,8 +158,9 @@ public final class Server: Sendable {
       for passed in inherited where passed.isPassed {
         for socket in passed.sockets { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       }
-      try await startPlugins()
+      // Before the plugins, which may do things at their times.
       try startThreads(configuration)
+      try await startPlugins()
       while let next = sockets.popLast() {
         let door = try await openDoor(next, configuration, certificates)
         state.withLock { $0.doors.append(door) }
@@ -184,10 +194,17 @@ public final class Server: Sendable {
   }
 
   private func startPlugins() async throws {
+    guard let loop = loops.first else { preconditionFailure("plugins start after the loops") }
     for plugin in plugins {
       try Task.checkCancellation()
-      try await plugin.start(in: PluginContext(connManager: connManager, users: users, groups: groups))
-      state.withLock { $0.plugins.append(plugin) }
+      let name = type(of: plugin).name
+      let tasks = PluginTasks(name, on: tests == nil ? nil : loop, context.emit)
+      do { try await plugin.start(in: PluginContext(context, plugin: name, tasks, loop)) } catch {
+        // It is not stopped, as it has not started; what it had begun is. By a task of its own: this one may be cancelled.
+        await Task { await end(tasks, of: name) }.value
+        throw error
+      }
+      state.withLock { $0.plugins.append((plugin, tasks)) }
     }
     try Task.checkCancellation()
   }
@@ -201,7 +218,7 @@ public final class Server: Sendable {
   }
 
   private func startThreads(_ configuration: ServerConfiguration) throws {
-    let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io")
+    let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io", clock: tests?.clock)
     let contexts = loops.loops.map { LoopContext($0, context.counters.traffic()) }
     state.withLock { $0.contexts = contexts }
     try loops.start()
@@ -223,7 +240,9 @@ public final class Server: Sendable {
   /// - while another call drains: waits with it. The `timeout` that ends first holds for all;
   /// - afterwards: returns at once.
   ///
-  /// The time of a caller whose task is cancelled is over at once. Waits for plugins to stop without limit.
+  /// Each plugin's own tasks (``PluginContext/task(_:)``) are cancelled and waited for, for as long as there is time and half a second
+  /// more, and then it is stopped, the last one first. The time of a caller whose task is cancelled is over at once. Waits for plugins to
+  /// stop without limit.
   ///
   /// Returns how many connections were cut, the same number to every caller.
   @discardableResult
@@ -233,13 +252,13 @@ public final class Server: Sendable {
     case .nothing: break
     case .callOff:
       start?.cancel()
-      if await !isOver.wait(atMost: timeout) { hadTheirTime.open() }
+      if await !isOver.wait(atMost: timeout) { outOfTime() }
     case .begin:
       Task { await end() }
       fallthrough
     case .join:
       if await !isOver.wait(atMost: timeout) {
-        hadTheirTime.open()
+        outOfTime()
         await isOver.wait()
       }
     }
@@ -304,13 +323,34 @@ public final class Server: Sendable {
       defer { state.plugins = [] }
       return state.plugins
     }
-    for plugin in plugins.reversed() { await plugin.stop() }
+    // The last one first, all of it: what it builds on is there as long as it is.
+    for (plugin, tasks) in plugins.reversed() {
+      await end(tasks, of: type(of: plugin).name)
+      await plugin.stop()
+    }
+  }
+
+  /// Cancels what a plugin does and waits for it: as long as there is time, and then as long as for a handler that was cancelled.
+  private func end(_ tasks: PluginTasks, of plugin: String) async {
+    tasks.cancel()
+    await tasks.areOver.wait(orFor: timeIsUp)
+    if await !tasks.areOver.wait(atMost: Self.cancelledGrace) {
+      context.emit(.pluginTasksAbandoned(plugin: plugin, count: tasks.count))
+    }
+  }
+
+  private func outOfTime() {
+    timeIsUp.open()
+    hadTheirTime.open()
   }
 
   private var loops: [EventLoop] { state.withLock { $0.contexts.map(\.loop) } }
 
   private func stopThreads() {
     context.workers.stop()
+    let loops = loops
+    // None answers any more.
+    state.withLock { $0.contexts = [] }
     for loop in loops { loop.stop() }
   }
 

@@ -9,6 +9,7 @@ final class ServerContext: Sendable {
   let connManager = ConnManager()
   let users = Users()
   let groups = Groups()
+  let metrics: MetricRegistry
   let admission: Mutex<Admission>
   let gate: Gate
   let accept: AcceptCall
@@ -18,19 +19,24 @@ final class ServerContext: Sendable {
   private let routes: RouteRegistrar
   /// Those of the listeners, by the plugins that these choose; nil: all.
   private let handlers = Mutex<[[String]?: MsgHandler]>([:])
+  /// All connections are local sockets, whatever address they have.
+  let isLocal: Bool
   /// One counter for all listeners: an id is never used again, however many of them come and go.
   private let nextID = Atomic<UInt64>(0)
   /// Listeners that wait for a place in `MaxConn`.
   let placeWaiters = Mutex<[Listener]>([])
 
   init(
-    _ configuration: ServerConfiguration, _ registrar: RouteRegistrar, accept: @escaping AcceptCall, emit: @escaping EventSink
+    _ configuration: ServerConfiguration, _ registrar: RouteRegistrar, accept: @escaping AcceptCall, isLocal: Bool = false,
+    emit: @escaping EventSink
   ) throws(ZinxError) {
     settings = LiveSettings(configuration)
     counters = Counters()
+    metrics = registrar.registry
     admission = Mutex(Admission(limit: configuration.maxConn))
     gate = Gate(configuration)
     self.accept = accept
+    self.isLocal = isLocal
     connManager.limitPerSource(configuration.maxConnPerIP)
     workers = WorkerPool(size: configuration.workerPoolSize, counters)
     self.emit = emit

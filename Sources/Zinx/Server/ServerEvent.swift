@@ -37,6 +37,11 @@ public enum ServerEvent: Sendable {
   /// At the end of a drain, so many connections have handlers that go on although they were cancelled half a second ago. Nobody waits for
   /// them any longer.
   case handlersAbandoned(connections: Int)
+  /// What a plugin does beside its requests has thrown.
+  case pluginTaskFailed(plugin: String, any Error)
+  /// So many tasks of a plugin go on although they were cancelled, half a second after the time of the drain. Nobody waits for them any
+  /// longer.
+  case pluginTasksAbandoned(plugin: String, count: Int)
   /// Another process that has a passed socket too has shut it down: nobody comes in there any more.
   case listenerLost(String, listener: String)
   /// One of several addresses of the host is not this machine's: nobody listens there.

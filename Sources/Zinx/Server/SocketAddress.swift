@@ -14,7 +14,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
   private let scope: UInt32
   // Of a UNIX peer they are its credentials: user, group, process.
 
-  init(_ storage: sockaddr_storage) {
+  package init(_ storage: sockaddr_storage) {
     family = storage.ss_family
     switch Int32(storage.ss_family) {
     case AF_INET:
@@ -60,7 +60,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// What a socket is bound to.
-  init(of socket: Int32) throws(SystemError) {
+  package init(of socket: Int32) throws(SystemError) {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout.size(ofValue: storage))
     let status = withUnsafeMutableBytes(of: &storage) {
@@ -77,6 +77,15 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     case AF_INET6: "[\(text(AF_INET6))\(scope == 0 ? "" : "%\(scope)")]:\(port)"
     case AF_UNIX: credentials.map { "unix:\($0)" } ?? "unix"
     default: "unknown"
+    }
+  }
+
+  /// The address without the port: `127.0.0.1`, `::1`, `fe80::1%2`; of a local socket what ``description`` is.
+  public var host: String {
+    switch Int32(family) {
+    case AF_INET: text(AF_INET)
+    case AF_INET6: text(AF_INET6) + (scope == 0 ? "" : "%\(scope)")
+    default: description
     }
   }
 

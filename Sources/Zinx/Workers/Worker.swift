@@ -84,6 +84,9 @@ final class Worker: TaskExecutor, Sendable {
     return since == 0 ? .zero : .nanoseconds(now.nanoseconds - since)
   }
 
+  /// Whether it waits for work and there is none. Any thread.
+  var isStill: Bool { queue.withLock { $0.sleeps && $0.items.isEmpty } }
+
   // MARK: Work
 
   /// Has the connection go on with its batch after what others have queued. The worker's thread, which looks at its queue next.
