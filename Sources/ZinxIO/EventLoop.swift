@@ -156,6 +156,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
 
   /// Milliseconds for epoll_wait(2): 0 with work at hand, -1 for ever.
+  @inline(__always)
   private func prepareToWait() -> Int32 {
     guard local.isEmpty else { return 0 }
     isAsleep.store(true, ordering: .sequentiallyConsistent)

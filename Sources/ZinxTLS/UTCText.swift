@@ -1,3 +1,4 @@
+import COpenSSL
 import Glibc
 
 /// A moment as `2026-11-26 03:50:00 UTC`; by hand, since Foundation is not linked.

@@ -9,7 +9,7 @@ import ZinxWire
 @Suite("The outbox, at random", .timeLimit(.minutes(1)))
 struct OutboxModelTests {
   private struct Model {
-    var outbox: Outbox
+    let outbox: HeldOutbox
     /// What has left, byte for byte.
     var sent = ByteBuffer()
     /// What must leave.
@@ -70,13 +70,13 @@ struct OutboxModelTests {
   }
 
   @Test("what leaves is byte for byte what was sent; messages, bytes and memory are counted right", arguments: 0..<40)
-  func model(seed: UInt64) { run(Model(outbox: Outbox(OutboxTests.pack), generator: SplitMix64(seed: seed))) }
+  func model(seed: UInt64) { run(Model(outbox: HeldOutbox(OutboxTests.pack), generator: SplitMix64(seed: seed))) }
 
   @Test("the same with bytes among the messages that do not tell how long they are", arguments: 0..<40)
-  func raw(seed: UInt64) { run(Model(outbox: Outbox(OutboxTests.pack), generator: SplitMix64(seed: seed), hasRaw: true)) }
+  func raw(seed: UInt64) { run(Model(outbox: HeldOutbox(OutboxTests.pack), generator: SplitMix64(seed: seed), hasRaw: true)) }
 
   @Test("the same with frames of another protocol", arguments: 0..<40)
-  func foreign(seed: UInt64) { run(Model(outbox: Outbox(nil), generator: SplitMix64(seed: seed), isForeign: true)) }
+  func foreign(seed: UInt64) { run(Model(outbox: HeldOutbox(nil), generator: SplitMix64(seed: seed), isForeign: true)) }
 
   private func run(_ model: Model) {
     var model = model

@@ -26,7 +26,7 @@ struct OutboxTests {
     return ids
   }
 
-  static func append(_ frames: ByteBuffer..., to outbox: inout Outbox) {
+  static func append(_ frames: ByteBuffer..., to outbox: HeldOutbox) {
     for frame in frames { outbox.append(frame: frame, isCorked: false) }
   }
 
@@ -38,7 +38,7 @@ struct OutboxTests {
 
   @Test("frames leave in the order in which they were sent")
   func order() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     #expect(outbox.isEmpty)
     for id: UInt32 in 1...3 { outbox.append(frame: Self.frame(id), isCorked: false) }
     #expect(Self.ids(outbox.queue) == [1, 2, 3])
@@ -48,7 +48,7 @@ struct OutboxTests {
 
   @Test("a frame counts as a message until its last byte is written", arguments: 1...40)
   func split(step: Int) {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     for (id, length) in [(UInt32(1), 0), (2, 5), (3, 0), (4, 11)] {
       outbox.append(frame: Self.frame(id, length: length), isCorked: false)
     }
@@ -67,7 +67,7 @@ struct OutboxTests {
 
   @Test("what others send while replies are corked leaves after them")
   func behindCork() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.append(frame: Self.frame(1), isCorked: false)
     outbox.append(frame: Self.frame(9), isCorked: true)
     #expect(outbox.messages == 2)
@@ -78,7 +78,7 @@ struct OutboxTests {
 
   @Test("replies that the kernel took at once never enter the queue")
   func uncorkedWhole() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.append(frame: Self.frame(9), isCorked: true)
     outbox.uncork(Self.frames(2, 3), count: 2, written: 20)
     #expect(Self.ids(outbox.queue) == [9])
@@ -88,7 +88,7 @@ struct OutboxTests {
 
   @Test("of replies that the kernel took in part the rest is queued", arguments: 0...20)
   func uncorkedInPart(written: Int) {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.uncork(Self.frames(2, 3), count: 2, written: written)
     #expect(outbox.queue.readableBytes == 20 - written)
     #expect(outbox.messages == (written < 10 ? 2 : written < 20 ? 1 : 0))
@@ -96,7 +96,7 @@ struct OutboxTests {
 
   @Test("uncorking nothing changes nothing")
   func uncorkEmpty() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.uncork(ByteBuffer(), count: 0, written: 0)
     #expect(outbox.isEmpty && outbox.messages == 0)
   }
@@ -104,7 +104,7 @@ struct OutboxTests {
   @Test("a queue that is shared with other connections is not changed under them")
   func shared() {
     let frame = Self.frame(1)
-    var (first, second) = (Outbox(Self.pack), Outbox(Self.pack))
+    let (first, second) = (HeldOutbox(Self.pack), HeldOutbox(Self.pack))
     first.append(frame: frame, isCorked: false)
     second.append(frame: frame, isCorked: false)
     first.append(frame: Self.frame(2), isCorked: false)
@@ -115,7 +115,7 @@ struct OutboxTests {
 
   @Test("as many who wait for room go on as there is room for, oldest first")
   func room() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     for id: UInt32 in 1...3 { outbox.append(frame: Self.frame(id), isCorked: false) }
     for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
@@ -130,9 +130,9 @@ struct OutboxTests {
 
   @Test("a queue has room until its bytes have reached the limit, so that a message of any size fits into an empty one")
   func roomInBytes() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     #expect(outbox.hasRoom(.bytes(1)))
-    Self.append(Self.frame(1, length: 92), to: &outbox)
+    Self.append(Self.frame(1, length: 92), to: outbox)
     #expect(outbox.bytes == 100)
     #expect(outbox.hasRoom(.bytes(101)))
     #expect(!outbox.hasRoom(.bytes(100)))
@@ -144,9 +144,9 @@ struct OutboxTests {
 
   @Test("as many who wait for room go on as there are bytes for, and the last of them may be as large as it is")
   func waitersInBytes() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
-    Self.append(Self.frame(1, length: 92), to: &outbox)
+    Self.append(Self.frame(1, length: 92), to: outbox)
     for (name, bytes) in [("a", 30), ("b", 500), ("c", 1)] { _ = outbox.waitForRoom(for: bytes, log.resume(name)) }
     #expect((outbox.takeResumable(limit: .bytes(100)) ?? []).isEmpty)
     outbox.wrote(31)
@@ -156,9 +156,9 @@ struct OutboxTests {
 
   @Test("a higher limit lets those go on who wait, without a write")
   func higherLimit() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
-    Self.append(Self.frame(1), Self.frame(2), to: &outbox)
+    Self.append(Self.frame(1), Self.frame(2), to: outbox)
     for name in ["a", "b", "c"] { _ = outbox.waitForRoom(for: 10, log.resume(name)) }
     #expect((outbox.takeResumable(limit: .messages(2)) ?? []).isEmpty)
     outbox.takeResumable(limit: .messages(4))?.forEach { $0(.over) }
@@ -169,13 +169,13 @@ struct OutboxTests {
 
   @Test("a little that the kernel has not refused yet costs no memory; what it has refused does")
   func uncounted() {
-    var outbox = Outbox(Self.pack)
-    Self.append(Self.frame(1, length: 1000), to: &outbox)
+    let outbox = HeldOutbox(Self.pack)
+    Self.append(Self.frame(1, length: 1000), to: outbox)
     #expect(outbox.memory == 0)
     _ = outbox.block(at: Instant(nanoseconds: 1), progress: false)
     #expect(outbox.memory == 1024)
     outbox.unblock()
-    Self.append(Self.frame(2, length: 8000), to: &outbox)
+    Self.append(Self.frame(2, length: 8000), to: outbox)
     #expect(outbox.memory >= 9016)
     outbox.wrote(9016)
     #expect(outbox.memory == 0)
@@ -183,7 +183,7 @@ struct OutboxTests {
 
   @Test("a message to many costs no memory of a queue until something is queued behind it")
   func sharedMemory() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.append(frame: Self.frame(1, length: 100_000), isCorked: false, isShared: true)
     #expect(outbox.memory == 0)
     #expect(outbox.bytes == 100_008, "but the peer has as much to take as of any message")
@@ -196,15 +196,15 @@ struct OutboxTests {
 
   @Test("what waits behind the cork costs memory, though it is a message to many")
   func memoryBehindCork() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     outbox.append(frame: Self.frame(1, length: 100_000), isCorked: true, isShared: true)
     #expect(outbox.memory >= 100_008)
   }
 
   @Test("a peer that takes all but a few bytes of much does not make the queue keep the memory of all")
   func shrinks() {
-    var outbox = Outbox(Self.pack)
-    for id: UInt32 in 1...100 { Self.append(Self.frame(id, length: 9_992), to: &outbox) }
+    let outbox = HeldOutbox(Self.pack)
+    for id: UInt32 in 1...100 { Self.append(Self.frame(id, length: 9_992), to: outbox) }
     #expect(outbox.memory >= 1_000_000)
     outbox.wrote(999_999)
     #expect(outbox.memory == 0)
@@ -215,7 +215,7 @@ struct OutboxTests {
 
   @Test("who waits until all is written goes on after its last byte, whatever is queued later")
   func written() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     outbox.append(frame: Self.frame(1), isCorked: false)
     _ = outbox.waitUntilWritten(log.resume("a"))
@@ -229,7 +229,7 @@ struct OutboxTests {
 
   @Test("who waits for a message behind the cork does not go on when only the corked replies are written")
   func writtenBehindCork() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     outbox.append(frame: Self.frame(9), isCorked: true)
     _ = outbox.waitUntilWritten(log.resume("behind"))
@@ -242,7 +242,7 @@ struct OutboxTests {
 
   @Test("who waits for a message before the cork does not wait for the corked replies")
   func writtenBeforeCork() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     outbox.append(frame: Self.frame(1), isCorked: false)
     _ = outbox.waitUntilWritten(log.resume("before"))
@@ -255,7 +255,7 @@ struct OutboxTests {
 
   @Test("who gives up is resumed once, by the caller")
   func giveUp() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     let token = outbox.waitForRoom(for: 10, log.resume("a"))
     outbox.giveUp(token)?(.cancelled)
@@ -267,7 +267,7 @@ struct OutboxTests {
 
   @Test("closing drops everything and tells all who wait")
   func close() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     let log = Log()
     outbox.append(frame: Self.frame(1), isCorked: false)
     outbox.append(frame: Self.frame(2), isCorked: true)
@@ -281,7 +281,7 @@ struct OutboxTests {
 
   @Test("the time without progress runs from the last byte that the kernel took")
   func blocked() {
-    var outbox = Outbox(Self.pack)
+    let outbox = HeldOutbox(Self.pack)
     #expect(outbox.block(at: Instant(nanoseconds: 1), progress: false) == true)
     #expect(outbox.block(at: Instant(nanoseconds: 2), progress: false) == false)
     #expect(outbox.blockedSince == Instant(nanoseconds: 1))

@@ -153,6 +153,7 @@ extension Connection {
     return deadline.orEarlier(limits.heartbeat.wakeUp(for: receiving.nextBeat(limits, after: beatAt)))
   }
 
+  @inline(__always)
   private var receiveLimits: ReceiveDeadline.Limits {
     var limits = endpoint.receiveLimits
     limits.heartbeat = heartbeatTimes

@@ -132,11 +132,11 @@ public final class Connection: @unchecked Sendable {
     loop = context.loop
     self.endpoint = endpoint
     handler = endpoint.handler
-    isForeign = endpoint.framing.dataPack == nil
-    pack = endpoint.framing.dataPack ?? .ltvLittleEndian
+    isForeign = endpoint.dataPack == nil
+    pack = endpoint.dataPack ?? .ltvLittleEndian
     worker = server.workers.worker(for: id)
     self.session = session
-    outbox = Mutex(Outbox(endpoint.framing.dataPack))
+    outbox = Mutex(Outbox(endpoint.dataPack))
     receiving = ReceiveDeadline(at: now)
   }
 

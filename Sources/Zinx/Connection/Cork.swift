@@ -74,6 +74,7 @@ final class Cork: @unchecked Sendable {
   /// Gathers for `connection` from here on, and lets go of the one before.
   ///
   /// - Parameter lender: the chunk of the batch, if that outlives what is gathered.
+  @inline(__always)
   func take(_ connection: Connection, lender: Chunk? = nil) {
     letGo()
     self.lender = lender.map { ObjectIdentifier($0) }

@@ -1,5 +1,7 @@
 /// How long the frames of a queue are that do not tell it: those behind the first one, in the order in which they leave.
-struct FrameLengths {
+///
+/// A class, so that the queues of all the others have no more than a pointer for it.
+final class FrameLengths {
   // A ByteBuffer, whose frames these are, holds no more than 4 GiB.
   private var lengths: [UInt32] = []
   /// Those at the front that were taken already.
@@ -11,21 +13,21 @@ struct FrameLengths {
   var memory: Int { lengths.capacity * MemoryLayout<UInt32>.stride }
 
   /// Adds one at the end; `isBehind`: of those behind the cork.
-  mutating func append(_ length: Int, isBehind: Bool) {
+  func append(_ length: Int, isBehind: Bool) {
     lengths.append(UInt32(clamping: length))
     if isBehind { behind += 1 }
   }
 
   /// Adds those of the cork, in front of those behind it.
-  mutating func insert(_ more: [Int]) {
+  func insert(_ more: [Int]) {
     lengths.insert(contentsOf: more.map { UInt32(clamping: $0) }, at: lengths.count - behind)
   }
 
   /// What was behind the cork is in the queue now.
-  mutating func takeBehind() { behind = 0 }
+  func takeBehind() { behind = 0 }
 
   /// Takes the first one; 0 without any, or where all are behind the cork.
-  mutating func next() -> Int {
+  func next() -> Int {
     guard taken < lengths.count - behind else { return 0 }
     defer {
       taken += 1

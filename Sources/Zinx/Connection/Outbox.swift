@@ -4,8 +4,10 @@ import ZinxWire
 
 /// What waits to be written to one peer: encoded frames, the senders that wait for room, and the order among them. No socket.
 ///
+/// Not copyable: it has so many fields that each copy would be one in memory, of which making a connection took several.
+///
 /// Replies of a batch do not pass through here as long as the kernel takes them (see ``Cork``).
-struct Outbox {
+struct Outbox: ~Copyable {
   /// Ends a sender's wait.
   typealias Resume = (Outcome) -> Void
 
@@ -224,7 +226,7 @@ struct Outbox {
 
   /// What is queued from here on does not tell its length: notes those of the messages that do.
   private mutating func keepLengths() {
-    var lengths = FrameLengths()
+    let lengths = FrameLengths()
     for length in headers(in: queue, from: queue.readerIndex + firstFrameRest) { lengths.append(length, isBehind: false) }
     for length in headers(in: behind, from: behind.readerIndex) { lengths.append(length, isBehind: true) }
     self.lengths = lengths

@@ -8,6 +8,8 @@ import ZinxWire
 final class EndpointContext: Sendable {
   let name: String
   let framing: Framing
+  /// The order of the header, nil where frames are not Zinx's: a copy of ``framing`` counts references, and each connection asks.
+  let dataPack: DataPack?
   let handler: MsgHandler
   private let plugins: [String]?
   let places: Places
@@ -32,6 +34,7 @@ final class EndpointContext: Sendable {
     self.tls = tls.map(TLSDoor.init)
     name = endpoint.name
     framing = endpoint.framing ?? configuration.framing
+    dataPack = framing.dataPack
     headerLength = framing.headerLength
     self.settings = settings
     self.handler = handler
@@ -65,6 +68,7 @@ final class EndpointContext: Sendable {
   }
 
   /// By when a peer has to send something.
+  @inline(__always)
   var receiveLimits: ReceiveDeadline.Limits {
     var limits = settings.receiveLimits(idle: idleTimeout.load(ordering: .relaxed))
     limits.header = headerLength
