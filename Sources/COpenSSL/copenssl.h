@@ -43,6 +43,11 @@ static inline int copenssl_read(BIO *bio, char *bytes, int count) {
 static inline int copenssl_write(BIO *bio, const char *bytes, int count) {
   copenssl_windows *windows = (copenssl_windows *)BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
+  // What has left makes room: otherwise memory grows with all that was ever sealed while a peer never takes the last of it.
+  if (windows->out_start > 0 && windows->out_start >= windows->out_count) {
+    memmove(windows->out, windows->out + windows->out_start, windows->out_count);
+    windows->out_start = 0;
+  }
   size_t end = windows->out_start + windows->out_count;
   if (windows->out_capacity - end < (size_t)count) {
     size_t capacity = windows->out_capacity < 512 ? 512 : windows->out_capacity;
@@ -160,6 +165,6 @@ static inline int copenssl_library(unsigned long error) { return ERR_GET_LIB(err
 
 static inline int copenssl_no_passphrase(char *bytes, int size, int writes, void *argument) {
   (void)bytes, (void)size, (void)writes;
-  *(int *)argument = 1;
+  if (argument != NULL) *(int *)argument = 1;
   return -1;
 }

@@ -45,7 +45,8 @@ private let tlsOptions: [TLSOption] = [
     "SessionTickets", \.sessionTickets, .bool, reload: true,
     "Whether a client may resume a session without certificates; a reload ends all sessions that could be"),
   TLSOption(
-    "CrlFile", \.crlFile, .file, reload: true, absence: "none", "Certificates of clients that have been revoked, in PEM"),
+    "CrlFile", \.crlFile, .file, reload: true, absence: "none",
+    "Lists of revoked certificates in PEM, one of each authority of a client's chain"),
   TLSOption(
     "HandshakeTimeout", \.handshakeTimeout, .seconds(in: .milliseconds(1)...(.seconds(3600))), unit: "seconds", reload: true,
     "Time for the handshake, from the moment that a connection is accepted"),

@@ -192,10 +192,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private func runItems() {
     if hasMail.load(ordering: .acquiring) { takeMail() }
     guard !local.isEmpty else { return }
-    var turn = Turn()
+    let turn = Turn()
     while let item = local.popFirst() {
       run(item)
-      if turn.isOver() { return }
+      if turn.isOver { return }
       if local.isEmpty, hasMail.load(ordering: .acquiring) { takeMail() }
     }
   }

@@ -1,41 +1,18 @@
 import CLinux
 
 /// How long user code may have a thread before others have their turn: until the kernel's next tick, so at most as long as a tick is,
-/// 4 milliseconds with the kernels of Debian (CONFIG_HZ), and up to ``stride`` pieces of work more.
+/// 4 milliseconds with the kernels of Debian (CONFIG_HZ).
 ///
-/// Asked for every message, so it must cost next to nothing: to read the time itself would cost a small message a tenth. To look at the
-/// tick is a fortieth, so it is looked at after the first piece of work, the third, the seventh, and every fourth from there.
+/// Looked at for every message, so it must cost next to nothing: to read the time itself would cost a small message a tenth.
 @usableFromInline
 package struct Turn {
-  /// Pieces of work between two looks at most.
-  @usableFromInline static var stride: Int { 4 }
-
   @usableFromInline let began: Int64
-  /// Pieces of work from the last look to the next, and how many of them are left.
-  @usableFromInline var step = 1
-  @usableFromInline var left = 1
 
   @inlinable
   package init() { began = clinux_last_tick() }
 
-  /// Whether others come first. Asked once after each piece of work.
-  @inlinable @inline(__always)
-  package mutating func isOver() -> Bool {
-    left &-= 1
-    return left <= 0 && look()
-  }
-
   @inlinable
-  mutating func look() -> Bool {
-    guard clinux_last_tick() == began else {
-      // It stays over: who asks next learns it again.
-      left = 0
-      return true
-    }
-    step = min(2 &* step, Self.stride)
-    left = step
-    return false
-  }
+  package var isOver: Bool { clinux_last_tick() != began }
 }
 
 /// The jobs of one thread that follow each other: what a job makes ready runs next, while everything of it is at hand, and before all
@@ -47,13 +24,13 @@ package struct Turn {
 @usableFromInline
 package final class JobChain: @unchecked Sendable {
   @exclusivity(unchecked) private var next: UnownedJob?
-  @exclusivity(unchecked) @usableFromInline var turn: Turn?
+  @exclusivity(unchecked) @usableFromInline private(set) var turn: Turn?
 
   package init() {}
 
   /// Whether the thread's turn is over: a job that could go on lets others go first. False outside a chain.
   @inlinable
-  package func isTurnOver() -> Bool { turn?.isOver() ?? false }
+  package var isTurnOver: Bool { turn?.isOver ?? false }
 
   /// Takes a job that the running one has made ready. Returns false if it has to be queued: nothing runs, or another one is next.
   package func take(_ job: UnownedJob) -> Bool {
@@ -68,7 +45,7 @@ package final class JobChain: @unchecked Sendable {
     assert(turn == nil, "a chain within a chain")
     turn = Turn()
     first()
-    while next != nil, !isTurnOver(), let job = next.take() { job.runSynchronously(on: executor) }
+    while next != nil, !isTurnOver, let job = next.take() { job.runSynchronously(on: executor) }
     turn = nil
     return next.take()
   }

@@ -163,6 +163,7 @@ struct ContextLoader {
       if let next = unixTime(X509_CRL_get0_nextUpdate(list)), next <= now { faults.append(file.fault(.expired(next))) }
       guard X509_STORE_add_crl(store, list) == 1 else { throw file.fault(.refused(takeReason())) }
     }
-    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
+    // Of the whole chain: an authority that was revoked has signed nothing that is good.
+    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL))
   }
 }

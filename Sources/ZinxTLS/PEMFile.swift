@@ -44,26 +44,46 @@ struct PEMFile {
   func fault(_ problem: TLSFault.Problem) -> TLSFault { TLSFault(key: key, file: path, problem: problem) }
 
   /// What OpenSSL makes of the first thing of a kind, and of those behind it; the caller frees them.
-  private func all(_ what: String, _ parse: (OpaquePointer) -> OpaquePointer?) throws(TLSFault) -> [OpaquePointer] {
+  private func all(
+    _ what: String, _ parse: (OpaquePointer) -> OpaquePointer?, free: (OpaquePointer) -> Void
+  ) throws(TLSFault) -> [OpaquePointer] {
+    var isWhole = true
     let found = bytes.withUnsafeBytes { bytes -> [OpaquePointer] in
       guard let memory = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return [] }
       defer { BIO_free(memory) }
       var found: [OpaquePointer] = []
+      ERR_clear_error()
       while let next = parse(memory) { found.append(next) }
-      // The end of the file is an error of OpenSSL's.
+      // The end of the file is an error of OpenSSL's; any other is something that is damaged.
+      let error = ERR_peek_last_error()
+      isWhole = error == 0 || copenssl_library(error) == ERR_LIB_PEM && copenssl_reason(error) == PEM_R_NO_START_LINE
       ERR_clear_error()
       return found
     }
-    guard !found.isEmpty else { throw fault(.notPEM(what: what)) }
+    guard !found.isEmpty, isWhole else {
+      for one in found { free(one) }
+      throw fault(found.isEmpty ? .notPEM(what: what) : .damaged(what: what))
+    }
     return found
   }
 
   /// The certificates, as `X509`; the caller frees them.
-  func certificates() throws(TLSFault) -> [OpaquePointer] { try all("certificate") { PEM_read_bio_X509($0, nil, nil, nil) } }
+  func certificates() throws(TLSFault) -> [OpaquePointer] {
+    // Without a function of our own OpenSSL would ask a terminal for the passphrase of an encrypted one.
+    try all("certificate") {
+      PEM_read_bio_X509($0, nil, copenssl_no_passphrase, nil)
+    } free: {
+      X509_free($0)
+    }
+  }
 
   /// The lists of revoked certificates, as `X509_CRL`; the caller frees them.
   func revocations() throws(TLSFault) -> [OpaquePointer] {
-    try all("list of revoked certificates") { PEM_read_bio_X509_CRL($0, nil, nil, nil) }
+    try all("list of revoked certificates") {
+      PEM_read_bio_X509_CRL($0, nil, copenssl_no_passphrase, nil)
+    } free: {
+      X509_CRL_free($0)
+    }
   }
 
   /// The key, as `EVP_PKEY`; the caller frees it.
@@ -74,6 +94,8 @@ struct PEMFile {
       return try all("private key") { memory in
         defer { isFirst = false }
         return isFirst ? PEM_read_bio_PrivateKey(memory, nil, copenssl_no_passphrase, &wasAsked) : nil
+      } free: {
+        EVP_PKEY_free($0)
       }[0]
     } catch { throw wasAsked != 0 ? fault(.hasPassphrase) : error }
   }

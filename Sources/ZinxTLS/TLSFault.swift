@@ -7,6 +7,8 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case noCredentials
     /// There is no certificate, key or list in it: `what` was looked for.
     case notPEM(what: String)
+    /// One behind the first is no PEM to its end.
+    case damaged(what: String)
     case hasPassphrase
     /// The key belongs to another certificate than that in `file`.
     case doesNotMatch(certFile: String)
@@ -50,6 +52,7 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .unreadable(let reason): reason
     case .noCredentials: "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with LoadCredential="
     case .notPEM(let what): "there is no \(what) in PEM in it"
+    case .damaged(let what): "a \(what) in it is damaged"
     case .hasPassphrase: "the key has a passphrase, and nobody could enter it"
     case .doesNotMatch(let certFile): "the key does not belong to the certificate in \(certFile)"
     case .expired(let time): "expired on \(utcText(time))"

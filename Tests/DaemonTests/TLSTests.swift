@@ -93,6 +93,7 @@ extension Daemons {
         """#
       try await withDaemon(#"{"Listeners": [{"Name": "s", "Address": "127.0.0.1:0", "Tls": {\#(tls)}}]}"#) { daemon, _ in
         let line = try await daemon.line(containing: "listens on")
+        #expect(line.contains(", ltv-le over TLS"))
         let port = try #require(
           try line.firstMatch(of: Regex(#"127\.0\.0\.1:(\d+)"#))?.output[1].substring.flatMap { UInt16($0) })
         let script = """

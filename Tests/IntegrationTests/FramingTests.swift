@@ -76,6 +76,19 @@ struct FramingTests {
     }
   }
 
+  @Test("a line that is longer than what is read ahead of a frame comes as a whole", arguments: pools)
+  func longLine(workers: Int) async throws {
+    try await TestServer.run(
+      Self.configuration(Foreign.lines, workers) { $0.maxPacketSize = 1 << 20 },
+      register: { routes in routes.route(7) { request in try request.reply("\(request.dataLength)") } }
+    ) { server in
+      let peer = try server.connect()
+      for _ in 0..<20 { try await peer.send([UInt8](repeating: 97, count: 10_000)) }
+      try await peer.send(Array("\r\n".utf8))
+      #expect(try await peer.receive(8) == Array("200000\r\n".utf8))
+    }
+  }
+
   @Test("lines are cut at the delimiter, which is added to what is sent", arguments: pools)
   func lines(workers: Int) async throws {
     try await TestServer.run(

@@ -34,6 +34,11 @@ import ZinxTestKit
     #expect(problems { $0.privateKeyFile = $0.certFile } == ["PrivateKeyFile: server.pem: there is no private key in PEM in it"])
   }
 
+  @Test func `a certificate behind the first one that is damaged is told`() {
+    #expect(
+      problems { $0.certFile = Certificates.path("damaged.pem") } == ["CertFile: damaged.pem: a certificate in it is damaged"])
+  }
+
   @Test func `a key that belongs to another certificate is told`() {
     let found = problems { $0.privateKeyFile = Certificates.path("other.key") }
     #expect(found == ["PrivateKeyFile: other.key: the key does not belong to the certificate in server.pem"])

@@ -34,6 +34,28 @@ struct ConnectionNotesTests {
     await server.stop()
   }
 
+  @Test func `lets go of the code of its deadline when it has ended before`() async throws {
+    final class Probe: Sendable {}
+    struct Seen { weak var probe: Probe? }
+    let seen = Mutex(Seen())
+    let server = try await TestServer { routes in
+      routes.route(1) { request in
+        let probe = Probe()
+        seen.withLock { $0.probe = probe }
+        request.connection.deadline(.seconds(60)) { [connection = request.connection] _ in
+          connection.stop(reason: "\(probe)")
+        }
+      }
+    }
+    let peer = try await server.connect()
+    try await peer.send(1)
+    #expect(seen.withLock { $0.probe != nil })
+    await peer.close()
+    await server.settle()
+    #expect(seen.withLock { $0.probe == nil })
+    await server.stop()
+  }
+
   @Test func `runs code at its deadline, once each time that it is set, and none when it has ended`() async throws {
     let runs = Atomic<Int>(0)
     let server = try await TestServer { routes in

@@ -68,13 +68,13 @@ extension Connection {
     // One request for all: making one for each would count the references of connection and chunk for each.
     var request = Request(connection: self, batch)
     // A batch of one needs no clock.
-    var turn = batch.count > 1 ? Turn() : nil
+    let turn = batch.count > 1 ? Turn() : nil
     while !dropsRest.load(ordering: .relaxed), request.takeNext(of: frames, pack) {
       if let route = handler.handleImmediately(&request) {
         batch.advance(to: request.begin)
         return .waits(route, request.notes)
       }
-      if turn?.isOver() ?? false, request.end < frames.count {
+      if let turn, turn.isOver, request.end < frames.count {
         batch.advance(to: request.end)
         return .othersFirst
       }
@@ -87,12 +87,12 @@ extension Connection {
   private func handleForeignImmediately(_ batch: inout Batch) -> Outcome {
     let (frames, framing) = (batch.frames, framing)
     var request = Request(connection: self, batch)
-    var turn = batch.count > 1 ? Turn() : nil
+    let turn = batch.count > 1 ? Turn() : nil
     while !dropsRest.load(ordering: .relaxed), let frame = framing.next(in: frames, from: batch.start) {
       request.take(frame)
       if let route = handler.handleImmediately(&request) { return .waits(route, request.notes) }
       batch.advance(to: frame.end)
-      if turn?.isOver() ?? false, frame.end < frames.count { return .othersFirst }
+      if let turn, turn.isOver, frame.end < frames.count { return .othersFirst }
     }
     return .done
   }

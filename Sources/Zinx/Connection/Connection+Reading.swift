@@ -248,8 +248,13 @@ extension Connection {
   }
 
   private var hasRoom: Bool {
-    !isWaitingForWorker && pace?.isResting != true && (inbox?.readableBytes ?? 0) < max(Self.inboxLimit, nextFrame)
-      && !isQueueFull
+    !isWaitingForWorker && pace?.isResting != true && (inbox?.readableBytes ?? 0) < inboxLimit && !isQueueFull
+  }
+
+  /// What the inbox takes before reading rests: the frame that is begun, where one knows how long it is.
+  private var inboxLimit: Int {
+    if isForeign, nextFrame == 0, inbox != nil { return Int(endpoint.maxPacketSize.load(ordering: .relaxed)) + 1 }
+    return max(Self.inboxLimit, nextFrame)
   }
 
   /// Whether the kernel leaves the queue full. One that nobody has tried to write yet does not count: no event would follow when it is.

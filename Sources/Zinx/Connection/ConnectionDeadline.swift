@@ -62,7 +62,10 @@ extension Connection {
 
   /// The connection belongs to nothing any more. Event loop.
   func endDeadline() {
-    guard let deadline = self[ConnectionDeadline.Key.self], let timer = deadline.timer else { return }
+    guard let deadline = self[ConnectionDeadline.Key.self] else { return }
+    // Its code may hold the connection, which holds it.
+    deadline.forget()
+    guard let timer = deadline.timer else { return }
     deadline.timer = nil
     loop.cancel(timer)
   }
@@ -94,13 +97,20 @@ final class ConnectionDeadline: @unchecked Sendable {
 
   /// Returns whether the loop has to look earlier than it would.
   func set(_ due: Instant, _ body: Body?) -> Bool {
-    state.withLock { state in
+    // What was there is let go of outside of the lock: it may be the last to hold something that calls us.
+    let (looks, former) = state.withLock { state in
+      let former = state.body
       (state.due, state.body) = (due, due == .distantFuture ? nil : body)
-      guard due < state.watchedAt else { return false }
+      guard due < state.watchedAt else { return (false, former) }
       state.watchedAt = due
-      return true
+      return (true, former)
     }
+    withExtendedLifetime(former) {}
+    return looks
   }
+
+  /// Nothing is due any more.
+  func forget() { _ = set(.distantFuture, nil) }
 
   /// What is to be done now, and when to look again.
   func next(at now: Instant) -> Next {

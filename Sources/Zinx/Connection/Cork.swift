@@ -67,7 +67,7 @@ final class Cork: @unchecked Sendable {
   var hasRoom: Bool { count < room && length < space }
 
   /// Whether a job of the cork's thread that could go on lets others go first.
-  func isTurnOver() -> Bool { chain.isTurnOver() }
+  var isTurnOver: Bool { chain.isTurnOver }
 
   var hasLoans: Bool { !loans.isEmpty }
 

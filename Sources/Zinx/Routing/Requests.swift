@@ -67,7 +67,7 @@ final class Requests: @unchecked Sendable {
       current.take(notes)
       return .run(route)
     }
-    while !cork.isTurnOver() {
+    while !cork.isTurnOver {
       gatherHere()
       guard isPending || take(&current) else { return .end }
       isPending = false
@@ -84,7 +84,7 @@ final class Requests: @unchecked Sendable {
   @usableFromInline
   func advance(_ request: inout Request) -> Bool {
     gatherHere()
-    guard !isTurnOver(), take(&request) else {
+    guard !isTurnOver, take(&request) else {
       current = request
       return false
     }
@@ -121,7 +121,7 @@ final class Requests: @unchecked Sendable {
 
   /// Whether the thread, on which the route runs, is to be left to others.
   @inline(__always)
-  private func isTurnOver() -> Bool { turnElsewhere?.isOver() ?? cork.isTurnOver() }
+  private var isTurnOver: Bool { turnElsewhere?.isOver ?? cork.isTurnOver }
 
   /// Has the thread's cork gather the replies from here on, unless another one still holds some: then these go behind them, through
   /// the outbox.

@@ -44,6 +44,8 @@ public struct ListenerInfo: Sendable, Equatable {
   /// As an operator writes them: `127.0.0.1:7777` with the port that the kernel chose for port 0, `unix:/run/zinxd/clients.sock`.
   public let addresses: [String]
   public let framing: Framing
+  /// Whether its connections are encrypted.
+  public let isTLS: Bool
   /// Connections that came in there and are live.
   public let live: Int
   /// The plugins that it has chosen; nil: all.

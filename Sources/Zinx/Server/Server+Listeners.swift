@@ -13,8 +13,8 @@ extension Server {
     state.withLock { state in
       state.doors.map {
         ListenerInfo(
-          name: $0.context.name, addresses: $0.listeners.map(\.name), framing: $0.context.framing, live: $0.context.places.live,
-          plugins: $0.endpoint.plugins)
+          name: $0.context.name, addresses: $0.listeners.map(\.name), framing: $0.context.framing,
+          isTLS: $0.context.tls != nil, live: $0.context.places.live, plugins: $0.endpoint.plugins)
       }
     }
   }
