@@ -18,6 +18,7 @@ EXPECTED = re.compile(
     r"connection refused: "
     r"|more connections come than \d+ a second"
     r"|shed \d+ connections"
+    r"|skipped \d+ messages? to peers whose queue was full"
     r"|no route for message id"
     r"|takes effect at the next restart"
     r"|accepting rests"
