@@ -76,16 +76,14 @@ extension Connection {
     defer { outbox.sealedMemory = session.outputMemory }
     func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: .now, progress: hasProgress)) }
     while true {
-      while !session.output.isEmpty {
-        let output = session.output
-        let count = retryingOnInterrupt { clinux_send(descriptor, output.baseAddress, output.count) }
-        guard count >= 0 else {
-          if isTemporary(errno) { return blocked() }
-          outbox.failed(errno)
-          return .failed
-        }
+      let error = session.sendOutput(on: descriptor) {
         hasProgress = true
-        written += session.sent(count)
+        written += $0
+      }
+      guard error == 0 else {
+        if isTemporary(error) { return blocked() }
+        outbox.failed(error)
+        return .failed
       }
       guard written < bytes.count else { return .done }
       let piece = bytes[written..<min(written + TLSSession.sealingSize, bytes.count)]
@@ -102,13 +100,8 @@ extension Connection {
   /// Sends what the session has to say, as far as the kernel takes it. Returns whether there is nothing left to try.
   @discardableResult
   private func sendOutput(of session: TLSSession) -> Bool {
-    while !session.output.isEmpty {
-      let output = session.output
-      let count = retryingOnInterrupt { clinux_send(descriptor, output.baseAddress, output.count) }
-      guard count >= 0 else { return !isTemporary(errno) }
-      _ = session.sent(count)
-    }
-    return true
+    let error = session.sendOutput(on: descriptor)
+    return error == 0 || !isTemporary(error)
   }
 
   // MARK: The end
@@ -128,5 +121,20 @@ extension Connection {
   func answerFarewell(_ session: TLSSession) {
     session.end()
     sendOutput(of: session)
+  }
+}
+
+extension TLSSession {
+  /// Sends what is sealed as far as the kernel takes it. Returns what kept it from taking the rest (`errno`), 0 if there is none.
+  ///
+  /// - Parameter sent: gets the plain bytes whose records have left, after each call of the kernel.
+  func sendOutput(on descriptor: Int32, sent: (Int) -> Void = { _ in }) -> Int32 {
+    while !output.isEmpty {
+      let sealed = output
+      let count = retryingOnInterrupt { clinux_send(descriptor, sealed.baseAddress, sealed.count) }
+      guard count >= 0 else { return errno }
+      sent(self.sent(count))
+    }
+    return 0
   }
 }

@@ -110,16 +110,9 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   /// Returns whether the kernel has taken all that there was.
   private func send() -> Bool {
-    while !session.output.isEmpty {
-      let output = session.output
-      let count = retryingOnInterrupt { clinux_send(descriptor, output.baseAddress, output.count) }
-      guard count >= 0 else {
-        if !isTemporary(errno) { life.broke("the connection was reset") }
-        return false
-      }
-      _ = session.sent(count)
-    }
-    return true
+    let error = session.sendOutput(on: descriptor)
+    if error != 0, !isTemporary(error) { life.broke("the connection was reset") }
+    return error == 0
   }
 
   // MARK: What is to be done
