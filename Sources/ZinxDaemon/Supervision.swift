@@ -74,7 +74,8 @@ final class Supervision: Service {
   }
 
   func run() async throws {
-    let pause = min(Self.tick, manager.watchdogTimeout.map { $0 / 4 } ?? Self.tick)
+    // An eighth: a loop that hangs is named before systemd ends the process, however the looks fall.
+    let pause = min(Self.tick, manager.watchdogTimeout.map { $0 / 8 } ?? Self.tick)
     while !Task.isShuttingDownGracefully, !Task.isCancelled {
       look()
       // The end must not wait for the next look.

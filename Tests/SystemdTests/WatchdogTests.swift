@@ -47,10 +47,28 @@ import Testing
     var watchdog = try watchdog()
     _ = watchdog.tick(at: Tick(0))
     _ = watchdog.answer(from: 0)
+    #expect(watchdog.tick(at: Tick(2_500)) == .late(loops: [1]))
     #expect(watchdog.tick(at: Tick(5_000)) == .late(loops: [1]))
-    #expect(watchdog.tick(at: Tick(10_000)) == .late(loops: [1]))
     #expect(watchdog.answer(from: 1) == .ping)
-    #expect(watchdog.tick(at: Tick(15_000)) == .ask)
+    #expect(watchdog.tick(at: Tick(7_500)) == .ask)
+  }
+
+  @Test("a loop is named before the manager's patience ends, however the ticks fall", arguments: 0..<50)
+  func inTime(shift: Int) throws {
+    var watchdog = try watchdog(loops: 1)
+    // Looks at every eighth of the time-out, of which the first falls anywhere.
+    var looks = (0...).lazy.map { Tick(shift * 25 + $0 * 1_250) }.makeIterator()
+    var lastPing = Tick(0)
+    while lastPing < Tick(20_000), let now = looks.next() {
+      guard watchdog.tick(at: now) == .ask else { continue }
+      #expect(watchdog.answer(from: 0) == .ping)
+      lastPing = now
+    }
+    var named: Tick?
+    while named == nil, let now = looks.next() {
+      if case .late = watchdog.tick(at: now) { named = now }
+    }
+    #expect(try #require(named) < lastPing.advanced(by: .seconds(9)))
   }
 
   @Test("a late tick does not shift the next, and ticks missed in a long pause are not made up for")
