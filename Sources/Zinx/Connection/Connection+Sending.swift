@@ -150,11 +150,11 @@ extension Connection {
   /// Returns when there is room for a message, or nothing can be sent any more.
   nonisolated(nonsending) func waitForRoom() async {
     guard !hasRoomForReply else { return }
+    countWait()
     repeat {
       // It throws at the end of the connection, and when the task is cancelled because of it: no more is to be waited for.
       do { try await waitForRoom(0) } catch { return }
     } while !hasRoomForReply
-    countWait()
   }
 
   // MARK: Frames

@@ -80,10 +80,43 @@ final class Requests: @unchecked Sendable {
   }
 
   /// Takes the next request if it is for the route that runs; `request` is the one that is done. Returns false when the route is to
-  /// return. The thread on which the route runs.
+  /// return.
+  ///
+  /// Asynchronous although it never waits: after a handler the compiler puts a hop, which takes a lock of the task, in front of all that
+  /// needs the executor, and an asynchronous call is not among that. A handler comes back where it was called as it is. Of one that does
+  /// not, which the thread tells, the route returns, and there is a hop.
+  @inlinable @inline(never)
+  nonisolated(nonsending) func advance(_ request: inout Request) async -> Bool { advanceOnThread(&request) }
+
+  /// Between two steps for one request, of which the first may have waited. Asynchronous for the same reason as ``advance(_:)``.
+  @inlinable @inline(never)
+  nonisolated(nonsending) func goOn() async { gatherAgain() }
+
   @usableFromInline
-  func advance(_ request: inout Request) -> Bool {
+  func gatherAgain() {
+    if !connection.isCorkedHere, Cork.ofThisThread === cork { takeCork() }
+  }
+
+  @usableFromInline
+  func advanceOnThread(_ request: inout Request) -> Bool {
+    if !connection.isCorkedHere {
+      guard Cork.ofThisThread === cork else {
+        current = request
+        return false
+      }
+      takeCork()
+    }
+    return takeNext(&request)
+  }
+
+  /// The same on an actor, which may be another thread than the task's.
+  func advanceIsolated(_ request: inout Request) -> Bool {
     gatherHere()
+    return takeNext(&request)
+  }
+
+  @inline(__always)
+  private func takeNext(_ request: inout Request) -> Bool {
     guard !isTurnOver, take(&request) else {
       current = request
       return false
@@ -101,7 +134,7 @@ final class Requests: @unchecked Sendable {
     var request = current
     repeat {
       do { try await handle(request) } catch { failed(request, error) }
-    } while advance(&request)
+    } while await advance(&request)
   }
 
   @inline(__always)

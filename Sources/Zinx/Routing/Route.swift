@@ -1,8 +1,8 @@
 /// What is registered for one id, or for several.
 ///
 /// A request is tried in a plain call first. What has to wait goes on in the task of its batch, where one asynchronous call runs all
-/// requests that follow one another to the same route: in a task that prefers an executor each call of a closure ends with a hop, and a
-/// hop takes a lock. The closures are made where the type of the handler is known, so that it becomes one function with the loop.
+/// requests that follow one another to the same route. The closures are made where the type of the handler is known, so that it becomes
+/// one function with the loop.
 ///
 /// Routes live as long as their server and are not counted on the way of a message.
 @usableFromInline
@@ -90,7 +90,7 @@ final class IsolatedRoute<Isolation: Actor>: Route, @unchecked Sendable {
         return false
       }
       do { try body(isolation, request) } catch { requests.failed(request, error) }
-    } while requests.advance(&request)
+    } while requests.advanceIsolated(&request)
     return true
   }
 }

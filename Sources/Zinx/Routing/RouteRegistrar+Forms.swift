@@ -127,7 +127,7 @@ extension RouteRegistrar {
       var request = requests.current
       repeat {
         do { try await handler(request) } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
+      } while await requests.advance(&request)
     }
   }
 
@@ -150,25 +150,25 @@ extension RouteRegistrar {
 
   @inlinable @inline(__always)
   static func one<R: Router>(_ router: R) -> Route.One {
-    { @concurrent request in
+    { request in
       try await router.preHandle(request)
       try await router.handle(request)
       try await router.postHandle(request)
     }
   }
 
-  // The steps of a router are `@concurrent`, so the loop around them is too: called from anything else, each would be followed by a hop.
   @inlinable @inline(__always)
   static func all<R: Router>(_ router: R) -> Route.All {
-    { @concurrent requests in
+    { requests in
       var request = requests.current
       repeat {
         do {
           try await router.preHandle(request)
+          await requests.goOn()
           try await router.handle(request)
           try await router.postHandle(request)
         } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
+      } while await requests.advance(&request)
     }
   }
 }

@@ -162,11 +162,13 @@ extension RouteRegistrar {
       var request = requests.current
       repeat {
         do {
-          if let answer = try await handler(request.decode(Value.self), request) {
+          let answer = try await handler(request.decode(Value.self), request)
+          await requests.goOn()
+          if let answer {
             try await request.connection.sendBuffMsg(replyID ?? request.id, answer)
           }
         } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
+      } while await requests.advance(&request)
     }
   }
 
@@ -181,7 +183,7 @@ extension RouteRegistrar {
       var request = requests.current
       repeat {
         do { try await handler(request.decode(Value.self), request) } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
+      } while await requests.advance(&request)
     }
   }
 

@@ -150,13 +150,13 @@ public struct RouteRegistrar: Sendable {
   /// ``admit(_:)``, is the outermost.
   @inlinable @inline(__always)
   public mutating func intercept<I: Interceptor>(with interceptor: I) {
-    let all: Interception.All = { @concurrent requests, next in
+    let all: Interception.All = { requests, next in
       var request = requests.current
       repeat {
         do { try await interceptor.intercept(request, next: next) } catch { requests.failed(request, error) }
-      } while requests.advance(&request)
+      } while await requests.advance(&request)
     }
-    add(Interception(one: { @concurrent request, next in try await interceptor.intercept(request, next: next) }, all: all))
+    add(Interception(one: { request, next in try await interceptor.intercept(request, next: next) }, all: all))
   }
 
   @usableFromInline

@@ -6,12 +6,12 @@ public struct Request: Sendable {
   /// The connection it came on; replies go there.
   public let connection: Connection
   /// What holds the data.
-  let chunk: Chunk
+  @usableFromInline let chunk: Chunk
   /// Where the data begins in the chunk, its length, and the id. A request is copied as soon as a message is in it, which waits for
   /// several small writes and not for a single one; it is a tenth of what the server does for a small message.
   @usableFromInline var frame: SIMD4<UInt32>
   /// What the chunk's slices are made of: taken from here none is counted twice.
-  private let whole: ByteBuffer
+  @usableFromInline let whole: ByteBuffer
   /// What middleware hands on; nil without anything.
   private var values: [ObjectIdentifier: any Sendable]?
 
@@ -36,10 +36,10 @@ public struct Request: Sendable {
     SIMD4(UInt32(truncatingIfNeeded: offset), UInt32(truncatingIfNeeded: length), id, 0)
   }
 
-  @inline(__always)
-  private var offset: Int { Int(frame.x) }
-  @inline(__always)
-  private var length: Int { Int(frame.y) }
+  @inlinable @inline(__always)
+  var offset: Int { Int(frame.x) }
+  @inlinable @inline(__always)
+  var length: Int { Int(frame.y) }
 
   /// The message id. A change chooses the route in ``RouteRegistrar/beforeRouting(_:)`` only; behind it, it is that of the replies.
   @inlinable
@@ -51,7 +51,7 @@ public struct Request: Sendable {
   /// The message's data: a slice of what was read from the socket. Copy the bytes to keep a small message for long.
   ///
   /// Made anew at each call; ``Connection/sendImmediately(_:dataOf:)`` sends the data on without.
-  public var data: ByteBuffer {
+  @inlinable public var data: ByteBuffer {
     chunk.willBeSliced()
     // A request has only bytes that are there.
     return whole.getSlice(at: offset, length: length) ?? ByteBuffer()
@@ -133,11 +133,13 @@ public struct Request: Sendable {
 /// The three steps run one after the other for each request, on the connection's worker, or on its event loop with `WorkerPoolSize` 0.
 /// An error thrown in one skips the rest of that request, is logged once, and leaves the connection open.
 public protocol Router: Sendable {
+  // `nonisolated(nonsending)`, so that a conforming type's are: none begins with a hop.
+
   /// Runs before ``handle(_:)``; empty by default.
-  func preHandle(_ request: Request) async throws
-  func handle(_ request: Request) async throws
+  nonisolated(nonsending) func preHandle(_ request: Request) async throws
+  nonisolated(nonsending) func handle(_ request: Request) async throws
   /// Runs after ``handle(_:)``; empty by default.
-  func postHandle(_ request: Request) async throws
+  nonisolated(nonsending) func postHandle(_ request: Request) async throws
 }
 
 /// A router that answers most requests at once. Such a request costs no task; one that has to wait becomes one.
@@ -148,8 +150,8 @@ public protocol ImmediateRouter: Router {
 }
 
 extension Router {
-  @inlinable public func preHandle(_ request: Request) async throws {}
-  @inlinable public func postHandle(_ request: Request) async throws {}
+  @inlinable nonisolated(nonsending) public func preHandle(_ request: Request) async throws {}
+  @inlinable nonisolated(nonsending) public func postHandle(_ request: Request) async throws {}
 }
 
 /// Code around every request of every route, e.g. to measure or to wait for a permission. It calls `next` to go on, or not. What only
@@ -158,5 +160,5 @@ public protocol Interceptor: Sendable {
   /// What stands behind an interceptor: the next one, or the route.
   typealias Next = nonisolated(nonsending) @Sendable (Request) async throws -> Void
 
-  func intercept(_ request: Request, next: Next) async throws
+  nonisolated(nonsending) func intercept(_ request: Request, next: Next) async throws
 }

@@ -8,6 +8,7 @@ import Synchronization
 ///
 /// Unchecked: the event loop that receives writes only where nothing was handed out yet, and starts over only when nobody else holds
 /// the chunk; all others read.
+@usableFromInline
 final class Chunk: @unchecked Sendable {
   @exclusivity(unchecked) private var buffer: ByteBuffer
   /// Valid as long as the chunk: the memory of `buffer`, which nobody changes through it.
@@ -37,7 +38,7 @@ final class Chunk: @unchecked Sendable {
   var whole: ByteBuffer { buffer }
 
   /// From here on slices may outlive the chunk's other holders.
-  @inline(__always)
+  @usableFromInline
   func willBeSliced() { isSliced.store(true, ordering: .relaxed) }
 
   /// Makes the memory free to be written from its beginning; what slices still hold is left to them and replaced. For a chunk that
