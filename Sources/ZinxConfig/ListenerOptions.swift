@@ -56,6 +56,12 @@ private let listenerOptions: [ListenerOption] = [
     "Deny", \.deny, .optional(.networks), reload: true, absence: "the general one",
     "Networks that may not connect here, in place of the general ones"),
   ListenerOption(
+    "ProxyProtocol", \.proxyProtocol, .choice, reload: true,
+    "Whether proxies that connect here have to tell whose connection it is (PROXY protocol 1 or 2), before TLS if there is any"),
+  ListenerOption(
+    "TrustedProxies", \.trustedProxies, .networks, reload: true,
+    "Networks of those proxies, whose word is taken for the address of the peer; nobody else may connect"),
+  ListenerOption(
     "Tls", \.tls, .tls, reload: true, absence: "plain connections",
     "TLS; a reload reads its files anew, for handshakes from then on"
   ) { value, endpoint in

@@ -52,9 +52,29 @@ struct ListenersReader {
     if let mode = find("Mode"), find("Address") != nil, problems.count == before, !endpoint.address.isInFileSystem {
       problem(mode.position, "\(label): Mode is for a UNIX socket in the file system, and its Address is none")
     }
+    if problems.count == before { checkProxies(of: endpoint, find("ProxyProtocol"), find("TrustedProxies"), label) }
     guard problems.count == before else { return }
     endpoints.append(endpoint)
     places.append((find("Name")?.position, find("Address")?.position))
+  }
+
+  /// A header that anybody may send would let everybody choose an address.
+  private mutating func checkProxies(
+    of endpoint: Endpoint, _ proxyProtocol: ConfigurationMember?, _ proxies: ConfigurationMember?, _ label: String
+  ) {
+    switch endpoint.proxyProtocol {
+    case .off:
+      guard let proxies, !endpoint.trustedProxies.isEmpty else { return }
+      problem(proxies.position, "\(label): TrustedProxies is for ProxyProtocol, which is \"off\"")
+    case .require where endpoint.address.port == nil:
+      problem(
+        proxyProtocol?.position,
+        "\(label): ProxyProtocol is \"require\", and a peer on a UNIX socket has no address that TrustedProxies could name")
+    case .require where endpoint.trustedProxies.isEmpty:
+      problem(
+        proxyProtocol?.position, "\(label): ProxyProtocol is \"require\", and there are no TrustedProxies that it is taken from")
+    case .require: break
+    }
   }
 
   private mutating func read(_ member: ConfigurationMember, _ label: String, _ endpoint: inout Endpoint) {

@@ -5,8 +5,7 @@ import Zinx
 enum UnbuiltKey {
   /// Keys of a listener that name something else than plain TCP.
   static let ofListeners: [(name: String, what: String)] = [
-    ("ProxyProtocol", "the PROXY protocol"), ("TrustedProxies", "the PROXY protocol"), ("Path", "WebSocket"),
-    ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"),
+    ("Path", "WebSocket"), ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"),
   ]
 
   /// Keys of Go Zinx that open other listeners than the one for TCP.

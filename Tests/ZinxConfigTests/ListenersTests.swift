@@ -114,13 +114,57 @@ struct ListenersTests {
   @Test(
     "say so where they name what is not there yet, by the key",
     arguments: [
-      (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
-      (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
-      (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
+      (#""Transport": "websocket""#, "Transport: WebSocket"), (#""Path": "/ws""#, "Path: WebSocket"),
+      (#""Origins": []"#, "Origins: WebSocket"),
     ])
   func unbuilt(member: String, expected: String) {
     let listener = #"{"Name": "a", "Address": "h:1", "# + member + "}"
     #expect(Self.problems(listener) == ["1:48 the listener \"a\": \(expected) is not there yet; remove it"])
+  }
+
+  @Test func `are behind proxies where they say which`() throws {
+    let text = """
+      {"Listeners": [{"Name": "a", "Address": "h:1", "ProxyProtocol": "require", "TrustedProxies": ["10.0.0.0/24", "::1"]},
+        {"Name": "b", "Address": "h:2", "ProxyProtocol": "off", "TrustedProxies": []}]}
+      """
+    let configuration = try #require(parse(text).configuration)
+    #expect(configuration.server.endpoints.map(\.proxyProtocol) == [.require, .off])
+    #expect(configuration.server.endpoints[0].trustedProxies == [try Network("10.0.0.0/24"), try Network("::1")])
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
+  @Test(
+    "do not take the word of anybody who is not named",
+    arguments: [
+      (
+        #""ProxyProtocol": "require""#,
+        #"1:48 the listener "a": ProxyProtocol is "require", and there are no TrustedProxies that it is taken from"#
+      ),
+      (
+        #""TrustedProxies": [], "ProxyProtocol": "require""#,
+        #"1:70 the listener "a": ProxyProtocol is "require", and there are no TrustedProxies that it is taken from"#
+      ),
+      (
+        #""TrustedProxies": ["::1"]"#, #"1:48 the listener "a": TrustedProxies is for ProxyProtocol, which is "off""#
+      ),
+      (
+        #""ProxyProtocol": "on""#, #"1:65 the listener "a": ProxyProtocol is "on", but must be "off" or "require""#
+      ),
+      (
+        #""ProxyProtocol": "require", "TrustedProxies": ["10.0.0.1/24"]"#,
+        #"1:95 the listener "a": TrustedProxies has "10.0.0.1/24", but bits are set beyond its length: the network is "10.0.0.0/24", a single address has no length"#
+      ),
+    ])
+  func proxies(member: String, expected: String) {
+    #expect(Self.problems(#"{"Name": "a", "Address": "h:1", "# + member + "}") == [expected])
+  }
+
+  @Test func `have no proxies on UNIX sockets, where nobody has an address`() {
+    let listener = #"{"Name": "a", "Address": "unix:/a", "ProxyProtocol": "require", "TrustedProxies": ["::1"]}"#
+    #expect(
+      Self.problems(listener) == [
+        #"1:52 the listener "a": ProxyProtocol is "require", and a peer on a UNIX socket has no address that TrustedProxies could name"#
+      ])
   }
 
   @Test func `choose among the plugins that are on, in the plugins' own spelling and each once`() throws {

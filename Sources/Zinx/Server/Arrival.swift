@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
+import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// Owns an accepted socket until it is a connection: it has a place in `MaxConn` and a time limit, but no id and no hook, and is in no
 /// table. Plain listeners have none.
@@ -16,27 +18,31 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private static let partingSize = 1 << 20
 
   private let descriptor: Int32
-  private let peer: SocketAddress
+  /// Whoever has connected; behind a proxy whom that tells of, once it has.
+  private var peer: SocketAddress
   /// Its place in `MaxConnPerIP` is taken.
-  private let isCounted: Bool
+  private var isCounted: Bool
   private let server: ServerContext
   private let endpoint: EndpointContext
   private let context: LoopContext
-  private let session: TLSSession
-  private let timeLimit: Duration
+  private let session: TLSSession?
+  private let handshakeTimeout: Duration
   private var life: ArrivalLife
   private var interest = Readiness.nothing
   private var timer: EventLoop.Timer?
+  private var timeLimit = Duration.zero
   private var dropped = 0
+  private var hasSpoken = false
 
   private var loop: EventLoop { context.loop }
 
   /// Takes ownership of a non-blocking descriptor, and of its places. Nil, having taken nothing, without memory.
   init?(
-    _ descriptor: Int32, _ peer: SocketAddress, isCounted: Bool, _ server: ServerContext, _ endpoint: EndpointContext,
-    _ tls: TLSContext, _ context: LoopContext
+    _ descriptor: Int32, _ peer: SocketAddress, isCounted: Bool, isProxied: Bool, _ server: ServerContext,
+    _ endpoint: EndpointContext, _ tls: TLSContext?, _ context: LoopContext
   ) {
-    guard let session = TLSSession(tls) else { return nil }
+    let session = tls.flatMap { TLSSession($0) }
+    if tls != nil, session == nil { return nil }
     self.descriptor = descriptor
     self.peer = peer
     self.isCounted = isCounted
@@ -44,23 +50,28 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     self.endpoint = endpoint
     self.context = context
     self.session = session
-    timeLimit = tls.handshakeTimeout
-    life = ArrivalLife([.tls])
+    handshakeTimeout = tls?.handshakeTimeout ?? .zero
+    life = ArrivalLife((isProxied ? [.proxyHeader] : []) + (tls != nil ? [.tls] : []))
   }
 
   /// The beginning, on its loop.
   func begin() {
     context.arrivals[descriptor] = self
-    setTimer(timeLimit.inNanoseconds)
+    stepBegins()
     interest = wanted
     do { try loop.register(descriptor, for: interest, self) } catch { life.broke("\(error)") }
     advance()
   }
 
   func ready(_ readiness: Readiness) {
-    if readiness.isReadable, life.reads { read() } else if readiness.isBroken { life.broke("the connection was reset") }
+    if readiness.isReadable, life.reads { read(readiness) } else if readiness.isBroken { broke() }
     advance()
   }
+
+  private func broke() { if isHealthCheck { life.leave() } else { life.broke("the connection was reset") } }
+
+  /// Who comes to a listener behind proxies and goes without a byte looks whether somebody is there: load balancers do, all the time.
+  private var isHealthCheck: Bool { life.step == .proxyHeader && !hasSpoken }
 
   /// The server drains.
   func drain() {
@@ -68,8 +79,21 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     advance()
   }
 
+  /// Each step has a time of its own.
+  private func stepBegins() {
+    switch life.step {
+    case .proxyHeader: timeLimit = .nanoseconds(server.settings.frameTimeout.load(ordering: .relaxed))
+    case .tls: timeLimit = handshakeTimeout
+    case nil: return
+    }
+    setTimer(timeLimit.inNanoseconds)
+  }
+
+  /// Zero means never.
   private func setTimer(_ nanoseconds: Int64) {
     if let timer { loop.cancel(timer) }
+    timer = nil
+    guard nanoseconds > 0 else { return }
     timer = loop.schedule(at: Instant.now.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
   }
 
@@ -81,26 +105,63 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   // MARK: Bytes
 
-  private func read() {
+  private func read(_ readiness: Readiness) {
+    if life.step == .proxyHeader { return readHeader(isLast: readiness.hasMore) }
     let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<Self.readSize])
     let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, room.count) }
     guard count > 0 else {
-      if count == 0 { life.peerClosed() } else if !isTemporary(errno) { life.broke("the connection was reset") }
+      if count == 0 { life.peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
-    switch life.step {
-    case .tls: shakeHands(UnsafeRawBufferPointer(rebasing: room[..<count]))
-    case nil: drop(count)
-    }
-  }
-
-  private func shakeHands(_ bytes: UnsafeRawBufferPointer) {
-    switch session.handshake(bytes) {
+    guard life.step == .tls, let session else { return drop(count) }
+    switch session.handshake(UnsafeRawBufferPointer(rebasing: room[..<count])) {
     case .waits: break
     case .done: life.stepDone()
     case .failed(let failure): life.failed(failure.reason)
     }
   }
+
+  // MARK: The header of a proxy
+
+  /// Looks at what has come, and takes the header and nothing else out of the socket once it is whole: what follows is a session's, or the
+  /// connection's.
+  ///
+  /// - Parameter isLast: nothing comes behind what is there.
+  private func readHeader(isLast: Bool) {
+    let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<ProxyHeader.longest])
+    let count = retryingOnInterrupt { Glibc.recv(descriptor, room.baseAddress, room.count, Int32(MSG_PEEK)) }
+    guard count > 0 else {
+      if count == 0 { life.leave() } else if !isTemporary(errno) { broke() }
+      return
+    }
+    hasSpoken = true
+    switch ProxyHeader.read(UnsafeRawBufferPointer(rebasing: room[..<count])) {
+    case .needsMore: if isLast { life.peerClosed() }
+    case .refused(let fault): life.failed("\(fault)")
+    case .header(let header): take(header)
+    }
+  }
+
+  private func take(_ header: ProxyHeader) {
+    let room = context.sealed.memory
+    let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, header.length) }
+    guard count == header.length else { return broke() }
+    if let ends = header.ends { peer = SocketAddress(ends.source) }
+    if let reason = endpoint.refusal(of: peer) { return refuse(reason) }
+    let place = server.connManager.takePlace(for: peer)
+    if case .none(let limit) = place { return refuse(.maxConnPerIP, limit: limit) }
+    isCounted = place == .taken
+    life.stepDone()
+    stepBegins()
+  }
+
+  /// The limits at the door hold for whom the proxy tells of.
+  private func refuse(_ reason: RefusalReason, limit: Int? = nil) {
+    server.refused(peer, reason, limit: limit, listener: endpoint.name)
+    life.leave()
+  }
+
+  // MARK: The end
 
   /// After a refusal. Whoever sends on and on is not waited for.
   private func drop(_ count: Int) {
@@ -108,14 +169,14 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     if dropped > Self.partingSize { life.broke("it sends on") }
   }
 
+  // MARK: What is to be done
+
   /// Returns whether the kernel has taken all that there was.
   private func send() -> Bool {
-    let error = session.sendOutput(on: descriptor)
-    if error != 0, !isTemporary(error) { life.broke("the connection was reset") }
+    let error = session?.sendOutput(on: descriptor) ?? 0
+    if error != 0, !isTemporary(error) { broke() }
     return error == 0
   }
-
-  // MARK: What is to be done
 
   private func advance() {
     let isFlushed = send()
@@ -132,8 +193,14 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   }
 
   private var wanted: Readiness {
-    Readiness(
-      rawValue: (life.reads ? Readiness.readable.rawValue : 0) | (session.output.isEmpty ? 0 : Readiness.writable.rawValue))
+    // A header stays in the socket until it is whole: not to be told of what has been looked at already, and of the end behind it.
+    if life.step == .proxyHeader {
+      let readable = Readiness.readable.rawValue | Readiness.peerShut.rawValue
+      return Readiness(rawValue: readable | Readiness.edgeTriggered.rawValue)
+    }
+    return Readiness(
+      rawValue: (life.reads ? Readiness.readable.rawValue : 0)
+        | (session?.output.isEmpty == false ? Readiness.writable.rawValue : 0))
   }
 
   private func updateInterest() {

@@ -1,6 +1,14 @@
 import ZinxTLS
 import ZinxWire
 
+/// Whether a listener wants to be told by proxies whose connections they pass on: see ``ZinxWire/ProxyHeader``.
+public enum ProxyProtocol: String, Sendable, CaseIterable {
+  /// A peer is who has connected.
+  case off
+  /// A header of either version stands in front of everything. The address that it tells is that of the peer, also for limits at the door.
+  case require
+}
+
 /// A listener, as the configuration wants it: where it listens, what is spoken there, and rules of its own in place of the server's.
 public struct Endpoint: Sendable, Equatable {
   /// The name of the one listener of a configuration without any endpoints.
@@ -33,6 +41,11 @@ public struct Endpoint: Sendable, Equatable {
   /// registered by no plugin is everywhere. Two plugins may want the same messages if no listener has both.
   public var plugins: [String]?
 
+  /// Whether those who come are proxies, which tell whose connection it is before anything else, TLS included.
+  public var proxyProtocol = ProxyProtocol.off
+  /// The proxies: with ``ProxyProtocol/require`` nobody else comes in, and without networks here nobody at all. A peer on a UNIX socket is
+  /// in none.
+  public var trustedProxies: [Network] = []
   /// TLS; nil for plain connections.
   public var tls: TLSConfiguration?
 

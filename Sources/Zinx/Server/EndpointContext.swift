@@ -22,6 +22,8 @@ final class EndpointContext: Sendable {
   private let idleTimeout = Atomic<Int64>(0)
   private let hasRules = Atomic<Bool>(false)
   private let rules = Mutex(AccessRules())
+  private let hasProxies = Atomic<Bool>(false)
+  private let proxies = Mutex(NetworkSet([]))
   private let endpoint: Mutex<Endpoint>
 
   /// - Parameters:
@@ -65,6 +67,8 @@ final class EndpointContext: Sendable {
     let (allow, deny) = (endpoint.allow ?? configuration.allow, endpoint.deny ?? configuration.deny)
     rules.withLock { $0 = AccessRules(allow: allow, deny: deny) }
     hasRules.store(!allow.isEmpty || !deny.isEmpty, ordering: .releasing)
+    proxies.withLock { $0 = NetworkSet(endpoint.trustedProxies) }
+    hasProxies.store(endpoint.proxyProtocol == .require, ordering: .releasing)
   }
 
   /// By when a peer has to send something.
@@ -74,6 +78,13 @@ final class EndpointContext: Sendable {
     limits.header = headerLength
     return limits
   }
+
+  /// Whether a PROXY header stands in front of what a peer sends.
+  @inline(__always)
+  var expectsProxyHeader: Bool { hasProxies.load(ordering: .acquiring) }
+
+  /// Whether a peer may say on whose behalf it comes.
+  func trusts(_ peer: SocketAddress) -> Bool { peer.ip.map { address in proxies.withLock { $0.contains(address) } } ?? false }
 
   /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.
   @inline(__always)
