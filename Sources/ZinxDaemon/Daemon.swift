@@ -164,7 +164,8 @@ public enum Daemon {
       let name = listeners.count > 1 || listener.name != Endpoint.defaultName ? "\(listener.name): " : ""
       let plugins = listener.plugins.map { ", plugins \($0.joined(separator: " "))" } ?? ""
       let proxies = listener.proxyProtocol == .require ? " behind proxies" : ""
-      return "\(name)\(addresses), \(listener.framing)\(listener.isTLS ? " over TLS" : "")\(proxies)\(plugins)"
+      let transport = listener.transport == .webSocket ? " by WebSocket" : ""
+      return "\(name)\(addresses), \(listener.framing)\(transport)\(listener.isTLS ? " over TLS" : "")\(proxies)\(plugins)"
     }.joined(separator: "; ")
   }
 

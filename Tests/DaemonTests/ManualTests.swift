@@ -76,7 +76,7 @@ struct ManualTests {
       separator: "\n")
     // Keys of Go Zinx have a section to themselves, and words of other protocols are no keys.
     let own = text.replacing(/\.SH COMING FROM GO ZINX\n(?s:.)*?(?=\.SH )/, with: "")
-    let others: Set = ["WebSocket", "ClientHello"]
+    let others: Set = ["WebSocket", "WebSockets", "ClientHello"]
     // What has an equals sign behind it is systemd's.
     let words = own.matches(of: /\b(?:[A-Z][a-z]+){2,}\b(?!=)/).map { String($0.0) }
     #expect(!words.isEmpty)
@@ -91,7 +91,7 @@ struct ManualTests {
     let examples = try Repository.text("packaging/man/zinx.json.5.in").split(separator: ".RS\n").dropFirst().map {
       $0.split(separator: "\n.RE")[0]
     }
-    #expect(examples.count == 6)
+    #expect(examples.count == 7)
     for example in examples {
       let text = example.hasPrefix("{") ? String(example) : "{\(example)}"
       let parsed = Configuration.parse(Array(text.utf8), knownPlugins: bundledPlugins.map { $0.name })

@@ -1,12 +1,11 @@
 import CLinux
 import Glibc
-import Synchronization
 import ZinxIO
 import ZinxTLS
 import ZinxWire
 
 /// Owns an accepted socket until it is a connection: it has a place in `MaxConn` and a time limit, but no id and no hook, and is in no
-/// table. Plain listeners have none.
+/// table. Plain listeners have none. Its steps are in `Arrival+Steps.swift`.
 ///
 /// Unchecked: touched on the thread of its loop only, after it was made.
 final class Arrival: ReadinessHandler, @unchecked Sendable {
@@ -17,41 +16,62 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   /// Bytes that a peer which was refused may still send until it closes.
   private static let partingSize = 1 << 20
 
-  private let descriptor: Int32
+  let descriptor: Int32
   /// Whoever has connected; behind a proxy whom that tells of, once it has.
-  private var peer: SocketAddress
+  var peer: SocketAddress
   /// Its place in `MaxConnPerIP` is taken.
-  private var isCounted: Bool
-  private let server: ServerContext
-  private let endpoint: EndpointContext
-  private let context: LoopContext
-  private let session: TLSSession?
-  private let handshakeTimeout: Duration
-  private var life: ArrivalLife
+  var isCounted: Bool
+  let server: ServerContext
+  let endpoint: EndpointContext
+  let context: LoopContext
+  let session: TLSSession?
+  let handshakeTimeout: Duration
+  let rules: WebSocketRules?
+  /// The peer is a proxy: the limits at the door are for whom it tells of.
+  var isTold: Bool
+  var webSocket: WebSocket?
+  /// What has come of a request out of a session.
+  var request: [UInt8] = []
+  /// What is to be sent outside of a session.
+  var answer: ArraySlice<UInt8> = []
+  var life: ArrivalLife
   private var interest = Readiness.nothing
   private var timer: EventLoop.Timer?
-  private var timeLimit = Duration.zero
+  var timeLimit = Duration.zero
   private var dropped = 0
-  private var hasSpoken = false
+  var hasSpoken = false
 
   private var loop: EventLoop { context.loop }
 
+  /// What is known of a socket when it is accepted, and what is to come before it is a connection.
+  struct Before {
+    let isCounted: Bool
+    let isTold: Bool
+    let isProxied: Bool
+    let tls: TLSContext?
+    let webSocket: WebSocketRules?
+
+    var steps: [ArrivalLife.Step] {
+      (isProxied ? [.proxyHeader] : []) + (tls != nil ? [.tls] : []) + (webSocket != nil ? [.webSocket] : [])
+    }
+  }
+
   /// Takes ownership of a non-blocking descriptor, and of its places. Nil, having taken nothing, without memory.
   init?(
-    _ descriptor: Int32, _ peer: SocketAddress, isCounted: Bool, isProxied: Bool, _ server: ServerContext,
-    _ endpoint: EndpointContext, _ tls: TLSContext?, _ context: LoopContext
+    _ descriptor: Int32, _ peer: SocketAddress, _ before: Before, _ server: ServerContext, _ endpoint: EndpointContext,
+    _ context: LoopContext
   ) {
-    let session = tls.flatMap { TLSSession($0) }
-    if tls != nil, session == nil { return nil }
+    let session = before.tls.flatMap { TLSSession($0) }
+    if before.tls != nil, session == nil { return nil }
     self.descriptor = descriptor
     self.peer = peer
-    self.isCounted = isCounted
+    (isCounted, isTold, rules) = (before.isCounted, before.isTold, before.webSocket)
     self.server = server
     self.endpoint = endpoint
     self.context = context
     self.session = session
-    handshakeTimeout = tls?.handshakeTimeout ?? .zero
-    life = ArrivalLife((isProxied ? [.proxyHeader] : []) + (tls != nil ? [.tls] : []))
+    handshakeTimeout = before.tls?.handshakeTimeout ?? .zero
+    life = ArrivalLife(before.steps)
   }
 
   /// The beginning, on its loop.
@@ -68,10 +88,10 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     advance()
   }
 
-  private func broke() { if isHealthCheck { life.leave() } else { life.broke("the connection was reset") } }
+  func broke() { if isHealthCheck { life.leave() } else { life.broke("the connection was reset") } }
 
   /// Who comes to a listener behind proxies and goes without a byte looks whether somebody is there: load balancers do, all the time.
-  private var isHealthCheck: Bool { life.step == .proxyHeader && !hasSpoken }
+  var isHealthCheck: Bool { life.step == .proxyHeader && !hasSpoken }
 
   /// The server drains.
   func drain() {
@@ -79,18 +99,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     advance()
   }
 
-  /// Each step has a time of its own.
-  private func stepBegins() {
-    switch life.step {
-    case .proxyHeader: timeLimit = .nanoseconds(server.settings.frameTimeout.load(ordering: .relaxed))
-    case .tls: timeLimit = handshakeTimeout
-    case nil: return
-    }
-    setTimer(timeLimit.inNanoseconds)
-  }
-
   /// Zero means never.
-  private func setTimer(_ nanoseconds: Int64) {
+  func setTimer(_ nanoseconds: Int64) {
     if let timer { loop.cancel(timer) }
     timer = nil
     guard nanoseconds > 0 else { return }
@@ -106,59 +116,16 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   // MARK: Bytes
 
   private func read(_ readiness: Readiness) {
-    if life.step == .proxyHeader { return readHeader(isLast: readiness.hasMore) }
+    if staysInSocket { return peek(isLast: readiness.hasMore) }
     let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<Self.readSize])
     let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, room.count) }
     guard count > 0 else {
       if count == 0 { life.peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
-    guard life.step == .tls, let session else { return drop(count) }
-    switch session.handshake(UnsafeRawBufferPointer(rebasing: room[..<count])) {
-    case .waits: break
-    case .done: life.stepDone()
-    case .failed(let failure): life.failed(failure.reason)
-    }
-  }
-
-  // MARK: The header of a proxy
-
-  /// Looks at what has come, and takes the header and nothing else out of the socket once it is whole: what follows is a session's, or the
-  /// connection's.
-  ///
-  /// - Parameter isLast: nothing comes behind what is there.
-  private func readHeader(isLast: Bool) {
-    let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<ProxyHeader.longest])
-    let count = retryingOnInterrupt { Glibc.recv(descriptor, room.baseAddress, room.count, Int32(MSG_PEEK)) }
-    guard count > 0 else {
-      if count == 0 { life.leave() } else if !isTemporary(errno) { broke() }
-      return
-    }
-    hasSpoken = true
-    switch ProxyHeader.read(UnsafeRawBufferPointer(rebasing: room[..<count])) {
-    case .needsMore: if isLast { life.peerClosed() }
-    case .refused(let fault): life.failed("\(fault)")
-    case .header(let header): take(header)
-    }
-  }
-
-  private func take(_ header: ProxyHeader) {
-    let room = context.sealed.memory
-    let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, header.length) }
-    guard count == header.length else { return broke() }
-    if let ends = header.ends { peer = SocketAddress(ends.source) }
-    if let reason = endpoint.refusal(of: peer) { return refuse(reason) }
-    let place = server.connManager.takePlace(for: peer)
-    if case .none(let limit) = place { return refuse(.maxConnPerIP, limit: limit) }
-    isCounted = place == .taken
-    life.stepDone()
-    stepBegins()
-  }
-
-  /// The limits at the door hold for whom the proxy tells of.
-  private func refuse(_ reason: RefusalReason, limit: Int? = nil) {
-    server.refused(peer, reason, limit: limit, listener: endpoint.name)
-    life.leave()
+    guard life.step != nil, let session else { return drop(count) }
+    let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
+    if life.step == .tls { shakeHands(bytes, session) } else { open(bytes, session) }
   }
 
   // MARK: The end
@@ -173,9 +140,21 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   /// Returns whether the kernel has taken all that there was.
   private func send() -> Bool {
-    let error = session?.sendOutput(on: descriptor) ?? 0
+    let error = session?.sendOutput(on: descriptor) ?? sendAnswer()
     if error != 0, !isTemporary(error) { broke() }
     return error == 0
+  }
+
+  /// Returns `errno`, 0 if all was taken.
+  private func sendAnswer() -> Int32 {
+    while !answer.isEmpty {
+      let count = answer.withUnsafeBytes { bytes in
+        retryingOnInterrupt { clinux_send(descriptor, bytes.baseAddress, bytes.count) }
+      }
+      guard count >= 0 else { return errno }
+      answer = answer.dropFirst(count)
+    }
+    return 0
   }
 
   private func advance() {
@@ -194,13 +173,13 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   private var wanted: Readiness {
     // A header stays in the socket until it is whole: not to be told of what has been looked at already, and of the end behind it.
-    if life.step == .proxyHeader {
+    if staysInSocket {
       let readable = Readiness.readable.rawValue | Readiness.peerShut.rawValue
       return Readiness(rawValue: readable | Readiness.edgeTriggered.rawValue)
     }
     return Readiness(
       rawValue: (life.reads ? Readiness.readable.rawValue : 0)
-        | (session?.output.isEmpty == false ? Readiness.writable.rawValue : 0))
+        | (session?.output.isEmpty == false || !answer.isEmpty ? Readiness.writable.rawValue : 0))
   }
 
   private func updateInterest() {
@@ -221,7 +200,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     loop.deregister(descriptor)
     let connection = Connection(
       id: server.takeID(), descriptor: descriptor, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
-      session: session, at: loop.now)
+      session: session, webSocket: webSocket, at: loop.now)
     server.added(connection, isCounted: isCounted)
     connection.begin()
   }

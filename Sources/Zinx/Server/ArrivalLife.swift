@@ -13,17 +13,20 @@ struct ArrivalLife: Equatable {
     case proxyHeader
     /// The handshake of TLS.
     case tls
+    /// The request to become a WebSocket.
+    case webSocket
 
     /// What it means that the step fails.
     var failure: CloseReason {
       switch self {
       case .proxyHeader: .proxyHeader
       case .tls: .tlsFailed
+      case .webSocket: .webSocketProtocol
       }
     }
 
     /// Whether a peer that fails is told why.
-    var hasWords: Bool { self == .tls }
+    var hasWords: Bool { self != .proxyHeader }
   }
 
   /// Why nothing became of an arrival.

@@ -15,6 +15,8 @@ final class EndpointContext: Sendable {
   let places: Places
   /// Nil where connections are plain.
   let tls: TLSDoor?
+  /// Nil where connections are no WebSockets.
+  let webSocketRules: WebSocketRules?
   let maxPacketSize = Atomic<UInt32>(0)
   private let settings: LiveSettings
   private let headerLength: Int
@@ -35,6 +37,7 @@ final class EndpointContext: Sendable {
   ) {
     self.tls = tls.map(TLSDoor.init)
     name = endpoint.name
+    webSocketRules = endpoint.webSocketRules
     framing = endpoint.framing ?? configuration.framing
     dataPack = framing.dataPack
     headerLength = framing.headerLength
@@ -49,7 +52,7 @@ final class EndpointContext: Sendable {
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
     name == endpoint.name && framing == endpoint.framing ?? configuration.framing && plugins == endpoint.plugins
-      && (tls != nil) == (endpoint.tls != nil)
+      && (tls != nil) == (endpoint.tls != nil) && webSocketRules == endpoint.webSocketRules
   }
 
   /// Puts the listener's own rules into force. Any thread.
@@ -84,7 +87,18 @@ final class EndpointContext: Sendable {
   var expectsProxyHeader: Bool { hasProxies.load(ordering: .acquiring) }
 
   /// Whether a peer may say on whose behalf it comes.
-  func trusts(_ peer: SocketAddress) -> Bool { peer.ip.map { address in proxies.withLock { $0.contains(address) } } ?? false }
+  func trusts(_ peer: SocketAddress) -> Bool { peer.ip.map(trusts) ?? false }
+
+  private func trusts(_ address: IPAddress) -> Bool { proxies.withLock { $0.contains(address) } }
+
+  /// On whose behalf a proxy asks: the last of the addresses that is none of ours. What comes before it anybody may have written.
+  func client(in forwardedFor: [String]) -> IPAddress? {
+    for text in forwardedFor.reversed() {
+      guard let address = IPAddress(text) else { return nil }
+      if !trusts(address) { return address }
+    }
+    return nil
+  }
 
   /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.
   @inline(__always)

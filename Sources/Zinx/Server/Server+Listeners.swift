@@ -15,7 +15,8 @@ extension Server {
         ListenerInfo(
           name: $0.context.name, addresses: $0.listeners.map(\.name), framing: $0.context.framing,
           isTLS: $0.context.tls != nil,
-          proxyProtocol: $0.endpoint.proxyProtocol, live: $0.context.places.live, plugins: $0.endpoint.plugins)
+          transport: $0.endpoint.transport, proxyProtocol: $0.endpoint.proxyProtocol, live: $0.context.places.live,
+          plugins: $0.endpoint.plugins)
       }
     }
   }

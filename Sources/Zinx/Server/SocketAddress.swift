@@ -60,6 +60,13 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// An address of which the port is not known.
+  init(_ address: IPAddress) {
+    let number = address.number
+    self.init(
+      ProxyHeader.End(address: address.isV4 ? .v4(UInt32(truncatingIfNeeded: number)) : .v6(number), port: 0))
+  }
+
   private static let isKnown: UInt64 = 1 << 32
 
   /// Who is at the other end of a UNIX socket; nil for any other peer.
