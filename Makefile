@@ -157,7 +157,7 @@ vanish: needs vanish-needs ## cut the line between zinxd and its peers, in netwo
 	$(SWIFT) build --product zinxd
 	@$(SUDO) Tests/e2e/vanish .build/debug/zinxd
 
-proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and check whose connections it takes theirs for
+proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and clients of WebSocket
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/proxies .build/debug/zinxd
 
@@ -213,7 +213,7 @@ test-needs:
 	$(call install,ip:iproute2 openssl:openssl python3:python3 unshare:util-linux)
 
 proxies-needs:
-	$(call install,haproxy:haproxy nginx:nginx-light nginx:libnginx-mod-stream python3:python3)
+	$(call install,haproxy:haproxy nginx:nginx-light nginx:libnginx-mod-stream nginx:python3-websockets python3:python3)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)
