@@ -144,7 +144,7 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish bench-needs deb-needs e2e-needs test-needs vanish-needs
+.PHONY: deb e2e vanish proxies bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -156,6 +156,11 @@ e2e: deb e2e-needs ## boot a clean Debian, install the package there and try all
 vanish: needs vanish-needs ## cut the line between zinxd and its peers, in network namespaces (as root)
 	$(SWIFT) build --product zinxd
 	@$(SUDO) Tests/e2e/vanish .build/debug/zinxd
+
+proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and clients of WebSocket
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/proxies .build/debug/zinxd
+
 # --- Counts ---
 
 .PHONY: guards guards-needs
@@ -206,6 +211,9 @@ e2e-needs:
 # For the tests that are in a network of their own.
 test-needs:
 	$(call install,ip:iproute2 openssl:openssl python3:python3 unshare:util-linux)
+
+proxies-needs:
+	$(call install,haproxy:haproxy nginx:nginx-light nginx:libnginx-mod-stream nginx:python3-websockets python3:python3)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

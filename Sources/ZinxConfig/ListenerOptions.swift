@@ -56,6 +56,23 @@ private let listenerOptions: [ListenerOption] = [
     "Deny", \.deny, .optional(.networks), reload: true, absence: "the general one",
     "Networks that may not connect here, in place of the general ones"),
   ListenerOption(
+    "Transport", \.transport, .choice, reload: true, "What carries the bytes of messages; WebSocket is that of RFC 6455"),
+  ListenerOption(
+    "Path", \.path, .path, reload: true, "Path at which clients become WebSockets; another one is answered by 404"),
+  ListenerOption(
+    "Origins", \.origins, .origins, reload: true,
+    "Origins of web pages whose scripts may connect by WebSocket; an empty list means those of the host that they ask"),
+  ListenerOption(
+    "Subprotocols", \.subprotocols, .subprotocols, reload: true,
+    "Subprotocols of WebSocket that are spoken; the first that a client offers and that is here is agreed on"),
+  ListenerOption(
+    "ProxyProtocol", \.proxyProtocol, .choice, reload: true,
+    "Whether proxies that connect here have to tell whose connection it is (PROXY protocol 1 or 2), before TLS if there is any"),
+  ListenerOption(
+    "TrustedProxies", \.trustedProxies, .networks, reload: true,
+    "Networks of those proxies, whose word is taken for the address of the peer; nobody else may connect. Of a WebSocket without that X-Forwarded-For is believed"
+  ),
+  ListenerOption(
     "Tls", \.tls, .tls, reload: true, absence: "plain connections",
     "TLS; a reload reads its files anew, for handshakes from then on"
   ) { value, endpoint in
@@ -131,7 +148,43 @@ extension SettingRule where Value == ListenAddress {
   }
 }
 
+extension SettingRule where Value == String {
+  fileprivate static var path: Self {
+    string("a path that begins with \"/\", without a query, of at most 256 bytes") { path in
+      path.hasPrefix("/") && path.utf8.count <= 256
+        && path.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x23 && $0 != 0x3F }
+    }
+  }
+}
+
 extension SettingRule where Value == [String] {
+  fileprivate static var origins: Self {
+    list(#"a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#) { origin in
+      guard origin != "*" else { return true }
+      let parts = origin.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+      return parts.count == 2 && !parts[0].isEmpty && !parts[1].isEmpty
+        && origin.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !parts[1].contains { "/?#@".contains($0) }
+    }
+  }
+
+  fileprivate static var subprotocols: Self {
+    list(#"a list of names such as ["zinx.v1"]"#) { name in
+      !name.isEmpty && name.utf8.count <= 64
+        && name.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !name.contains { "()<>@,;:\\\"/[]?={}".contains($0) }
+    }
+  }
+
+  private static func list(_ allowed: String, where isGood: @escaping @Sendable (String) -> Bool) -> Self {
+    Self(
+      type: "list of strings", allowed: allowed,
+      read: { value in
+        guard case .array(let elements) = value.content, elements.count <= 64 else { return nil }
+        let texts = elements.compactMap { if case .string(let text) = $0.content, isGood(text) { text } else { nil } }
+        return texts.count == elements.count ? texts : nil
+      },
+      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) })
+  }
+
   /// Whether the names are known is checked where the plugins are: see ``ParsedConfiguration``.
   fileprivate static var pluginNames: Self {
     Self(

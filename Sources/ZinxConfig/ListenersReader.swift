@@ -52,14 +52,38 @@ struct ListenersReader {
     if let mode = find("Mode"), find("Address") != nil, problems.count == before, !endpoint.address.isInFileSystem {
       problem(mode.position, "\(label): Mode is for a UNIX socket in the file system, and its Address is none")
     }
+    if problems.count == before {
+      checkProxies(of: endpoint, find("ProxyProtocol"), find("TrustedProxies"), label)
+      for member in ["Path", "Origins", "Subprotocols"].compactMap(find) where endpoint.transport != .webSocket {
+        problem(member.position, "\(label): \(member.key) is for \"Transport\": \"websocket\"")
+      }
+    }
     guard problems.count == before else { return }
     endpoints.append(endpoint)
     places.append((find("Name")?.position, find("Address")?.position))
   }
 
+  /// A header that anybody may send would let everybody choose an address.
+  private mutating func checkProxies(
+    of endpoint: Endpoint, _ proxyProtocol: ConfigurationMember?, _ proxies: ConfigurationMember?, _ label: String
+  ) {
+    switch endpoint.proxyProtocol {
+    case .off:
+      // Those of a WebSocket tell in its request.
+      guard let proxies, !endpoint.trustedProxies.isEmpty, endpoint.transport != .webSocket else { return }
+      problem(proxies.position, "\(label): TrustedProxies is for ProxyProtocol, which is \"off\"")
+    case .require where endpoint.address.port == nil:
+      problem(
+        proxyProtocol?.position,
+        "\(label): ProxyProtocol is \"require\", and a peer on a UNIX socket has no address that TrustedProxies could name")
+    case .require where endpoint.trustedProxies.isEmpty:
+      problem(
+        proxyProtocol?.position, "\(label): ProxyProtocol is \"require\", and there are no TrustedProxies that it is taken from")
+    case .require: break
+    }
+  }
+
   private mutating func read(_ member: ConfigurationMember, _ label: String, _ endpoint: inout Endpoint) {
-    if let unbuilt = unbuilt(member) { return problem(member.position, "\(label): \(unbuilt)") }
-    if asciiLowercased(member.key) == "transport", member.value.content == .string("tcp") { return }
     guard let option = ListenerOption.named(member.key) else {
       let hint = nearestName(to: member.key, among: ListenerOption.all.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? ""
       return problem(member.position, "\(label): unknown key \(quotedBriefly(member.key))\(hint)")
@@ -72,20 +96,6 @@ struct ListenersReader {
     var reader = FramingReader(codecs: codecs)
     endpoint.framing = reader.read(value)
     return reader.problems
-  }
-
-  /// What a key or value is for that is not there yet.
-  private func unbuilt(_ member: ConfigurationMember) -> String? {
-    let key = asciiLowercased(member.key)
-    if let (name, what) = UnbuiltKey.ofListeners.first(where: { asciiLowercased($0.name) == key }) {
-      return UnbuiltKey.message(name, what)
-    }
-    switch (key, member.value.content) {
-    case ("transport", .string("websocket")): return UnbuiltKey.message("Transport", "WebSocket")
-    case ("transport", .string("tcp")): return nil
-    case ("transport", _): return "Transport is \(member.value.found), but must be \"tcp\""
-    default: return nil
-    }
   }
 
   /// `the listener "web"`, or its place where it has no name.

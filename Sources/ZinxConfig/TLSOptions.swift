@@ -49,7 +49,7 @@ private let tlsOptions: [TLSOption] = [
     "Lists of revoked certificates in PEM, one of each authority of a client's chain"),
   TLSOption(
     "HandshakeTimeout", \.handshakeTimeout, .seconds(in: .milliseconds(1)...(.seconds(3600))), unit: "seconds", reload: true,
-    "Time for the handshake, from the moment that a connection is accepted"),
+    "Time for the handshake, from the moment that a connection is accepted, or its PROXY header has come"),
   TLSOption(
     "Sni", \.sni, .identities, reload: true, absence: "none",
     "More certificates, each with the names that it serves; who asks for another name gets the first"

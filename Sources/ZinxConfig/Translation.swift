@@ -136,9 +136,11 @@ struct Translation {
       return note(.converted, at: member.position, "\(foreign.name) \(member.value.found) is LogLevel \(level.jsonText)")
     }
     if foreign.name == "Mode", case .string(let mode) = member.value.content, ["kcp", "websocket", ""].contains(mode) {
-      return note(
-        .choose, at: member.position,
-        "Mode is \(quotedJSON(mode)), but only TCP is spoken here: clients that come another way have to come to TcpPort")
+      let advice =
+        mode == "kcp"
+        ? "but KCP is not spoken here: its clients have to come to TcpPort"
+        : "but WebSocket takes a listener here: put both into Listeners, that one with \"Transport\": \"websocket\""
+      return note(.choose, at: member.position, "Mode is \(quotedJSON(mode)), \(advice)")
     }
     note(.dropped, at: member.position, "\(quotedBriefly(member.key)) has no meaning here; \(foreign.advice)")
   }

@@ -3,16 +3,8 @@ import Zinx
 /// Keys for what zinxd is going to have and does not have yet. They are refused: a listener that speaks less than its operator believes
 /// is worse than none.
 enum UnbuiltKey {
-  /// Keys of a listener that name something else than plain TCP.
-  static let ofListeners: [(name: String, what: String)] = [
-    ("ProxyProtocol", "the PROXY protocol"), ("TrustedProxies", "the PROXY protocol"), ("Path", "WebSocket"),
-    ("Origins", "WebSocket"), ("Subprotocols", "WebSocket"),
-  ]
-
   /// Keys of Go Zinx that open other listeners than the one for TCP.
   static let ofOtherListeners = ["Mode", "WsPort"]
-
-  static func message(_ key: String, _ what: String) -> String { "\(key): \(what) is not there yet; remove it" }
 
   /// What is wrong with `Mode` or `WsPort`, by which a file of Go Zinx opens other listeners than TCP.
   static func problem(_ member: ConfigurationMember, mode: ConfigurationMember?) -> ConfigurationProblem? {
@@ -21,7 +13,8 @@ enum UnbuiltKey {
     case (_, .string("tcp")): return nil
     case (true, .string("websocket")), (true, .string("")):
       return ConfigurationProblem(
-        at: member.value.position, "Mode is \(member.value.found), but WebSocket is not there yet; \"tcp\" is what there is")
+        at: member.value.position,
+        "Mode is \(member.value.found), but WebSocket takes a listener here, with \"Transport\": \"websocket\"")
     case (true, .string("kcp")):
       return ConfigurationProblem(
         at: member.value.position, "Mode is \"kcp\", but KCP is not spoken here; \"tcp\" is what there is")
@@ -29,7 +22,9 @@ enum UnbuiltKey {
       return ConfigurationProblem(at: member.value.position, "Mode is \(member.value.found), but must be \"tcp\"")
     default:
       return ConfigurationProblem(
-        at: member.position, "WsPort: WebSocket is not there yet; remove it, or say \"Mode\": \"tcp\" to leave it closed")
+        at: member.position,
+        "WsPort: WebSocket takes a listener here, with \"Transport\": \"websocket\"; remove it, or say \"Mode\": \"tcp\" to leave it closed"
+      )
     }
   }
 }

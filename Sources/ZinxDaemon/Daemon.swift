@@ -163,7 +163,9 @@ public enum Daemon {
       let addresses = listener.addresses.joined(separator: ", ")
       let name = listeners.count > 1 || listener.name != Endpoint.defaultName ? "\(listener.name): " : ""
       let plugins = listener.plugins.map { ", plugins \($0.joined(separator: " "))" } ?? ""
-      return "\(name)\(addresses), \(listener.framing)\(listener.isTLS ? " over TLS" : "")\(plugins)"
+      let proxies = listener.proxyProtocol == .require ? " behind proxies" : ""
+      let transport = listener.transport == .webSocket ? " by WebSocket" : ""
+      return "\(name)\(addresses), \(listener.framing)\(transport)\(listener.isTLS ? " over TLS" : "")\(proxies)\(plugins)"
     }.joined(separator: "; ")
   }
 

@@ -7,7 +7,8 @@ import ZinxIO
 /// that logging is never what limits the daemon.
 final class EventLog: Sendable {
   private enum Topic: Int, CaseIterable {
-    case connections, refusals, handshakes, refusalsPerIP, refusalsByList, shedding, unknownMessages, undecodable, handlers,
+    case connections, refusals, handshakes, proxies, refusalsPerIP, refusalsByList, shedding, unknownMessages, undecodable,
+      handlers,
       deadlines, rests
 
     /// Each kind has a budget of its own, so that a flood of one does not hide the others.
@@ -19,11 +20,15 @@ final class EventLog: Sendable {
       }
     }
 
+    /// Of what was accepted and did not become a connection.
+    init(_ reason: CloseReason) { self = reason == .proxyHeader ? .proxies : .handshakes }
+
     var name: String {
       switch self {
       case .connections: "starts and ends of connections"
       case .refusals: "refused connections"
       case .handshakes: "handshakes that failed"
+      case .proxies: "connections without a PROXY header"
       case .shedding: "shed connections"
       case .refusalsPerIP: "refused connections (MaxConnPerIP)"
       case .refusalsByList: "refused connections (Allow, Deny)"
@@ -38,7 +43,7 @@ final class EventLog: Sendable {
     var limit: RateLimit {
       switch self {
       case .connections: RateLimit(burst: 200, perSecond: 50)
-      case .refusals, .refusalsPerIP, .refusalsByList, .handshakes, .shedding: RateLimit(burst: 10, perSecond: 1)
+      case .refusals, .refusalsPerIP, .refusalsByList, .handshakes, .proxies, .shedding: RateLimit(burst: 10, perSecond: 1)
       case .unknownMessages, .undecodable, .deadlines: RateLimit(burst: 20, perSecond: 2)
       case .handlers: RateLimit(burst: 100, perSecond: 10)
       case .rests: RateLimit(burst: 10, perSecond: 1)
@@ -95,11 +100,12 @@ final class EventLog: Sendable {
       guard may(Topic(reason)) else { return }
       refused(peer, reason, limit: limit, listener)
     case .arrivalFailed(let peer, let reason, let detail, let listener):
-      guard may(.handshakes) else { return }
+      guard may(Topic(reason)) else { return }
+      let message = reason == .proxyHeader ? LifecycleMessage.proxyHeader : .handshakeFailed
       log.info(
         "connection not added: \(reason): \(detail)",
         metadata: [
-          "MESSAGE_ID": "\(LifecycleMessage.handshakeFailed.rawValue)", "peer": "\(peer)", "closeReason": "\(reason)",
+          "MESSAGE_ID": "\(message.rawValue)", "peer": "\(peer)", "closeReason": "\(reason)",
           "listener": "\(listener)",
         ])
     case .certificateOutOfTime(let fault, let listener):

@@ -14,6 +14,7 @@ enum LifecycleMessage: String, CaseIterable {
   case connectionEnded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c08"
   case connectionRefused = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c09"
   case handshakeFailed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c60"
+  case proxyHeader = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c62"
   case certificate = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c61"
   case connectionsShed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c21"
   case handlerFailed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c0a"

@@ -9,7 +9,6 @@ extension Lookalike {
   }
   private static let http2Preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
   private static let proxyLines = ["PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN"].map { Array($0.utf8) }
-  private static let proxySignature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
   private static let sshVersions = ["SSH-2.0-", "SSH-1."].map { Array($0.utf8) }
   private static let mqttNames = ["\0\u{4}MQTT", "\0\u{6}MQIsdp"].map { Array($0.utf8) }
 
@@ -17,7 +16,7 @@ extension Lookalike {
     if methods.contains(where: { begins(bytes[...], $0, atLeast: $0.count) }) { return isUpgrade(bytes) ? .webSocket : .http }
     if begins(bytes[...], http2Preface, atLeast: 8) { return .http2 }
     if proxyLines.contains(where: { begins(bytes[...], $0, atLeast: 7) }) { return .proxyV1 }
-    if begins(bytes[...], proxySignature, atLeast: 8) { return .proxyV2 }
+    if begins(bytes[...], ProxyHeader.signature, atLeast: 8) { return .proxyV2 }
     if sshVersions.contains(where: { begins(bytes[...], $0, atLeast: 4) }) { return .ssh }
     if isClientHello(bytes) { return .tls }
     return isConnect(bytes) ? .mqtt : nil

@@ -76,12 +76,13 @@ struct ManualTests {
       separator: "\n")
     // Keys of Go Zinx have a section to themselves, and words of other protocols are no keys.
     let own = text.replacing(/\.SH COMING FROM GO ZINX\n(?s:.)*?(?=\.SH )/, with: "")
-    let others: Set = ["WebSocket", "ClientHello"]
+    let others: Set = ["WebSocket", "WebSockets", "ClientHello"]
     // What has an equals sign behind it is systemd's.
     let words = own.matches(of: /\b(?:[A-Z][a-z]+){2,}\b(?!=)/).map { String($0.0) }
     #expect(!words.isEmpty)
     for word in words where !others.contains(word) {
-      #expect((Option.named(word)?.name ?? TLSOption.named(word)?.name) == word, "\(word) is no key")
+      let key = Option.named(word)?.name ?? ListenerOption.named(word)?.name ?? TLSOption.named(word)?.name
+      #expect(key == word, "\(word) is no key")
     }
   }
 
@@ -90,7 +91,7 @@ struct ManualTests {
     let examples = try Repository.text("packaging/man/zinx.json.5.in").split(separator: ".RS\n").dropFirst().map {
       $0.split(separator: "\n.RE")[0]
     }
-    #expect(examples.count == 5)
+    #expect(examples.count == 7)
     for example in examples {
       let text = example.hasPrefix("{") ? String(example) : "{\(example)}"
       let parsed = Configuration.parse(Array(text.utf8), knownPlugins: bundledPlugins.map { $0.name })

@@ -145,7 +145,8 @@ struct LifecycleMessageTests {
     case .addressAbsent: .listenerLost
     case .listenerLost: .messagesSkipped
     case .messagesSkipped: .handshakeFailed
-    case .handshakeFailed: .certificate
+    case .handshakeFailed: .proxyHeader
+    case .proxyHeader: .certificate
     case .certificate: nil
     }
   }
@@ -160,6 +161,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 29)
+    #expect(ids.count == 30)
   }
 }

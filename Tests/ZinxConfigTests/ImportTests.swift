@@ -23,10 +23,13 @@ struct ImportTests {
     return Option.named(option)?.value(in: configuration)?.jsonText
   }
 
-  @Test(arguments: ["kcp", "websocket", ""])
-  func `leaves it to the operator what becomes of clients that came another way than by TCP`(mode: String) throws {
+  @Test(arguments: [
+    ("kcp", "KCP is not spoken here: "), ("websocket", "WebSocket takes a listener here: "), ("", "WebSocket takes "),
+  ])
+  func `leaves it to the operator what becomes of clients that came another way than by TCP`(mode: String, advice: String) throws
+  {
     let text = #"{"//":"note","TCPPort":8999,"Mode":"\#(mode)"}"#
-    #expect(try notes(text, .choose).first?.hasPrefix("Mode is \"\(mode)\", but only TCP is spoken here: ") == true)
+    #expect(try notes(text, .choose).first?.hasPrefix("Mode is \"\(mode)\", but \(advice)") == true)
     #expect(try notes(#"{"Mode":"tcp"}"#, .dropped).first?.hasPrefix("\"Mode\" has no meaning here") == true)
     #expect(try notes(#"{"Mode":"s3cret"}"#, .choose).allSatisfy { !$0.contains("s3cret") })
   }

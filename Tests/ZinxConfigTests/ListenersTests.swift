@@ -111,16 +111,87 @@ struct ListenersTests {
     ])
   func beside(listeners: String) { #expect(Self.problems(listeners).isEmpty) }
 
+  @Test func `speak WebSocket where they say so`() throws {
+    let text = """
+      {"Listeners": [{"Name": "a", "Address": "h:1", "Transport": "websocket", "Path": "/ws", "Origins": ["https://game.example", "*"],
+        "Subprotocols": ["zinx.v1"], "TrustedProxies": ["::1"]}, {"Name": "b", "Address": "h:2", "Transport": "tcp"}]}
+      """
+    let configuration = try #require(parse(text).configuration)
+    let endpoint = configuration.server.endpoints[0]
+    #expect(configuration.server.endpoints.map(\.transport) == [.webSocket, .tcp])
+    #expect(endpoint.path == "/ws")
+    #expect(endpoint.origins == ["https://game.example", "*"])
+    #expect(endpoint.subprotocols == ["zinx.v1"])
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
   @Test(
-    "say so where they name what is not there yet, by the key",
+    "say what is wrong with a key of WebSocket",
     arguments: [
-      (#""ProxyProtocol": "require""#, "ProxyProtocol: the PROXY protocol"),
-      (#""TrustedProxies": []"#, "TrustedProxies: the PROXY protocol"), (#""Transport": "websocket""#, "Transport: WebSocket"),
-      (#""Path": "/ws""#, "Path: WebSocket"), (#""Origins": []"#, "Origins: WebSocket"),
+      (#""Transport": "ws""#, #"Transport is "ws", but must be "tcp" or "websocket""#),
+      (#""Path": "/ws""#, #"Path is for "Transport": "websocket""#),
+      (
+        #""Transport": "websocket", "Path": "ws?a""#,
+        #"Path is "ws?a", but must be a path that begins with "/", without a query, of at most 256 bytes"#
+      ),
+      (
+        #""Transport": "websocket", "Origins": ["game.example"]"#,
+        #"Origins is an array, but must be a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#
+      ),
+      (
+        #""Transport": "websocket", "Subprotocols": ["a,b"]"#,
+        #"Subprotocols is an array, but must be a list of names such as ["zinx.v1"]"#
+      ),
     ])
-  func unbuilt(member: String, expected: String) {
-    let listener = #"{"Name": "a", "Address": "h:1", "# + member + "}"
-    #expect(Self.problems(listener) == ["1:48 the listener \"a\": \(expected) is not there yet; remove it"])
+  func badWebSocket(member: String, expected: String) {
+    let problems = Self.problems(#"{"Name": "a", "Address": "h:1", "# + member + "}")
+    #expect(problems.count == 1)
+    #expect(problems.first?.hasSuffix(" the listener \"a\": \(expected)") == true, "\(problems)")
+  }
+
+  @Test func `are behind proxies where they say which`() throws {
+    let text = """
+      {"Listeners": [{"Name": "a", "Address": "h:1", "ProxyProtocol": "require", "TrustedProxies": ["10.0.0.0/24", "::1"]},
+        {"Name": "b", "Address": "h:2", "ProxyProtocol": "off", "TrustedProxies": []}]}
+      """
+    let configuration = try #require(parse(text).configuration)
+    #expect(configuration.server.endpoints.map(\.proxyProtocol) == [.require, .off])
+    #expect(configuration.server.endpoints[0].trustedProxies == [try Network("10.0.0.0/24"), try Network("::1")])
+    #expect(parse(Reference.json(configuration)).configuration == configuration)
+  }
+
+  @Test(
+    "do not take the word of anybody who is not named",
+    arguments: [
+      (
+        #""ProxyProtocol": "require""#,
+        #"1:48 the listener "a": ProxyProtocol is "require", and there are no TrustedProxies that it is taken from"#
+      ),
+      (
+        #""TrustedProxies": [], "ProxyProtocol": "require""#,
+        #"1:70 the listener "a": ProxyProtocol is "require", and there are no TrustedProxies that it is taken from"#
+      ),
+      (
+        #""TrustedProxies": ["::1"]"#, #"1:48 the listener "a": TrustedProxies is for ProxyProtocol, which is "off""#
+      ),
+      (
+        #""ProxyProtocol": "on""#, #"1:65 the listener "a": ProxyProtocol is "on", but must be "off" or "require""#
+      ),
+      (
+        #""ProxyProtocol": "require", "TrustedProxies": ["10.0.0.1/24"]"#,
+        #"1:95 the listener "a": TrustedProxies has "10.0.0.1/24", but bits are set beyond its length: the network is "10.0.0.0/24", a single address has no length"#
+      ),
+    ])
+  func proxies(member: String, expected: String) {
+    #expect(Self.problems(#"{"Name": "a", "Address": "h:1", "# + member + "}") == [expected])
+  }
+
+  @Test func `have no proxies on UNIX sockets, where nobody has an address`() {
+    let listener = #"{"Name": "a", "Address": "unix:/a", "ProxyProtocol": "require", "TrustedProxies": ["::1"]}"#
+    #expect(
+      Self.problems(listener) == [
+        #"1:52 the listener "a": ProxyProtocol is "require", and a peer on a UNIX socket has no address that TrustedProxies could name"#
+      ])
   }
 
   @Test func `choose among the plugins that are on, in the plugins' own spelling and each once`() throws {
@@ -174,11 +245,14 @@ struct ListenersTests {
     "of other kinds that a file of Go Zinx opens are refused, and what leaves them closed is taken",
     arguments: [
       (#""Mode": "tcp""#, nil), (#""Mode": "tcp", "WsPort": 9000"#, nil),
-      (#""Mode": "websocket""#, #"Mode is "websocket", but WebSocket is not there yet; "tcp" is what there is"#),
-      (#""mode": """#, #"Mode is "", but WebSocket is not there yet; "tcp" is what there is"#),
+      (#""Mode": "websocket""#, #"Mode is "websocket", but WebSocket takes a listener here, with "Transport": "websocket""#),
+      (#""mode": """#, #"Mode is "", but WebSocket takes a listener here, with "Transport": "websocket""#),
       (#""Mode": "kcp""#, #"Mode is "kcp", but KCP is not spoken here; "tcp" is what there is"#),
       (#""Mode": 1"#, #"Mode is 1, but must be "tcp""#),
-      (#""WsPort": 9000"#, #"WsPort: WebSocket is not there yet; remove it, or say "Mode": "tcp" to leave it closed"#),
+      (
+        #""WsPort": 9000"#,
+        #"WsPort: WebSocket takes a listener here, with "Transport": "websocket"; remove it, or say "Mode": "tcp" to leave it closed"#
+      ),
     ] as [(String, String?)])
   func otherKinds(members: String, expected: String?) {
     #expect(parse("{\(members)}").problems.map(\.message) == (expected.map { [$0] } ?? []))

@@ -44,6 +44,38 @@ struct ArrivalLifeTests {
     #expect(life.failure?.detail == "it was not done within 10.0 seconds")
   }
 
+  @Test func `takes the header of a proxy before the handshake`() {
+    var life = ArrivalLife([.proxyHeader, .tls])
+    #expect(life.step == .proxyHeader)
+    life.stepDone()
+    #expect(life.step == .tls)
+    #expect(life.next(isFlushed: true) == .wait)
+    life.failed("no certificate")
+    #expect(life.failure?.reason == .tlsFailed)
+    life = ArrivalLife([.proxyHeader])
+    life.stepDone()
+    #expect(life.next(isFlushed: true) == .handOver)
+  }
+
+  @Test func `has no words for whoever sends no good header: it is closed at once`() {
+    var life = ArrivalLife([.proxyHeader, .tls])
+    life.failed("it began with something else")
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure == ArrivalLife.Failure(reason: .proxyHeader, detail: "it began with something else"))
+    life = ArrivalLife([.proxyHeader])
+    life.timeIsUp(.seconds(30))
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure == ArrivalLife.Failure(reason: .proxyHeader, detail: "it was not done within 30.0 seconds"))
+  }
+
+  @Test func `is no failure of somebody who leaves without a word, or may not come in`() {
+    var life = ArrivalLife([.proxyHeader])
+    life.leave()
+    life.peerClosed()
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure == nil)
+  }
+
   @Test("is over at a drain, which is nobody's failure, whatever is going on")
   func drain() {
     var life = ArrivalLife([.tls])

@@ -29,6 +29,31 @@ struct EndpointContextTests {
     return SocketAddress(storage)
   }
 
+  @Test func `believes the proxies that it names, nobody without an address, and others after a change`() throws {
+    var endpoint = Endpoint(.tcp(host: "h", port: 1))
+    endpoint.trustedProxies = [try Network("10.0.0.0/24")]
+    let context = try Self.context(endpoint, Self.general())
+    #expect(!context.expectsProxyHeader)
+    endpoint.proxyProtocol = .require
+    context.apply(endpoint, Self.general())
+    #expect(context.expectsProxyHeader)
+    #expect(context.trusts(try Self.peer("10.0.0.9")))
+    #expect(!context.trusts(try Self.peer("10.0.1.1")))
+    #expect(!context.trusts(SocketAddress(PeerCredentials(pid: 1, uid: 0, gid: 0))))
+    endpoint.trustedProxies = []
+    context.apply(endpoint, Self.general())
+    #expect(!context.trusts(try Self.peer("10.0.0.9")))
+  }
+
+  @Test func `takes an address that a proxy tells as if the peer had come from there itself`() throws {
+    let four = SocketAddress(ProxyHeader.End(address: .v4(0x0A00_0009), port: 7))
+    #expect(four.description == "10.0.0.9:7" && four.ip == IPAddress("10.0.0.9"))
+    let six = SocketAddress(ProxyHeader.End(address: .v6(0x2001_0DB8 << 96 | 1), port: 65535))
+    #expect(six.description == "[2001:db8::1]:65535" && six.ip == IPAddress("2001:db8::1"))
+    let mapped = SocketAddress(ProxyHeader.End(address: .v6(0xFFFF_0A00_0009), port: 7))
+    #expect(mapped.ip == four.ip)
+  }
+
   @Test("follows the server's settings where it has none of its own")
   func general() throws {
     let context = try Self.context(Endpoint(.abstract(name: "a")), Self.general())

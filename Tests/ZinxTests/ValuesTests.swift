@@ -12,7 +12,8 @@ struct CloseReasonTests {
       CloseReason.allCases.map(\.description) == [
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
         "no-first-byte", "header-timeout", "body-timeout", "vanished",
-        "heartbeat-lost", "unauthenticated", "replaced", "hook-failed", "tls-failed", "bad-frame",
+        "heartbeat-lost", "unauthenticated", "replaced", "hook-failed", "tls-failed", "proxy-header",
+        "websocket-protocol", "bad-frame",
       ])
   }
 

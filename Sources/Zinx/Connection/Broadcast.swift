@@ -144,6 +144,8 @@ private struct Broadcast {
   private var frames: [(pack: DataPack, frame: ByteBuffer)] = []
   /// The same for other protocols; nil where the message cannot be a frame.
   private var foreignFrames: [(framing: Framing, frame: ByteBuffer?)] = []
+  /// And once more for WebSockets.
+  private var webSocketFrames: [(framing: Framing, frame: ByteBuffer?)] = []
   /// Those that are waited for in the end.
   private var full: [(connection: Connection, frame: ByteBuffer)] = []
   /// Those whose loops have not been told yet to write, by loop.
@@ -155,7 +157,7 @@ private struct Broadcast {
   }
 
   mutating func send(to connection: Connection) {
-    guard let frame = connection.isForeign ? frame(connection.framing) : frame(connection.pack) else { return }
+    guard let frame = connection.usesCorks ? frame(connection.pack) : otherFrame(connection) else { return }
     do throws(ZinxError) {
       try connection.queueShared(frame: frame)
       delivery.sent += 1
@@ -179,6 +181,14 @@ private struct Broadcast {
     if let known = frames.first(where: { $0.pack == pack }) { return known.frame }
     let frame = pack.encoded(message)
     frames.append((pack, frame))
+    return frame
+  }
+
+  private mutating func otherFrame(_ connection: Connection) -> ByteBuffer? {
+    guard connection.webSocket != nil else { return frame(connection.framing) }
+    if let known = webSocketFrames.first(where: { $0.framing == connection.framing }) { return known.frame }
+    let frame = frame(connection.framing).map { WebSocketFrame.encoded($0) }
+    webSocketFrames.append((connection.framing, frame))
     return frame
   }
 

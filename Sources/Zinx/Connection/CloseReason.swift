@@ -42,6 +42,11 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case hookFailed
   /// The handshake of TLS did not come to its end, or what came after it was not what the peer has sealed.
   case tlsFailed
+  /// There was no good PROXY header in front, or not in time, or the peer is not one of the proxies that may send one: see
+  /// ``Endpoint/proxyProtocol``. Of what was accepted and never added.
+  case proxyHeader
+  /// The peer is no WebSocket where its listener has only those, or did what no WebSocket may: see ``Endpoint/transport``.
+  case webSocketProtocol
   /// The peer sent what can never be a frame of the protocol that its listener speaks: see ``Framing``.
   case badFrame
 
@@ -66,6 +71,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .replaced: "replaced"
     case .hookFailed: "hook-failed"
     case .tlsFailed: "tls-failed"
+    case .proxyHeader: "proxy-header"
+    case .webSocketProtocol: "websocket-protocol"
     case .badFrame: "bad-frame"
     }
   }

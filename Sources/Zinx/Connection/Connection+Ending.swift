@@ -33,7 +33,13 @@ extension Connection {
         // Senders learn it from the outbox: a write into the shut socket would fail, and take the answers on their way with it.
         closeOutbox {}
         unacknowledged = unacknowledgedBytes
-        if let session { shutdownSealed(session) } else { shutdown(descriptor, Int32(SHUT_WR)) }
+        if let webSocket {
+          shutdownFramed(webSocket)
+        } else if let session {
+          shutdownSealed(session)
+        } else {
+          shutdown(descriptor, Int32(SHUT_WR))
+        }
         drainRest = Self.discardLimit
         let timeout = server.settings.lingerTimeout.load(ordering: .relaxed)
         lingerDeadline = loop.now.advanced(byNanoseconds: timeout)
@@ -178,6 +184,7 @@ extension Connection {
     isRegistered = false
     // Under the lock: a thread that writes must not find the number in other hands.
     closeOutbox {
+      if let webSocket, !life.isBroken, webSocket.farewell == nil { answerFarewell(webSocket) }
       if let session, !life.isBroken { answerFarewell(session) }
       _ = Glibc.close(descriptor)
     }

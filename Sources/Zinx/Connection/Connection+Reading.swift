@@ -29,7 +29,7 @@ extension Connection {
     setPace()
     awaitAuthentication()
     advance()
-    if let session { openRest(session) }
+    if let webSocket { takeRest(of: webSocket) } else if let session { openRest(session) }
   }
 
   private var isTCP: Bool { remoteAddress.family == UInt16(AF_INET) || remoteAddress.family == UInt16(AF_INET6) }
@@ -50,6 +50,7 @@ extension Connection {
   /// Reads once and goes on with what came. Returns whether that was all.
   func read(upTo limit: Int, isBroken: Bool) -> Bool {
     if let session { return readSealed(session, upTo: limit, isBroken: isBroken) }
+    if let webSocket { return readFramed(webSocket, upTo: limit, isBroken: isBroken) }
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
@@ -191,7 +192,7 @@ extension Connection {
       if let error = scan.error { life.end(CloseReason(error)) }
       isInsideFrame = inbox.readableBytes > scan.bytes + scan.junk
     }
-    life.peerClosed(insideFrame: isInsideFrame || isInsideRecord)
+    life.peerClosed(insideFrame: isInsideFrame || isInsideRecord || webSocket?.decoder.isInsideFrame == true)
     advance()
   }
 

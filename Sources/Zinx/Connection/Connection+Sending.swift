@@ -122,14 +122,16 @@ extension Connection {
   ///
   /// Throws: ``ZinxError/connectionClosed``, `CancellationError`.
   public func sendRaw(_ bytes: ByteBuffer) async throws {
-    if try await send(frame: bytes.detached, isRaw: true) { countWait() }
+    if try await send(frame: wrapped(bytes.detached), isRaw: true) { countWait() }
   }
 
   /// The same without waiting.
   ///
   /// Throws: ``ZinxError/sendBufferFull`` while `MaxMsgChanLen` messages or `MaxConnQueueBytes` are queued,
   /// ``ZinxError/connectionClosed``.
-  public func trySendRaw(_ bytes: ByteBuffer) throws(ZinxError) { try trySend(frame: bytes.detached, isRaw: true) }
+  public func trySendRaw(_ bytes: ByteBuffer) throws(ZinxError) {
+    try trySend(frame: wrapped(bytes.detached), isRaw: true)
+  }
 
   // MARK: Room
 
@@ -160,9 +162,9 @@ extension Connection {
   // MARK: Frames
 
   /// The frame of a message on this connection.
-  private func frame(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> ByteBuffer {
-    guard isForeign else { return pack.encoded(Message(id: id, data: data)) }
-    return try framing.frame(of: Message(id: id, data: data))
+  func frame(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> ByteBuffer {
+    guard !usesCorks else { return pack.encoded(Message(id: id, data: data)) }
+    return try wrapped(framing.frame(of: Message(id: id, data: data)))
   }
 
   /// Queues an encoded frame, waiting for room. `isShared`: the same bytes go to others too.
@@ -189,7 +191,7 @@ extension Connection {
   func trySend(frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) throws(ZinxError) {
     try queue(frame: frame, isShared: isShared, isRaw: isRaw)
     // At the end of the batch what is left of its replies is written anyway.
-    if isForeign, Cork.ofThisThread?.isTaken(by: self) == true { return }
+    if !usesCorks, Cork.ofThisThread?.isTaken(by: self) == true { return }
     scheduleFlush()
   }
 
@@ -289,7 +291,7 @@ extension Connection {
   /// Called by ``Cork/take(_:)`` on its thread.
   func wasCorked(by cork: Cork) {
     // What is sent there goes through the outbox, which knows how long each frame is.
-    guard !isForeign else { return }
+    guard usesCorks else { return }
     self.cork = Unmanaged.passUnretained(cork)
     makeRoom(in: cork)
     corkThread.store(clinux_thread(), ordering: .relaxed)

@@ -4,6 +4,7 @@ import NIOCore
 import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// A session between socket and frames. It is used under the outbox lock, which every write takes anyway: workers seal what they send
 /// while the event loop opens what comes. Nothing that was received stays in it but a record that is not whole, so that whatever is said
@@ -40,18 +41,21 @@ extension Connection {
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
-    let (count, end) = outbox.withLock { outbox in
+    let start = context.received.bytes.count
+    let (opened, end) = outbox.withLock { outbox in
       let result = context.received.open(sealed, session)
       // What the protocol itself has to say. It waits behind what waits already.
       if outbox.blockedSince == nil, !outbox.isClosed { sendOutput(of: session) }
       return result
     }
     receiving.received(at: loop.now)
-    context.traffic.bytesReceived.countAlone(count)
+    context.traffic.bytesReceived.countAlone(opened)
+    let decoded = webSocket.map { context.received.decode(from: start, &$0.decoder) }
     if isPutBack { inbox = nil }
-    if count > 0 || isPutBack { keepReceived() }
+    if decoded?.count ?? opened > 0 || isPutBack { keepReceived() }
     if drainRest != nil { drained(sealed.count) }
     pace?.read(sealed.count)
+    if let decoded, let webSocket, took(decoded, webSocket) { return }
     switch end {
     case nil: advance()
     case .closed: peerClosed()
@@ -116,6 +120,9 @@ extension Connection {
       loop.schedule(at: .now.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
     }
   }
+
+  /// Seals the last bytes that are sent. The outbox is closed, so nobody else uses the session.
+  func seal(_ bytes: ArraySlice<UInt8>, _ session: TLSSession) { bytes.withUnsafeBytes { _ = session.seal($0) } }
 
   /// Answers the farewell of a peer that goes first, if the kernel takes that at once. Under the outbox lock.
   func answerFarewell(_ session: TLSSession) {

@@ -13,6 +13,7 @@ import ZinxWire
 /// - `Connection+Sending.swift`: messages to bytes, from any thread
 /// - `Connection+Timeouts.swift`, `Heartbeat.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
 /// - `Connection+TLS.swift`: a session between socket and frames, on the event loop and under the outbox lock
+/// - `Connection+WebSocket.swift`: the same for those that are WebSockets
 /// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
@@ -34,6 +35,8 @@ public final class Connection: @unchecked Sendable {
   let worker: Worker?
   /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then.
   let isForeign: Bool
+  /// Replies are gathered in the corks of threads: frames are Zinx's, one behind the other.
+  let usesCorks: Bool
   /// The order of the header, for what only Zinx messages come to: means nothing where the connection is foreign.
   let pack: DataPack
 
@@ -41,6 +44,8 @@ public final class Connection: @unchecked Sendable {
 
   /// Used under the outbox lock, and by the event loop once that is closed; nil on a plain connection.
   let session: TLSSession?
+  /// Nil on a connection that is none.
+  let webSocket: WebSocket?
   let outbox: Mutex<Outbox>
   let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
   let isClosedFlag = Atomic<Bool>(false)
@@ -122,7 +127,7 @@ public final class Connection: @unchecked Sendable {
   /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
   init(
     id: UInt64, descriptor: Int32, remoteAddress: SocketAddress, server: ServerContext, endpoint: EndpointContext,
-    context: LoopContext, session: TLSSession? = nil, at now: Instant
+    context: LoopContext, session: TLSSession? = nil, webSocket: WebSocket? = nil, at now: Instant
   ) {
     self.id = id
     self.descriptor = descriptor
@@ -136,7 +141,9 @@ public final class Connection: @unchecked Sendable {
     pack = endpoint.dataPack ?? .ltvLittleEndian
     worker = server.workers.worker(for: id)
     self.session = session
-    outbox = Mutex(Outbox(endpoint.dataPack))
+    self.webSocket = webSocket
+    usesCorks = endpoint.dataPack != nil && webSocket == nil
+    outbox = Mutex(Outbox(endpoint.dataPack, isWebSocket: webSocket != nil))
     receiving = ReceiveDeadline(at: now)
   }
 

@@ -109,9 +109,13 @@ extension Connection {
   @inline(__always)
   var heartbeatTimes: HeartbeatTimes { isForeign ? HeartbeatTimes() : handler.heartbeat.times }
 
-  /// Says that we are here, unless something waits for the peer: that says it too, or the peer takes nothing.
+  /// Says that we are here, on a WebSocket by a ping, unless something waits for the peer: that says it too, or the peer takes nothing.
   func sendHeartbeat() {
     guard queuedMessages.load(ordering: .relaxed) == 0 else { return }
+    guard webSocket == nil else {
+      try? trySend(frame: WebSocketFrame.encoded(ByteBuffer(), .ping))
+      return
+    }
     send(heartbeat: ByteBuffer())
   }
 
@@ -137,6 +141,6 @@ extension Connection {
 
   private func send(heartbeat data: ByteBuffer) {
     // It fails only at the end of the connection.
-    try? trySend(frame: pack.encoded(Message(id: handler.heartbeat.id, data: data)))
+    try? trySend(frame: frame(handler.heartbeat.id, data))
   }
 }

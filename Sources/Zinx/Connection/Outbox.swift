@@ -69,10 +69,13 @@ struct Outbox: ~Copyable {
   private var lengths: FrameLengths?
   /// Nil where frames are not Zinx's.
   private let pack: DataPack?
+  /// All that is queued are frames of a WebSocket, whatever is in them.
+  private let isWebSocket: Bool
 
-  init(_ pack: DataPack?) {
+  init(_ pack: DataPack?, isWebSocket: Bool = false) {
     self.pack = pack
-    lengths = pack == nil ? FrameLengths() : nil
+    self.isWebSocket = isWebSocket
+    lengths = pack == nil && !isWebSocket ? FrameLengths() : nil
   }
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
@@ -97,7 +100,7 @@ struct Outbox: ~Copyable {
   /// Queues one frame, of one byte at least. `isCorked`: replies that are not here yet were sent before it; `isShared`: other queues get the
   /// same bytes; `isRaw`: its bytes do not tell its length.
   mutating func append(frame: ByteBuffer, isCorked: Bool, isShared: Bool = false, isRaw: Bool = false) {
-    if isRaw, lengths == nil { keepLengths() }
+    if isRaw, lengths == nil, !isWebSocket { keepLengths() }
     lengths?.append(frame.readableBytes, isBehind: isCorked)
     bytesAccepted += UInt64(frame.readableBytes)
     messages += 1
@@ -216,8 +219,9 @@ struct Outbox: ~Copyable {
     return frameLength(in: queue, at: queue.readerIndex)
   }
 
-  /// Bytes of the Zinx message there, 0 without one.
+  /// Bytes of the Zinx message, or of the frame of a WebSocket, there; 0 without one.
   private func frameLength(in buffer: ByteBuffer, at index: Int) -> Int {
+    guard !isWebSocket else { return WebSocketFrame.length(in: buffer, at: index) }
     guard let pack, let raw = buffer.getInteger(at: index, endianness: .host, as: UInt64.self) else { return 0 }
     return DataPack.headerLength + Int(FrameHeader(rawHeader: raw, pack).length)
   }
@@ -232,7 +236,7 @@ struct Outbox: ~Copyable {
     self.lengths = lengths
   }
 
-  private mutating func forgetLengths() { lengths = pack == nil ? FrameLengths() : nil }
+  private mutating func forgetLengths() { lengths = pack == nil && !isWebSocket ? FrameLengths() : nil }
 
   /// Lengths of the Zinx messages from an index on.
   private func headers(in buffer: ByteBuffer, from start: Int) -> [Int] {

@@ -164,7 +164,7 @@ final class Requests: @unchecked Sendable {
   }
 
   private func takeCork() {
-    guard connection.corkThread.load(ordering: .relaxed) == 0, !connection.isForeign else { return }
+    guard connection.corkThread.load(ordering: .relaxed) == 0, connection.usesCorks else { return }
     Cork.ofThisThread?.take(connection)
   }
 

@@ -2,9 +2,10 @@ import CLinux
 import Glibc
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// Owns an accepted socket until it is a connection: it has a place in `MaxConn` and a time limit, but no id and no hook, and is in no
-/// table. Plain listeners have none.
+/// table. Plain listeners have none. Its steps are in `Arrival+Steps.swift`.
 ///
 /// Unchecked: touched on the thread of its loop only, after it was made.
 final class Arrival: ReadinessHandler, @unchecked Sendable {
@@ -15,52 +16,82 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   /// Bytes that a peer which was refused may still send until it closes.
   private static let partingSize = 1 << 20
 
-  private let descriptor: Int32
-  private let peer: SocketAddress
+  let descriptor: Int32
+  /// Whoever has connected; behind a proxy whom that tells of, once it has.
+  var peer: SocketAddress
   /// Its place in `MaxConnPerIP` is taken.
-  private let isCounted: Bool
-  private let server: ServerContext
-  private let endpoint: EndpointContext
-  private let context: LoopContext
-  private let session: TLSSession
-  private let timeLimit: Duration
-  private var life: ArrivalLife
+  var isCounted: Bool
+  let server: ServerContext
+  let endpoint: EndpointContext
+  let context: LoopContext
+  let session: TLSSession?
+  let handshakeTimeout: Duration
+  let rules: WebSocketRules?
+  /// The peer is a proxy: the limits at the door are for whom it tells of.
+  var isTold: Bool
+  var webSocket: WebSocket?
+  /// What has come of a request out of a session.
+  var request: [UInt8] = []
+  /// What is to be sent outside of a session.
+  var answer: ArraySlice<UInt8> = []
+  var life: ArrivalLife
   private var interest = Readiness.nothing
   private var timer: EventLoop.Timer?
+  var timeLimit = Duration.zero
   private var dropped = 0
+  var hasSpoken = false
 
   private var loop: EventLoop { context.loop }
 
+  /// What is known of a socket when it is accepted, and what is to come before it is a connection.
+  struct Before {
+    let isCounted: Bool
+    let isTold: Bool
+    let isProxied: Bool
+    let tls: TLSContext?
+    let webSocket: WebSocketRules?
+
+    var steps: [ArrivalLife.Step] {
+      (isProxied ? [.proxyHeader] : []) + (tls != nil ? [.tls] : []) + (webSocket != nil ? [.webSocket] : [])
+    }
+  }
+
   /// Takes ownership of a non-blocking descriptor, and of its places. Nil, having taken nothing, without memory.
   init?(
-    _ descriptor: Int32, _ peer: SocketAddress, isCounted: Bool, _ server: ServerContext, _ endpoint: EndpointContext,
-    _ tls: TLSContext, _ context: LoopContext
+    _ descriptor: Int32, _ peer: SocketAddress, _ before: Before, _ server: ServerContext, _ endpoint: EndpointContext,
+    _ context: LoopContext
   ) {
-    guard let session = TLSSession(tls) else { return nil }
+    let session = before.tls.flatMap { TLSSession($0) }
+    if before.tls != nil, session == nil { return nil }
     self.descriptor = descriptor
     self.peer = peer
-    self.isCounted = isCounted
+    (isCounted, isTold, rules) = (before.isCounted, before.isTold, before.webSocket)
     self.server = server
     self.endpoint = endpoint
     self.context = context
     self.session = session
-    timeLimit = tls.handshakeTimeout
-    life = ArrivalLife([.tls])
+    handshakeTimeout = before.tls?.handshakeTimeout ?? .zero
+    life = ArrivalLife(before.steps)
   }
 
   /// The beginning, on its loop.
   func begin() {
     context.arrivals[descriptor] = self
-    setTimer(timeLimit.inNanoseconds)
+    stepBegins()
     interest = wanted
     do { try loop.register(descriptor, for: interest, self) } catch { life.broke("\(error)") }
     advance()
   }
 
   func ready(_ readiness: Readiness) {
-    if readiness.isReadable, life.reads { read() } else if readiness.isBroken { life.broke("the connection was reset") }
+    if readiness.isReadable, life.reads { read(readiness) } else if readiness.isBroken { broke() }
     advance()
   }
+
+  func broke() { if isHealthCheck { life.leave() } else { life.broke("the connection was reset") } }
+
+  /// Who comes to a listener behind proxies and goes without a byte looks whether somebody is there: load balancers do, all the time.
+  var isHealthCheck: Bool { life.step == .proxyHeader && !hasSpoken }
 
   /// The server drains.
   func drain() {
@@ -68,8 +99,11 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     advance()
   }
 
-  private func setTimer(_ nanoseconds: Int64) {
+  /// Zero means never.
+  func setTimer(_ nanoseconds: Int64) {
     if let timer { loop.cancel(timer) }
+    timer = nil
+    guard nanoseconds > 0 else { return }
     timer = loop.schedule(at: Instant.now.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
   }
 
@@ -81,26 +115,20 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   // MARK: Bytes
 
-  private func read() {
+  private func read(_ readiness: Readiness) {
+    if staysInSocket { return peek(isLast: readiness.hasMore) }
     let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<Self.readSize])
     let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, room.count) }
     guard count > 0 else {
-      if count == 0 { life.peerClosed() } else if !isTemporary(errno) { life.broke("the connection was reset") }
+      if count == 0 { life.peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
-    switch life.step {
-    case .tls: shakeHands(UnsafeRawBufferPointer(rebasing: room[..<count]))
-    case nil: drop(count)
-    }
+    guard life.step != nil, let session else { return drop(count) }
+    let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
+    if life.step == .tls { shakeHands(bytes, session) } else { open(bytes, session) }
   }
 
-  private func shakeHands(_ bytes: UnsafeRawBufferPointer) {
-    switch session.handshake(bytes) {
-    case .waits: break
-    case .done: life.stepDone()
-    case .failed(let failure): life.failed(failure.reason)
-    }
-  }
+  // MARK: The end
 
   /// After a refusal. Whoever sends on and on is not waited for.
   private func drop(_ count: Int) {
@@ -108,14 +136,26 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     if dropped > Self.partingSize { life.broke("it sends on") }
   }
 
+  // MARK: What is to be done
+
   /// Returns whether the kernel has taken all that there was.
   private func send() -> Bool {
-    let error = session.sendOutput(on: descriptor)
-    if error != 0, !isTemporary(error) { life.broke("the connection was reset") }
+    let error = session?.sendOutput(on: descriptor) ?? sendAnswer()
+    if error != 0, !isTemporary(error) { broke() }
     return error == 0
   }
 
-  // MARK: What is to be done
+  /// Returns `errno`, 0 if all was taken.
+  private func sendAnswer() -> Int32 {
+    while !answer.isEmpty {
+      let count = answer.withUnsafeBytes { bytes in
+        retryingOnInterrupt { clinux_send(descriptor, bytes.baseAddress, bytes.count) }
+      }
+      guard count >= 0 else { return errno }
+      answer = answer.dropFirst(count)
+    }
+    return 0
+  }
 
   private func advance() {
     let isFlushed = send()
@@ -132,8 +172,14 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   }
 
   private var wanted: Readiness {
-    Readiness(
-      rawValue: (life.reads ? Readiness.readable.rawValue : 0) | (session.output.isEmpty ? 0 : Readiness.writable.rawValue))
+    // A header stays in the socket until it is whole: not to be told of what has been looked at already, and of the end behind it.
+    if staysInSocket {
+      let readable = Readiness.readable.rawValue | Readiness.peerShut.rawValue
+      return Readiness(rawValue: readable | Readiness.edgeTriggered.rawValue)
+    }
+    return Readiness(
+      rawValue: (life.reads ? Readiness.readable.rawValue : 0)
+        | (session?.output.isEmpty == false || !answer.isEmpty ? Readiness.writable.rawValue : 0))
   }
 
   private func updateInterest() {
@@ -154,7 +200,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     loop.deregister(descriptor)
     let connection = Connection(
       id: server.takeID(), descriptor: descriptor, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
-      session: session, at: loop.now)
+      session: session, webSocket: webSocket, at: loop.now)
     server.added(connection, isCounted: isCounted)
     connection.begin()
   }

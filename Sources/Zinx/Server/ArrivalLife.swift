@@ -9,15 +9,24 @@
 struct ArrivalLife: Equatable {
   /// What is to be done one after the other, in this order.
   enum Step: Equatable {
+    /// The header of a proxy.
+    case proxyHeader
     /// The handshake of TLS.
     case tls
+    /// The request to become a WebSocket.
+    case webSocket
 
     /// What it means that the step fails.
     var failure: CloseReason {
       switch self {
+      case .proxyHeader: .proxyHeader
       case .tls: .tlsFailed
+      case .webSocket: .webSocketProtocol
       }
     }
+
+    /// Whether a peer that fails is told why.
+    var hasWords: Bool { self != .proxyHeader }
   }
 
   /// Why nothing became of an arrival.
@@ -61,7 +70,16 @@ struct ArrivalLife: Equatable {
   mutating func stepDone() { if phase == .arriving, !isEnding { steps.removeFirst() } }
 
   /// The peer has done something wrong. What there is to tell it is on its way.
-  mutating func failed(_ detail: String) { fail(detail) }
+  mutating func failed(_ detail: String) {
+    if let step, !step.hasWords { isMute = true }
+    fail(detail)
+  }
+
+  /// The peer has gone without having said anything, or may not come in: nothing of it is a failure of the step.
+  mutating func leave() {
+    isMute = true
+    isEnding = true
+  }
 
   /// The end of the peer's stream.
   mutating func peerClosed() {
@@ -82,10 +100,7 @@ struct ArrivalLife: Equatable {
   }
 
   /// The server drains.
-  mutating func drain() {
-    isMute = true
-    isEnding = true
-  }
+  mutating func drain() { leave() }
 
   private mutating func fail(_ detail: String) {
     // What comes after the first failure, or the drain, follows from it.

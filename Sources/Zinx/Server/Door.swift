@@ -46,6 +46,10 @@ public struct ListenerInfo: Sendable, Equatable {
   public let framing: Framing
   /// Whether its connections are encrypted.
   public let isTLS: Bool
+  /// What carries the bytes of messages.
+  public let transport: Transport
+  /// Whether its peers are told by proxies.
+  public let proxyProtocol: ProxyProtocol
   /// Connections that came in there and are live.
   public let live: Int
   /// The plugins that it has chosen; nil: all.

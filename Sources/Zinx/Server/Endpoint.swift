@@ -1,6 +1,21 @@
 import ZinxTLS
 import ZinxWire
 
+/// What carries the bytes of messages.
+public enum Transport: String, Sendable, CaseIterable {
+  case tcp
+  /// WebSocket (RFC 6455): the payload of a client's binary messages is what it would send on TCP, and each message of ours is one.
+  case webSocket = "websocket"
+}
+
+/// Whether a listener wants to be told by proxies whose connections they pass on: see ``ZinxWire/ProxyHeader``.
+public enum ProxyProtocol: String, Sendable, CaseIterable {
+  /// A peer is who has connected.
+  case off
+  /// A header of either version stands in front of everything. The address that it tells is that of the peer, also for limits at the door.
+  case require
+}
+
 /// A listener, as the configuration wants it: where it listens, what is spoken there, and rules of its own in place of the server's.
 public struct Endpoint: Sendable, Equatable {
   /// The name of the one listener of a configuration without any endpoints.
@@ -33,6 +48,19 @@ public struct Endpoint: Sendable, Equatable {
   /// registered by no plugin is everywhere. Two plugins may want the same messages if no listener has both.
   public var plugins: [String]?
 
+  /// What carries the bytes of messages.
+  public var transport = Transport.tcp
+  /// The path of the request by which a client becomes a WebSocket; as it is written there, without a query.
+  public var path = "/"
+  /// Of web pages whose scripts may come in by WebSocket, `https://game.example`, or `*` for all; empty for those of the host that they ask.
+  public var origins: [String] = []
+  /// Of those that a WebSocket offers the first that is here is agreed on.
+  public var subprotocols: [String] = []
+  /// Whether those who come are proxies, which tell whose connection it is before anything else, TLS included.
+  public var proxyProtocol = ProxyProtocol.off
+  /// The proxies: with ``ProxyProtocol/require`` nobody else comes in, and without networks here nobody at all. For WebSockets without that
+  /// they are those whose `X-Forwarded-For` is believed. A peer on a UNIX socket is in none.
+  public var trustedProxies: [Network] = []
   /// TLS; nil for plain connections.
   public var tls: TLSConfiguration?
 
@@ -45,6 +73,14 @@ public struct Endpoint: Sendable, Equatable {
   public var dataPack: DataPack? {
     get { framing?.dataPack }
     set { framing = newValue.map(Framing.zinx) }
+  }
+
+  /// What WebSockets are let in by; nil for another transport.
+  var webSocketRules: WebSocketRules? {
+    guard transport == .webSocket else { return nil }
+    var rules = WebSocketRules()
+    (rules.path, rules.origins, rules.subprotocols) = (path, origins, subprotocols)
+    return rules
   }
 
   /// Whether sockets that were opened for the other do for this one.

@@ -15,6 +15,8 @@ final class EndpointContext: Sendable {
   let places: Places
   /// Nil where connections are plain.
   let tls: TLSDoor?
+  /// Nil where connections are no WebSockets.
+  let webSocketRules: WebSocketRules?
   let maxPacketSize = Atomic<UInt32>(0)
   private let settings: LiveSettings
   private let headerLength: Int
@@ -22,6 +24,8 @@ final class EndpointContext: Sendable {
   private let idleTimeout = Atomic<Int64>(0)
   private let hasRules = Atomic<Bool>(false)
   private let rules = Mutex(AccessRules())
+  private let hasProxies = Atomic<Bool>(false)
+  private let proxies = Mutex(NetworkSet([]))
   private let endpoint: Mutex<Endpoint>
 
   /// - Parameters:
@@ -33,6 +37,7 @@ final class EndpointContext: Sendable {
   ) {
     self.tls = tls.map(TLSDoor.init)
     name = endpoint.name
+    webSocketRules = endpoint.webSocketRules
     framing = endpoint.framing ?? configuration.framing
     dataPack = framing.dataPack
     headerLength = framing.headerLength
@@ -47,7 +52,7 @@ final class EndpointContext: Sendable {
   /// Whether connections that come in under a changed configuration are of the same kind.
   func suits(_ endpoint: Endpoint, _ configuration: ServerConfiguration) -> Bool {
     name == endpoint.name && framing == endpoint.framing ?? configuration.framing && plugins == endpoint.plugins
-      && (tls != nil) == (endpoint.tls != nil)
+      && (tls != nil) == (endpoint.tls != nil) && webSocketRules == endpoint.webSocketRules
   }
 
   /// Puts the listener's own rules into force. Any thread.
@@ -65,6 +70,8 @@ final class EndpointContext: Sendable {
     let (allow, deny) = (endpoint.allow ?? configuration.allow, endpoint.deny ?? configuration.deny)
     rules.withLock { $0 = AccessRules(allow: allow, deny: deny) }
     hasRules.store(!allow.isEmpty || !deny.isEmpty, ordering: .releasing)
+    proxies.withLock { $0 = NetworkSet(endpoint.trustedProxies) }
+    hasProxies.store(endpoint.proxyProtocol == .require, ordering: .releasing)
   }
 
   /// By when a peer has to send something.
@@ -73,6 +80,24 @@ final class EndpointContext: Sendable {
     var limits = settings.receiveLimits(idle: idleTimeout.load(ordering: .relaxed))
     limits.header = headerLength
     return limits
+  }
+
+  /// Whether a PROXY header stands in front of what a peer sends.
+  @inline(__always)
+  var expectsProxyHeader: Bool { hasProxies.load(ordering: .acquiring) }
+
+  /// Whether a peer may say on whose behalf it comes.
+  func trusts(_ peer: SocketAddress) -> Bool { peer.ip.map(trusts) ?? false }
+
+  private func trusts(_ address: IPAddress) -> Bool { proxies.withLock { $0.contains(address) } }
+
+  /// On whose behalf a proxy asks: the last of the addresses that is none of ours. What comes before it anybody may have written.
+  func client(in forwardedFor: [String]) -> IPAddress? {
+    for text in forwardedFor.reversed() {
+      guard let address = IPAddress(text) else { return nil }
+      if !trusts(address) { return address }
+    }
+    return nil
   }
 
   /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.

@@ -185,15 +185,24 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Returns whether the connection is in; otherwise it is closed. `lack`: the limit that leaves it no place.
   private func admit(_ accepted: Int32, _ peer: SocketAddress, _ lack: RefusalReason?) -> Bool {
-    if let reason = endpoint.refusal(of: peer) { return refuse(accepted, peer, reason, limit: nil) }
+    let isProxied = endpoint.expectsProxyHeader
+    var isTold = isProxied
+    if isProxied {
+      guard endpoint.trusts(peer) else { return distrust(accepted, peer) }
+    } else if endpoint.webSocketRules != nil, endpoint.trusts(peer) {
+      isTold = true
+    } else if let reason = endpoint.refusal(of: peer) {
+      return refuse(accepted, peer, reason, limit: nil)
+    }
     if let lack {
       let limit = lack == .maxConn ? server.admission.withLock { $0.limit } : endpoint.places.limit
       return refuse(accepted, peer, lack, limit: limit)
     }
-    let sourcePlace = server.connManager.takePlace(for: peer)
+    // Of a proxy that of its client is taken, once it is told.
+    let sourcePlace = isTold ? .notNeeded : server.connManager.takePlace(for: peer)
     if case .none(let limit) = sourcePlace { return refuse(accepted, peer, .maxConnPerIP, limit: limit) }
     gate.passed(at: loop.now)
-    begin(accepted, peer, isCounted: sourcePlace == .taken)
+    begin(accepted, peer, isCounted: sourcePlace == .taken, isProxied: isProxied, isTold: isTold)
     return true
   }
 
@@ -205,10 +214,24 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     return false
   }
 
-  private func begin(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool) {
+  /// The same for one that may not say on whose behalf it comes.
+  private func distrust(_ accepted: Int32, _ peer: SocketAddress) -> Bool {
+    let failure = ArrivalLife.Failure(reason: .proxyHeader, detail: "its address is not in TrustedProxies")
+    server.arrivalFailed(peer, failure, listener: endpoint.name)
+    _ = Glibc.close(accepted)
+    return false
+  }
+
+  /// - Parameter isTold: the peer is a proxy, which tells whose connection it is.
+  private func begin(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool, isProxied: Bool, isTold: Bool) {
     let context = contexts[nextContext]
     nextContext = (nextContext + 1) % contexts.count
-    if let tls = endpoint.tls { return receive(accepted, peer, isCounted: isCounted, tls.context, context) }
+    if isProxied || endpoint.tls != nil || endpoint.webSocketRules != nil {
+      let before = Arrival.Before(
+        isCounted: isCounted, isTold: isTold, isProxied: isProxied, tls: endpoint.tls?.context, webSocket: endpoint.webSocketRules
+      )
+      return receive(accepted, peer, before, context)
+    }
     let connection = Connection(
       id: server.takeID(), descriptor: accepted, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
       at: loop.now)
@@ -216,13 +239,13 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     if context === contexts[0] { connection.begin() } else { context.loop.execute { connection.begin() } }
   }
 
-  /// The handshake comes first.
-  private func receive(_ accepted: Int32, _ peer: SocketAddress, isCounted: Bool, _ tls: TLSContext, _ context: LoopContext) {
+  /// The header of a proxy or a handshake comes first.
+  private func receive(_ accepted: Int32, _ peer: SocketAddress, _ before: Arrival.Before, _ context: LoopContext) {
     // On its loop: a session takes longer to make than to accept.
     let begin: @Sendable () -> Void = { [server, endpoint] in
-      if let arrival = Arrival(accepted, peer, isCounted: isCounted, server, endpoint, tls, context) { return arrival.begin() }
+      if let arrival = Arrival(accepted, peer, before, server, endpoint, context) { return arrival.begin() }
       _ = Glibc.close(accepted)
-      server.arrivalLeft(peer, endpoint, isCounted: isCounted)
+      server.arrivalLeft(peer, endpoint, isCounted: before.isCounted)
     }
     if context === contexts[0] { begin() } else { context.loop.execute(begin) }
   }

@@ -12,8 +12,8 @@ final class LiveSettings: Sendable {
   /// Nanoseconds; 0 means never.
   let lingerTimeout = Atomic<Int64>(0)
   let slowConsumerTimeout = Atomic<Int64>(0)
+  let frameTimeout = Atomic<Int64>(0)
   private let firstByteTimeout = Atomic<Int64>(0)
-  private let frameTimeout = Atomic<Int64>(0)
   /// Bytes or messages a second; 0 means no limit.
   private let minFrameRate = Atomic<Int64>(0)
   private let maxMsgRate = Atomic<Int64>(0)

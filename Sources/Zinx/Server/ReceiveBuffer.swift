@@ -1,6 +1,7 @@
 import CLinux
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// Where an event loop receives: the free end of a chunk. Batches are handed out as they lie there, without a copy, and the next read
 /// goes behind them. The chunk starts over as soon as nobody holds any of it, so a loop whose handlers do not wait uses the same few
@@ -56,6 +57,14 @@ struct ReceiveBuffer {
     let (count, end) = session.open(sealed, into: free)
     received += count
     return (count, end)
+  }
+
+  /// Leaves of what was received from `start` on the stream that is in it.
+  mutating func decode(from start: Int, _ decoder: inout WebSocketDecoder) -> WebSocketDecoder.Decoded {
+    let room = UnsafeMutableRawBufferPointer(start: self.start.map { $0 + start }, count: received - start)
+    let decoded = decoder.decode(room)
+    received = start + decoded.count
+    return decoded
   }
 
   /// What was put and received since ``prepare()``. Valid until the next call.

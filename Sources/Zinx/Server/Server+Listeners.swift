@@ -14,7 +14,9 @@ extension Server {
       state.doors.map {
         ListenerInfo(
           name: $0.context.name, addresses: $0.listeners.map(\.name), framing: $0.context.framing,
-          isTLS: $0.context.tls != nil, live: $0.context.places.live, plugins: $0.endpoint.plugins)
+          isTLS: $0.context.tls != nil,
+          transport: $0.endpoint.transport, proxyProtocol: $0.endpoint.proxyProtocol, live: $0.context.places.live,
+          plugins: $0.endpoint.plugins)
       }
     }
   }

@@ -87,13 +87,13 @@ final class ServerContext: Sendable {
     emit(.connectionAdded(connection, live: connManager.add(connection, isCounted: isCounted)))
   }
 
-  /// A connection was closed instead of being let in. Event loop of the listener.
+  /// A connection was closed instead of being let in. Any event loop.
   func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, listener: String) {
     counters.countRefusal(reason)
     emit(.connectionRefused(peer, reason, limit: limit, listener: listener))
   }
 
-  /// A socket did not become a connection, through its peer's fault. Its event loop.
+  /// A socket did not become a connection, through its peer's fault. Any event loop.
   func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, listener: String) {
     counters.countArrivalFailure(failure.reason)
     emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, listener: listener))

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import ZinxIO
+import ZinxWire
 
 /// The address of one end of a connection.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
@@ -46,6 +47,24 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     high = credentials.uid.map { Self.isKnown | UInt64($0) } ?? 0
     low = credentials.gid.map { Self.isKnown | UInt64($0) } ?? 0
     scope = UInt32(bitPattern: credentials.pid ?? -1)
+  }
+
+  /// What a proxy has told.
+  init(_ end: ProxyHeader.End) {
+    (port, scope) = (end.port, 0)
+    switch end.address {
+    case .v4(let number): (family, high, low) = (UInt16(AF_INET), UInt64(number.bigEndian), 0)
+    case .v6(let number):
+      family = UInt16(AF_INET6)
+      (high, low) = (UInt64(truncatingIfNeeded: number >> 64).bigEndian, UInt64(truncatingIfNeeded: number).bigEndian)
+    }
+  }
+
+  /// An address of which the port is not known.
+  init(_ address: IPAddress) {
+    let number = address.number
+    self.init(
+      ProxyHeader.End(address: address.isV4 ? .v4(UInt32(truncatingIfNeeded: number)) : .v6(number), port: 0))
   }
 
   private static let isKnown: UInt64 = 1 << 32
