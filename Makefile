@@ -9,8 +9,9 @@ SWIFT := $(or $(SWIFT),$(firstword $(shell command -v swift 2>/dev/null) \
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 SOURCES := Package.swift Sources Tests
-EXAMPLE := --package-path Tests/Example --scratch-path .build/example
-CHAT := --package-path Tests/Examples/Chat --scratch-path .build/chat
+# One folder for all of them: what they have in common, most of all zinxd, is built once. The world is the last, as it has zinxd with a trait.
+EXAMPLES := Tests/Example Tests/Examples/Chat Tests/Examples/Station Tests/Examples/World
+EXAMPLE_BUILD := --scratch-path .build/examples
 
 .DEFAULT_GOAL := help
 .PHONY: help run test example snippets snippets-needs bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
@@ -29,21 +30,23 @@ test: needs test-needs ## build and run every test
 	$(SWIFT) test --disable-xctest --no-parallel
 
 example: needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example and Tests/Examples
-	$(SWIFT) build $(EXAMPLE) --build-tests
-	$(SWIFT) test $(EXAMPLE) --disable-xctest
-	.build/example/debug/score-daemon --list-plugins > .build/example/plugins.txt
-	cat .build/example/plugins.txt
-	grep -q '^score ' .build/example/plugins.txt
-	.build/example/debug/score-daemon --check --config Tests/Example/zinx.json
+	for package in $(EXAMPLES); do \
+	  $(SWIFT) build --package-path $$package $(EXAMPLE_BUILD) --build-tests; \
+	  $(SWIFT) test --package-path $$package $(EXAMPLE_BUILD) --skip-build --disable-xctest; \
+	done
+	.build/examples/debug/score-daemon --list-plugins > .build/examples/plugins.txt
+	cat .build/examples/plugins.txt
+	grep -q '^score ' .build/examples/plugins.txt
+	.build/examples/debug/score-daemon --check --config Tests/Example/zinx.json
+	.build/examples/debug/station-daemon --check --config Tests/Examples/Station/zinx.json
 	# It speaks of itself by its own name.
-	echo '{"Host": "127.0.0.1", "TcpPort": 0}' > .build/example/free.json
-	for arguments in --help --version --reload --bogus "--config .build/example/free.json"; do \
-	  timeout 5 .build/example/debug/score-daemon $$arguments || true; done > .build/example/words.txt 2>&1
-	grep -q 'score-daemon 1.0.0 listens' .build/example/words.txt
-	! grep zinxd .build/example/words.txt
-	$(SWIFT) build $(CHAT) --build-tests
-	$(SWIFT) test $(CHAT) --disable-xctest
-	.build/chat/debug/chat-daemon --list-plugins | grep '^chat '
+	echo '{"Host": "127.0.0.1", "TcpPort": 0}' > .build/examples/free.json
+	for arguments in --help --version --reload --bogus "--config .build/examples/free.json"; do \
+	  timeout 5 .build/examples/debug/score-daemon $$arguments || true; done > .build/examples/words.txt 2>&1
+	grep -q 'score-daemon 1.0.0 listens' .build/examples/words.txt
+	! grep zinxd .build/examples/words.txt
+	.build/examples/debug/chat-daemon --list-plugins | grep '^chat '
+	.build/examples/debug/world-daemon --list-plugins | grep '^world '
 
 SNIPPETS := .build/snippets/package
 
@@ -106,7 +109,7 @@ clean: ## remove what was built
 
 # The packages in Tests are built with the versions that this one was resolved to, so that they need no network of their own.
 example-pins:
-	@if [ -e Package.resolved ]; then cp Package.resolved Tests/Example/; cp Package.resolved Tests/Examples/Chat/; cp Package.resolved Tests/Fuzz/; fi
+	@if [ -e Package.resolved ]; then for package in $(EXAMPLES) Tests/Fuzz; do cp Package.resolved $$package/; done; fi
 
 toolchain:
 	@if ! [ -x "$(SWIFT)" ]; then \
@@ -165,10 +168,12 @@ proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and cli
 
 .PHONY: guards guards-needs
 
-guards: needs guards-needs ## count what a message, a batch and a connection cost, and check it against bench/thresholds.json
+guards: needs guards-needs ## count what a message, a batch, a connection and a crowd cost, and check it
 	$(SWIFT) build -c release --product zinxd
 	$(SWIFT) build -c release --product handler-forms
 	bench/guards
+	bench/crowd
+	bench/crowd --workers 10
 
 guards-needs:
 	$(call install,cc:gcc python3:python3 strip:binutils valgrind:valgrind strace:strace)

@@ -18,6 +18,8 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let protobuf = Target.Dependency.product(
+  name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Protobuf"]))
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -28,12 +30,16 @@ let package = Package(
     .library(name: "ZinxWire", targets: ["ZinxWire"]),
     .library(name: "ZinxTLS", targets: ["ZinxTLS"]),
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
+    .library(name: "ZinxProtobuf", targets: ["ZinxProtobuf"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
     .executable(name: "zinxd", targets: ["zinxd"]),
     .executable(name: "zinx-client", targets: ["zinx-client"]),
     .executable(name: "zinx-bench", targets: ["zinx-bench"]),
+  ],
+  traits: [
+    .trait(name: "Protobuf", description: "Messages of swift-protobuf as payloads, in the product ZinxProtobuf.")
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -42,6 +48,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    // Neither fetched nor built without the trait.
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -53,6 +61,8 @@ let package = Package(
     .target(name: "ZinxTLS", dependencies: ["COpenSSL"], swiftSettings: nonsending),
     // By itself: who has no JSON links no Foundation.
     .target(name: "ZinxJSON", dependencies: ["ZinxWire", byteBuffer], swiftSettings: nonsending),
+    // Empty without the trait; its tests are those of Tests/Examples/World, which has it.
+    .target(name: "ZinxProtobuf", dependencies: ["ZinxWire", byteBuffer, protobuf], swiftSettings: nonsending),
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),

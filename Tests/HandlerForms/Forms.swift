@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import Zinx
 import ZinxWire
 
@@ -9,6 +10,7 @@ struct Forms: RoutePlugin {
   private enum Form: String, CaseIterable {
     case immediate, closure, async, router, actor, isolated, admitting, middleware, typed
     case typedAsync = "typed-async"
+    case group
   }
 
   private let form: Form
@@ -37,6 +39,7 @@ struct Forms: RoutePlugin {
     case .admitting:
       routes.admit { $0.id == 3 }
       routes.route(3) { request in try request.reply(request.data) }
+    case .group: Crowd().register(in: &routes)
     case .typed: routes.route(3, Move.self) { move, _ in move }
     case .typedAsync: routes.route(3, Move.self) { move, _ async in move }
     case .middleware:
@@ -102,4 +105,34 @@ private actor World {
   private var messages = 0
 
   func count() { messages += 1 }
+}
+
+/// A group for `bench/crowd`: id 3 joins it, and what comes with id 4 goes to all of it with id 5. The answer tells how many got it, how many
+/// did not, and how many messages were encoded so far.
+private final class Crowd: Sendable {
+  private struct News: Payload {
+    let data: ByteBuffer
+    let crowd: Crowd
+
+    init(_ data: ByteBuffer, of crowd: Crowd) { (self.data, self.crowd) = (data, crowd) }
+    init(decoding data: inout ByteBuffer) throws { throw PayloadError.invalid("is only sent") }
+
+    func encode(into data: inout ByteBuffer) {
+      crowd.encodings.add(1, ordering: .relaxed)
+      data.writeImmutableBuffer(self.data)
+    }
+  }
+
+  private let encodings = Atomic(0)
+
+  func register(in routes: inout RouteRegistrar) {
+    routes.route(3) { request in
+      try request.connection.groups["crowd"].join(request.connection)
+      try request.echo()
+    }
+    routes.route(4) { [self] request in
+      let delivery = try await request.connection.groups["crowd"].broadcast(5, News(request.data, of: self))
+      try request.reply("\(delivery.sent) \(delivery.skipped) \(encodings.load(ordering: .relaxed))")
+    }
+  }
 }

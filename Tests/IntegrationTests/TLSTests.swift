@@ -309,6 +309,34 @@ struct HandshakeTests {
     }
   }
 
+  @Test("lets a certificate say who a client is, and others log in")
+  func identity() async throws {
+    let configuration = ServerConfiguration.tls {
+      $0.clientAuth = .request
+      $0.clientCAFile = Certificates.path("ca.pem")
+    }
+    try await TestServer.run(configuration) { routes in
+      routes.authenticate(Authentication(ids: [10]))
+      routes.onConnStart { connection in
+        guard let certificate = connection.tls?.peerCertificate else { return }
+        try connection.bind(user: certificate.subject, .replace())
+      }
+      routes.route(7) { request in try request.reply(request.connection.user ?? "") }
+      routes.route(10) { request in try request.connection.bind(user: String(buffer: request.data)) }
+    } use: { server in
+      let device = try await server.connectTLS(.tests(certificate: "client"))
+      #expect(try await device.exchange(RawFrame(7)).text == "O=Example,CN=device 7")
+      let person = try await server.connectTLS()
+      try await person.send(RawFrame(7).bytes() + RawFrame(10, "mario").bytes())
+      #expect(try await person.exchange(RawFrame(7)).text == "mario")
+      #expect(server.server.counters.unauthenticatedMessages == 1)
+      // Who comes again takes the place of its lost connection.
+      let again = try await server.connectTLS(.tests(certificate: "client"))
+      #expect(try await again.exchange(RawFrame(7)).text == "O=Example,CN=device 7")
+      #expect(try await server.reason(0) == .replaced)
+    }
+  }
+
   @Test("after a reload has the new certificate, and connections keep theirs")
   func reload() async throws {
     let configuration = ServerConfiguration.tls()

@@ -92,6 +92,22 @@ struct TestServerTests {
     await server.stop()
   }
 
+  @Test(arguments: [0, 2])
+  func `an answer to a heartbeat is not answered, and one that comes by itself later is`(workers: Int) async throws {
+    var configuration = TestServer.standardConfiguration
+    configuration.workerPoolSize = workers
+    let server = try await TestServer(configuration: configuration, plugins: [try HeartbeatPlugin.configured(["Interval": 10])])
+    let peer = try await server.connect()
+    await server.advance(by: .seconds(10))
+    #expect(peer.take().map(\.id) == [99_999])
+    try await peer.send(99_999)
+    #expect(peer.take() == [])
+    await server.advance(by: .seconds(1))
+    try await peer.send(99_999, "here")
+    #expect(peer.take() == [Message(99_999, "here")])
+    await server.stop()
+  }
+
   @Test(arguments: transports)
   func `cancels a handler that is beyond its deadline`(_ transport: TestServer.Transport) async throws {
     let server = try await TestServer(transport) { routes in

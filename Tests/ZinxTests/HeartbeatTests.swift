@@ -76,6 +76,13 @@ struct HeartbeatLifeTests {
     let answered = moments.map { answers.mayAnswer(at: at($0)) }
     #expect(answered == [true, false, false, false, true, false, true, false])
   }
+
+  @Test func `is answered when a second has passed since the last one that was sent, asked for or not`() {
+    var answers = HeartbeatAnswers()
+    #expect(answers.mayAnswer(at: at(1)) && !answers.mayAnswer(at: at(1)) && answers.mayAnswer(at: at(2)))
+    answers.sent(at: at(10))
+    #expect(!answers.mayAnswer(at: at(10)) && answers.mayAnswer(at: at(11)))
+  }
 }
 
 @Suite("The plugin heartbeat")

@@ -10,7 +10,8 @@ public struct Heartbeat: Sendable, Hashable {
 
   /// The message id, of those that come and of those that are sent.
   public var id = standardID
-  /// Whether one that comes is sent back, with its data, at most once a second for each connection.
+  /// Whether one that comes is sent back, with its data: not within a second of the last one that was sent, so that an answer is not
+  /// answered.
   public var answers = true
   /// Time without a byte from the peer after which the server sends one, without data, and again each time that it passes; zero means
   /// never.
@@ -70,7 +71,8 @@ public final class LiveHeartbeat: Sendable {
   }
 }
 
-/// When heartbeats of one connection were answered: at most once a second, so that two who answer each other come to an end.
+/// When heartbeats of one connection are answered: not within a second of the last one that was sent, so that two who answer each other
+/// come to an end.
 struct HeartbeatAnswers {
   static let pause: Int64 = 1_000_000_000
 
@@ -79,9 +81,13 @@ struct HeartbeatAnswers {
   /// Whether the one that has come now is answered.
   mutating func mayAnswer(at now: Instant) -> Bool {
     guard now >= next else { return false }
-    next = now.advanced(byNanoseconds: Self.pause)
+    sent(at: now)
     return true
   }
+
+  /// Notes one that was sent. One that was not asked for counts too: the peer's answer to it would otherwise be answered, and that answer
+  /// again by some, which doubles what peers that are silent cost.
+  mutating func sent(at now: Instant) { next = now.advanced(byNanoseconds: Self.pause) }
 }
 
 /// The times of a heartbeat in nanoseconds, 0 for never: what is looked at for every read.
@@ -117,6 +123,8 @@ extension Connection {
       return
     }
     send(heartbeat: ByteBuffer())
+    // Otherwise user code has it.
+    if !life.runsUserCode { heartbeatAnswers.sent(at: loop.time) }
   }
 
   /// Answers the heartbeat that is all there is to handle, without a hand-over to the worker, which costs several times as much. Returns

@@ -1,0 +1,24 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+
+/// A product of zinxd.
+func zinx(_ name: String) -> Target.Dependency { .product(name: name, package: "zinxd") }
+
+let package = Package(
+  name: "station-daemon",
+  products: [.executable(name: "station-daemon", targets: ["StationDaemon"])],
+  dependencies: [
+    // Outside this repository: its URL and a version.
+    .package(name: "zinxd", path: "../../.."),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+  ],
+  targets: [
+    .executableTarget(
+      name: "StationDaemon", dependencies: [zinx("Zinx"), zinx("ZinxWire"), zinx("ZinxDaemon"), byteBuffer]),
+    .testTarget(
+      name: "StationDaemonTests",
+      dependencies: ["StationDaemon", zinx("Zinx"), zinx("ZinxTesting"), zinx("ZinxWire"), byteBuffer]),
+  ]
+)
