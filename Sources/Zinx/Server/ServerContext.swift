@@ -1,6 +1,7 @@
 import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// What every connection of a server shares.
 final class ServerContext: Sendable {
@@ -60,6 +61,22 @@ final class ServerContext: Sendable {
       let handler = try MsgHandler(choice.map(routes.only) ?? routes, counters: counters, emit: emit)
       handlers.withLock { $0[choice] = handler }
     }
+  }
+
+  /// The names of the codecs that plugins which run have brought.
+  var codecs: [String] { routes.codecs.map(\.codec.name) }
+
+  /// A configuration with these in place of others of their names.
+  func withOwnCodecs(_ configuration: ServerConfiguration) -> ServerConfiguration {
+    guard !routes.codecs.isEmpty else { return configuration }
+    func own(_ framing: Framing) -> Framing {
+      guard case .codec(let other) = framing else { return framing }
+      return routes.codecs.first { $0.codec.name == other.name }.map { .codec($0.codec) } ?? framing
+    }
+    var new = configuration
+    new.framing = own(new.framing)
+    for index in new.endpoints.indices { new.endpoints[index].framing = new.endpoints[index].framing.map(own) }
+    return new
   }
 
   /// The messages that a plugin has registered.
