@@ -4,6 +4,7 @@ import ZinxClient
 import ZinxWire
 
 extension DataPack: ExpressibleByArgument {}
+extension FirstMessage: ExpressibleByArgument {}
 
 /// The options that every subcommand has.
 struct ServerOptions: ParsableArguments {
