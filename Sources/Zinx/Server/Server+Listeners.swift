@@ -225,6 +225,7 @@ extension Server {
     succeed()
     apply(new)
     for door in isServing ? leaving : opened { await door.close() }
+    context.forgetHandlers(except: isServing ? endpoints : doors.map(\.endpoint))
   }
 
   /// All of them, or none.

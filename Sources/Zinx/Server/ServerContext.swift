@@ -63,6 +63,21 @@ final class ServerContext: Sendable {
     }
   }
 
+  /// Lets go of what handles the messages of listeners that are gone; their connections have their own hold on it. Any thread.
+  func forgetHandlers(except endpoints: [Endpoint]) {
+    let choices = Set(endpoints.map(\.plugins))
+    // Nothing of a plugin may end under the lock.
+    let old = handlers.withLock { handlers in
+      let old = handlers.filter { !choices.contains($0.key) }
+      for choice in old.keys { handlers[choice] = nil }
+      return old
+    }
+    withExtendedLifetime(old) {}
+  }
+
+  /// How many choices of plugins there is something for.
+  var handlerCount: Int { handlers.withLock { $0.count } }
+
   /// The names of the codecs that plugins which run have brought.
   var codecs: [String] { routes.codecs.map(\.codec.name) }
 
