@@ -122,6 +122,24 @@ struct ConnectionNotesTests {
     await server.stop()
   }
 
+  @Test func `that is sent what is no frame of its protocol says so, and gets nothing behind it`() async throws {
+    var configuration = TestServer.standardConfiguration
+    configuration.framing = .lengthField(
+      try LengthFieldFrames(lengthOffset: 0, lengthSize: 1, lengthAdjustment: -1, id: .constant(7)))
+    let server = try await TestServer(configuration: configuration) { routes in
+      routes.route(7) { request in
+        try request.echo()
+        try request.connection.trySendRaw(ByteBuffer(bytes: [0]))
+        try request.echo()
+      }
+    }
+    let peer = try await server.connect()
+    try await peer.send(7, ByteBuffer(bytes: [2, 9]))
+    #expect(peer.received.map { Array($0.data.readableBytesView) } == [[2, 9]])
+    #expect(peer.fault == .badFrame("a length that is shorter than the frame's own fields"))
+    await server.stop()
+  }
+
   @Test func `gets what is sent to its user or its group as a value`() async throws {
     let server = try await TestServer { routes in
       routes.route(1, String.self) { user, request in
