@@ -24,6 +24,8 @@ package final class Counters: Sendable {
   package let sendWaits = Atomic<UInt64>(0)
   /// Messages to many that a peer did not get because its queue was full.
   package let messagesSkipped = Atomic<UInt64>(0)
+  /// Messages to many that are no frames of a peer's protocol.
+  package let messagesUnencodable = Atomic<UInt64>(0)
   private let closed = Tally<CloseReason>()
   private let refused = Tally<RefusalReason>()
   private let failedArrivals = Tally<CloseReason>()
@@ -64,6 +66,7 @@ package final class Counters: Sendable {
       readPauses: readPauses.load(ordering: .relaxed),
       sendWaits: sendWaits.load(ordering: .relaxed),
       messagesSkipped: messagesSkipped.load(ordering: .relaxed),
+      messagesUnencodable: messagesUnencodable.load(ordering: .relaxed),
       connectionsClosed: closed.counts)
   }
 }
@@ -134,6 +137,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var sendWaits: UInt64
   /// Messages to many that a peer did not get because its queue was full, counted once for each peer: see ``FullQueuePolicy/skip``.
   public var messagesSkipped: UInt64
+  /// Messages to many that a peer did not get because they are no frames of its protocol, counted once for each peer.
+  public var messagesUnencodable: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
 

@@ -1,3 +1,4 @@
+import Glibc
 import ZinxTLS
 
 /// What goes wrong on our side or the operator's. What a peer does wrong is a `WireError`.
@@ -37,4 +38,33 @@ public enum ZinxError: Error, Hashable, Sendable {
   case limitTooLow(name: String, limit: UInt64, needed: UInt64)
   /// The server was started before, or stopped before it ever was.
   case alreadyStarted
+}
+
+/// For a log: in words, also what a plugin throws on.
+extension ZinxError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .connectionClosed: "the connection has ended"
+    case .sendBufferFull: "the queue of its peer is full (MaxMsgChanLen, MaxConnQueueBytes)"
+    case .unencodable(let reason): "what was to be sent is no frame (DataPack): \(reason)"
+    case .connectionNotFound(let id): "no live connection has the id \(id)"
+    case .userIsBound(let user): "the user \(quotedBriefly(user)) has a connection already"
+    case .duplicateRoute(let ids, let first, let second, let listener):
+      RouteConflict(ids: ids, first: first, second: second, listener: listener).what
+    case .pluginNotFound(let name, let listener):
+      "the listener \(quotedBriefly(listener)) has the plugin \(quotedBriefly(name)), which the server does not have"
+    case .settingsRefused(let plugin, let reason): "the plugin \"\(plugin)\" refuses its new settings: \(reason)"
+    case .hostNotFound(let host, let reason): "cannot find the host \(quotedBriefly(host)): \(reason)"
+    case .hostUnresolved(let host, let reason): "cannot find the host \(quotedBriefly(host)) for the moment: \(reason)"
+    case .cannotListen(let address, let call, let code):
+      "cannot listen on \(address): \(call): \(String(cString: strerror(code)))"
+    case .addressHeld(let address, let holder):
+      "cannot listen on \(address): another process listens there (\(holder.map { "\($0)" } ?? "nothing known of it"))"
+    case .duplicateListener(let name): "two listeners have the name \(quotedBriefly(name))"
+    case .badCertificate(let listener, let fault): "the listener \(quotedBriefly(listener)) cannot speak TLS: \(fault)"
+    case .systemCallFailed(let call, let code): "\(call): \(String(cString: strerror(code)))"
+    case .limitTooLow(let name, let limit, let needed): "\(name) is \(limit), but at least \(needed) are needed"
+    case .alreadyStarted: "the server was started before, or stopped before it ever was"
+    }
+  }
 }

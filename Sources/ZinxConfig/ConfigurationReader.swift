@@ -37,28 +37,39 @@ public struct ParsedConfiguration: Sendable, Equatable {
     draft.plugins?[index].contents = contents
   }
 
-  fileprivate init(_ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], codecs: [any FrameCodec], program: String)
-  {
+  fileprivate init(
+    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String], codecs: ([PluginEntry]?) -> [any FrameCodec],
+    program: String
+  ) {
     self.program = program
     draft.server.name = program
-    draft.codecs.all = codecs
     let document = JSONParser.parse(bytes)
     problems = document.problems
-    if let root = document.value { read(root) }
+    let members = document.value.map { topMembers(of: $0) } ?? []
+    // Which plugins there are says which names a DataPack may be.
+    for member in members where !Self.namesFrames(member) { read(member) }
     checkPlugins(knownPlugins)
+    draft.codecs.all = codecs(draft.plugins)
+    for member in members where Self.namesFrames(member) { read(member) }
+    if document.value != nil {
+      checkForms(members)
+      if problems.isEmpty { checkFrames(members) }
+    }
     if let root = document.value { checkChoices(root, knownPlugins, on: draft.plugins?.map(\.name) ?? defaultPlugins) }
     problems = Self.sorted(problems)
     warnings = Self.sorted(warnings)
   }
 
-  private mutating func read(_ root: ConfigurationValue) {
+  private mutating func topMembers(of root: ConfigurationValue) -> [ConfigurationMember] {
     guard case .object(let members) = root.content else {
       problems.append(ConfigurationProblem(at: root.position, "the file holds \(root.found), but must hold an object"))
-      return
+      return []
     }
-    for member in members { read(member) }
-    checkForms(members)
-    if problems.isEmpty { checkFrames(members) }
+    return members
+  }
+
+  private static func namesFrames(_ member: ConfigurationMember) -> Bool {
+    ["datapack", "listeners"].contains(asciiLowercased(member.key))
   }
 
   /// A frame has to be allowed to be as long as its fields reach.
@@ -212,11 +223,12 @@ extension Configuration {
   ///   - knownPlugins: the names of the compiled-in plugins. Their settings are not looked at: that is for the caller, through
   ///     ``PluginSettings``, with ``ParsedConfiguration/plugins`` and ``ParsedConfiguration/take(_:)``.
   ///   - defaultPlugins: the names of those that are on where the file does not say which are; nil: all.
-  ///   - codecs: what a `DataPack` may name beside the orders of the Zinx header: those of the plugins that the file switches on.
+  ///   - codecs: asked once, with ``ParsedConfiguration/plugins``, for what a `DataPack` may name beside the orders of the Zinx header:
+  ///   those of the plugins that the file switches on.
   ///   - program: the daemon's name, which is the default of `Name` too.
   public static func parse(
-    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]? = nil, codecs: [any FrameCodec] = [],
-    program: String = "zinxd"
+    _ bytes: [UInt8], knownPlugins: [String], defaultPlugins: [String]? = nil, program: String = "zinxd",
+    codecs: ([PluginEntry]?) -> [any FrameCodec] = { _ in [] }
   ) -> ParsedConfiguration {
     ParsedConfiguration(
       bytes, knownPlugins: knownPlugins, defaultPlugins: defaultPlugins ?? knownPlugins, codecs: codecs, program: program)

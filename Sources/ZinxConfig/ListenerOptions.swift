@@ -194,7 +194,14 @@ extension SettingRule where Value == [String] {
         let names = elements.compactMap { if case .string(let name) = $0.content { name } else { nil } }
         return names.count == elements.count ? names : nil
       },
-      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) })
+      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) },
+      faults: { value in
+        guard case .array(let elements) = value.content else { return [] }
+        return elements.compactMap { element in
+          if case .string = element.content { return nil }
+          return SettingFault(value: element, reason: "the name of a plugin is a string")
+        }
+      })
   }
 }
 

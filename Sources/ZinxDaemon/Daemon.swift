@@ -102,7 +102,7 @@ public enum Daemon {
     try Server.checkLimits(configuration.server)
     let start = Task {
       let wait = AddressWait(server, configuration.server, passed: passed.map(\.name), manager, log)
-      try await server.start(listeningOn: passed + wait.sockets())
+      try await server.start(listeningOn: passed + wait.sockets(), certificates: loaded.certificates)
     }
     signals.began(.starting) { action in
       if action == .callOff { start.cancel() } else { abandonStart(log, output) }

@@ -55,8 +55,22 @@ final class EventLog: Sendable {
   private let toldOfRest = Atomic<Bool>(false)
   /// By topic.
   private let limits = Mutex(Topic.allCases.map(\.limit))
-  /// Messages to many that peers did not get, as far as it was told, and before when not to tell again.
-  private let skipped = Mutex((told: UInt64(0), next: Instant(nanoseconds: .min)))
+  /// Messages to many that peers did not get, because their queue was full and because they are no frames of theirs.
+  private let skipped = Mutex(Sum())
+  private let unencodable = Mutex(Sum())
+
+  /// A number that grows, as far as it was told, and before when not to tell again.
+  private struct Sum {
+    private var told: UInt64 = 0
+    private var next = Instant(nanoseconds: .min)
+
+    /// How much it has grown, if that is to be told.
+    mutating func growth(to total: UInt64, at now: Instant) -> UInt64? {
+      guard total > told, now >= next else { return nil }
+      defer { (told, next) = (total, now.advanced(byNanoseconds: 10_000_000_000)) }
+      return total - told
+    }
+  }
 
   init(_ log: Logger) { self.log = log }
 
@@ -74,14 +88,17 @@ final class EventLog: Sendable {
   /// Says how many messages to many peers did not get since it was last told, if that is ten seconds ago. Called about twice a second
   /// with how many there are since the start: an event for each would cost more than the message.
   func reportSkipped(_ total: UInt64, at now: Instant = .now) {
-    let count = skipped.withLock { skipped -> UInt64 in
-      guard total > skipped.told, now >= skipped.next else { return 0 }
-      defer { skipped = (total, now.advanced(byNanoseconds: 10_000_000_000)) }
-      return total - skipped.told
-    }
-    guard count > 0 else { return }
+    guard let count = skipped.withLock({ $0.growth(to: total, at: now) }) else { return }
     log.warning(
       "skipped \(count) messages to peers whose queue was full (MaxMsgChanLen, MaxConnQueueBytes)",
+      metadata: ["MESSAGE_ID": "\(LifecycleMessage.messagesSkipped.rawValue)", "count": "\(count)"])
+  }
+
+  /// The same of messages that a peer's frames cannot carry.
+  func reportUnencodable(_ total: UInt64, at now: Instant = .now) {
+    guard let count = unencodable.withLock({ $0.growth(to: total, at: now) }) else { return }
+    log.warning(
+      "skipped \(count) messages to peers whose frames cannot carry them (DataPack)",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.messagesSkipped.rawValue)", "count": "\(count)"])
   }
 

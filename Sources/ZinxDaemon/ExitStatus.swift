@@ -54,7 +54,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .duplicateRoute(let ids, let first, let second, let listener):
       return (
         .configuration, RouteConflict(ids: ids, first: first, second: second, listener: listener).what,
-        "Give one of them another MsgID under Plugins in \(path)."
+        "\(ids == .otherwise ? "Switch one of them off" : "Give one of them another MsgID") under Plugins in \(path)."
       )
     case .pluginNotFound(let name, let listener):
       return (
@@ -71,6 +71,21 @@ enum ExitStatus: Int32, CaseIterable {
     default:
       return (.unavailable, "cannot start: \(error)", "See the lines above.")
     }
+  }
+
+  /// The same of a server that runs and did not change.
+  static func explainReload(_ error: any Error, path: String, program: String) -> (
+    status: ExitStatus, what: String, advice: String
+  ) {
+    guard case .duplicateRoute(let ids, let first, let second, let listener)? = error as? ZinxError else {
+      return explain(error, path: path, program: program)
+    }
+    // The file was checked: as it stands, they do not meet.
+    return (
+      .configuration,
+      RouteConflict(ids: ids, first: first, second: second, listener: listener).what + ", with the settings that they run with",
+      "Restart \(program): plugins take other message ids when they start, and \(path) has no two that meet."
+    )
   }
 
   /// What to do when a system call found too little of something.
@@ -133,17 +148,6 @@ enum ExitStatus: Int32, CaseIterable {
     case EMFILE, ENFILE, ENOMEM, ENOBUFS: return (.unavailable, what, shortage(code, path))
     default:
       return (.unavailable, what, "Set Host and TcpPort in \(path) to what this machine can listen on.")
-    }
-  }
-}
-
-extension MessageIDs {
-  /// Completes the sentence "… wants …".
-  var phrase: String {
-    switch self {
-    case .id: "message id \(self)"
-    case .range: "message ids \(self)"
-    case .otherwise: "the messages without a route"
     }
   }
 }

@@ -10,6 +10,8 @@ struct LoadedConfiguration {
   let configuration: Configuration
   let plugins: [any RoutePlugin]
   let routes: RouteRegistrar
+  /// The files of TLS as they were read with it: what was checked is what is used.
+  let certificates: ListenerCertificates
   /// Those that are on where the file does not say which are.
   let defaultPlugins: [String]
   /// Lines for the operator about what was accepted nevertheless.
@@ -49,18 +51,16 @@ struct LoadedConfiguration {
     let file: ConfigurationFile
     do { file = try Self.file(source) } catch { throw Refused(lines: ["error: \(error)"], advice: error.advice) }
     let warnings = try Self.warnings(file, source)
+    var made: [(plugin: any RoutePlugin, settings: PluginSettings)] = []
+    var routes = RouteRegistrar()
     var parsed = Configuration.parse(
-      file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, program: program)
-    let made = chosen(parsed, registry).compactMap { name, settings in registry.make(name, settings, files: files) }
-    let plugins = made.map(\.plugin)
-    let unchecked = made.map(\.settings).filter(\.isUnchecked).map(\.plugin)
-    let routes = RouteRegistrar(plugins: plugins)
-    if !routes.codecs.isEmpty {
-      // Which plugins there are says which names a DataPack may be.
-      let codecs = routes.codecs.map(\.codec)
-      parsed = Configuration.parse(
-        file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, codecs: codecs, program: program)
+      file.bytes, knownPlugins: registry.names, defaultPlugins: registry.defaultNames, program: program
+    ) { entries in
+      made = chosen(entries, registry).compactMap { name, settings in registry.make(name, settings, files: files) }
+      routes = RouteRegistrar(plugins: made.map(\.plugin))
+      return routes.codecs.map(\.codec)
     }
+    let unchecked = made.map(\.settings).filter(\.isUnchecked).map(\.plugin)
     if let name = registry.sharedName {
       parsed.add([
         ConfigurationProblem(at: nil, "two plugins of this \(program) have the name \"\(name)\": rename one in its code")
@@ -69,13 +69,15 @@ struct LoadedConfiguration {
     for one in made { parsed.take(one.settings) }
     parsed.add(conflicts(routes, parsed))
     parsed.add(codecConflicts(routes, parsed))
-    let faults = certificateFaults(parsed)
+    // If nothing else is wrong with the configuration.
+    let certificates = parsed.configuration.map { ListenerCertificates.read(for: $0.server) } ?? ListenerCertificates()
+    let faults = certificateFaults(certificates)
     parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: nil, $0.text) })
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
-      path: file.path, place: file.place, configuration: configuration, plugins: plugins, routes: routes,
-      defaultPlugins: registry.defaultNames,
+      path: file.path, place: file.place, configuration: configuration, plugins: made.map(\.plugin), routes: routes,
+      certificates: certificates, defaultPlugins: registry.defaultNames,
       warnings: warnings + lines + unchecked.map(uncheckedLine),
       certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
   }
@@ -84,13 +86,8 @@ struct LoadedConfiguration {
     "note: what the plugin \"\(plugin)\" reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
   }
 
-  /// What is wrong with the files of TLS, if nothing else is wrong with the configuration.
-  private static func certificateFaults(_ parsed: ParsedConfiguration) -> [(fault: TLSFault, text: String)] {
-    guard let endpoints = parsed.configuration?.server.allEndpoints else { return [] }
-    return endpoints.flatMap { endpoint in
-      let faults = endpoint.tls.map { TLSContext.load($0).1 } ?? []
-      return faults.map { ($0, "the listener \(quotedBriefly(endpoint.name)): Tls: \($0)") }
-    }
+  private static func certificateFaults(_ certificates: ListenerCertificates) -> [(fault: TLSFault, text: String)] {
+    certificates.faults.map { ($0.fault, "the listener \(quotedBriefly($0.listener)): Tls: \($0.fault)") }
   }
 
   private static func file(_ source: Source) throws(ConfigurationFileError) -> ConfigurationFile {
@@ -112,8 +109,8 @@ struct LoadedConfiguration {
         "Restart it to read the new one. A reload sees what changes inside a directory that stays; mount that, not the file.")
   }
 
-  private static func chosen(_ parsed: ParsedConfiguration, _ registry: PluginRegistry) -> [(String, ConfigurationValue?)] {
-    guard let entries = parsed.plugins else { return registry.defaultNames.map { ($0, nil) } }
+  private static func chosen(_ entries: [PluginEntry]?, _ registry: PluginRegistry) -> [(String, ConfigurationValue?)] {
+    guard let entries else { return registry.defaultNames.map { ($0, nil) } }
     return entries.map { ($0.name, $0.settings) }
   }
 
@@ -140,17 +137,5 @@ struct LoadedConfiguration {
       let advice = conflict.ids == .otherwise ? "switch one of them off" : "give one of them another"
       return ConfigurationProblem(at: position, conflict.isWithinOne ? conflict.what : "\(conflict.what): \(advice)")
     }
-  }
-}
-
-extension RouteConflict {
-  var isWithinOne: Bool { first == second }
-
-  /// In words for the operator.
-  var what: String {
-    let place = listener.map { " on the listener \(quotedBriefly($0))" } ?? ""
-    return isWithinOne
-      ? "the plugin \"\(first)\" wants \(ids.phrase) twice\(place)"
-      : "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)\(place)"
   }
 }

@@ -4,6 +4,7 @@ import Systemd
 import Zinx
 import ZinxConfig
 import ZinxIO
+import ZinxWire
 
 /// SIGHUP: reads and checks the file as a whole, then switches, or changes nothing.
 final class Reloader: Sendable {
@@ -49,12 +50,13 @@ final class Reloader: Sendable {
 
   private func apply(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) {
     for warning in loaded.warnings { log.warning("\(warning)") }
+    try checkCodecs(loaded)
     let plugins = server.successors(among: loaded.plugins, loaded.routes)
     let reload = Reload(
       current: current.withLock { $0 }, proposed: loaded.configuration, livePlugins: plugins.map { type(of: $0).name },
       defaultPlugins: loaded.defaultPlugins)
-    do { try switchServer(to: reload.effective.server, plugins) } catch {
-      let (_, what, advice) = ExitStatus.explain(error, path: loaded.path, program: log.label)
+    do { try switchServer(to: reload.effective.server, plugins, loaded.certificates) } catch {
+      let (_, what, advice) = ExitStatus.explainReload(error, path: loaded.path, program: log.label)
       throw LoadedConfiguration.Refused(lines: ["error: \(what)"], advice: advice)
     }
     current.withLock { $0 = reload.effective }
@@ -72,11 +74,31 @@ final class Reloader: Sendable {
     }
   }
 
+  /// A codec that comes with a plugin which does not run, or by a name that it has by new settings, has nobody behind it.
+  private func checkCodecs(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) {
+    let running = server.codecs
+    for endpoint in loaded.configuration.server.allEndpoints {
+      guard case .codec(let codec) = endpoint.framing ?? loaded.configuration.server.framing, !running.contains(codec.name)
+      else { continue }
+      let owner = loaded.routes.codecs.first { $0.codec.name == codec.name }?.owner ?? codec.name
+      throw LoadedConfiguration.Refused(
+        lines: [
+          "error: \(loaded.path): the listener \(quotedBriefly(endpoint.name)) has the DataPack \(quotedBriefly(codec.name)) of the plugin "
+            + "\(quotedBriefly(owner)), which is not running, or not with it"
+        ],
+        advice: "Restart \(log.label): plugins come and go with it.")
+    }
+  }
+
   /// Opens the listeners that are new, which may take a look-up of a name, and switches. On a thread that may wait.
-  private func switchServer(to configuration: ServerConfiguration, _ plugins: [any RoutePlugin]) throws {
+  private func switchServer(
+    to configuration: ServerConfiguration, _ plugins: [any RoutePlugin], _ certificates: ListenerCertificates
+  ) throws {
     let (outcome, parker) = (Outcome(), Parker())
     Task { [server] in
-      do { try await server.reload(configuration, plugins: plugins) } catch { outcome.error.withLock { $0 = error } }
+      do { try await server.reload(configuration, plugins: plugins, certificates: certificates) } catch {
+        outcome.error.withLock { $0 = error }
+      }
       parker.unpark()
     }
     parker.park()

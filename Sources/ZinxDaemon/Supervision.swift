@@ -92,7 +92,9 @@ final class Supervision: Service {
     checkLoops()
     checkWorkers()
     events.reportLeftOut()
-    events.reportSkipped(server.counters.messagesSkipped)
+    let counters = server.counters
+    events.reportSkipped(counters.messagesSkipped)
+    events.reportUnencodable(counters.messagesUnencodable)
     if day.withLock({ $0.isOver(at: .now) }) { server.tellCertificates() }
   }
 

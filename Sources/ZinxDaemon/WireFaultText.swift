@@ -7,7 +7,8 @@ extension WireFault {
   /// To be put behind a line.
   var clause: String {
     let announced = header.map { "message id \($0.id) of \($0.length) bytes announced, MaxPacketSize is \(maxPacketSize)" }
-    let parts = [announced, problem, looksLike?.clause].compactMap(\.self)
+    let whose = codec.flatMap { name in problem.map { "\($0) (codec \(name))" } } ?? problem
+    let parts = [announced, whose, looksLike?.clause].compactMap(\.self)
     return parts.isEmpty ? "" : ": " + parts.joined(separator: "; ")
   }
 

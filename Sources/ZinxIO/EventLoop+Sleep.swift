@@ -5,17 +5,17 @@ extension EventLoop {
   ///
   /// Throws: `CancellationError`, as soon as the task is cancelled.
   package func sleep(until deadline: Instant) async throws {
-    let alarm = Alarm()
+    let sleeper = Sleeper()
     let hasCome = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        alarm.race.start(continuation)
-        execute { [self] in if !alarm.isOff { alarm.timer = schedule(at: deadline) { alarm.race.finish(true) } } }
+        sleeper.race.start(continuation)
+        execute { [self] in if !sleeper.isOff { sleeper.timer = schedule(at: deadline) { sleeper.race.finish(true) } } }
       }
     } onCancel: {
-      alarm.race.finish(false)
+      sleeper.race.finish(false)
       execute { [self] in
-        alarm.isOff = true
-        if let timer = alarm.timer { cancel(timer) }
+        sleeper.isOff = true
+        if let timer = sleeper.timer { cancel(timer) }
       }
     }
     guard hasCome else { throw CancellationError() }
@@ -23,7 +23,7 @@ extension EventLoop {
 }
 
 /// Unchecked: what varies is the loop's alone.
-private final class Alarm: @unchecked Sendable {
+private final class Sleeper: @unchecked Sendable {
   let race = Race<Bool>()
   var timer: EventLoop.Timer?
   var isOff = false

@@ -5,7 +5,6 @@ import Glibc
 struct PEMFile {
   /// More is no certificate, nor a list of the authorities of the world.
   private static let most = 16 << 20
-  private static let credentials = "$CREDENTIALS_DIRECTORY/"
 
   let key: String
   let path: String
@@ -19,9 +18,9 @@ struct PEMFile {
   }
 
   private static func expanded(_ path: String, _ key: String) throws(TLSFault) -> String {
-    guard path.hasPrefix(credentials) else { return path }
+    guard let name = CredentialPath.name(path) else { return path }
     guard let directory = getenv("CREDENTIALS_DIRECTORY") else { throw TLSFault(key: key, file: path, problem: .noCredentials) }
-    return String(cString: directory) + "/" + path.dropFirst(credentials.count)
+    return String(cString: directory) + "/" + name
   }
 
   private static func read(_ path: String, _ said: String, _ key: String) throws(TLSFault) -> [UInt8] {

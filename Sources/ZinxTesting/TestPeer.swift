@@ -13,6 +13,7 @@ public final class TestPeer: Sendable {
     var received: [Message] = []
     var taken = 0
     var bytes = ByteBuffer()
+    var fault: WireError?
     /// What the kernel has not taken yet.
     var unsent = ByteBuffer()
     var bytesReceived: UInt64 = 0
@@ -101,6 +102,9 @@ public final class TestPeer: Sendable {
 
   /// All messages that have come.
   public var received: [Message] { state.withLock { $0.received } }
+
+  /// What is wrong with bytes that the server has sent, if they are no frame of its listener's protocol: no message comes behind them.
+  public var fault: WireError? { state.withLock { $0.fault } }
 
   /// The values of all messages of an id that have come.
   ///
@@ -254,7 +258,10 @@ public final class TestPeer: Sendable {
   }
 
   private func takeMessages(_ state: inout State) {
-    while let message = try? framing.next(&state.bytes, maxPacketSize: .max) { state.received.append(message) }
+    guard state.fault == nil else { return }
+    do throws(WireError) {
+      while let message = try framing.next(&state.bytes, maxPacketSize: .max) { state.received.append(message) }
+    } catch { state.fault = error }
     state.bytes.discardReadBytes()
   }
 

@@ -24,12 +24,14 @@ public protocol FieldPayload: Payload {
   /// The order of the bytes of a number; little-endian by default.
   static var endianness: Endianness { get }
 
-  /// Takes a value, at most `encodedSize` bytes of it: to take more ends the process. Any thread.
+  /// Takes a value, at most `encodedSize` bytes of it: what is taken beyond them is 0, and the data is ``PayloadError/truncated`` then,
+  /// whatever this makes of it. Any thread.
   ///
   /// Throws: whatever says what is wrong with the numbers, such as ``PayloadError``.
   init(from fields: inout FieldReader) throws
 
-  /// Puts the value, at most `encodedSize` bytes of it: to put more ends the process. What is not put is 0. Any thread.
+  /// Puts the value, at most `encodedSize` bytes of it: one that puts more is not sent, and whoever sends it is told by
+  /// ``PayloadError/tooLong``. What is not put is 0. Any thread.
   func encode(to fields: inout FieldWriter)
 }
 
@@ -44,36 +46,45 @@ extension FieldPayload {
   }
 
   @inlinable
-  public func encode(into data: inout ByteBuffer) {
+  public func encode(into data: inout ByteBuffer) throws {
+    var fits = true
     data.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.encodedSize) { memory in
-      put(into: memory)
-      return Self.encodedSize
+      fits = put(into: memory)
+      return fits ? Self.encodedSize : 0
     }
+    guard fits else { throw PayloadError.tooLong }
   }
 
   @inlinable @inline(__always)
   public static func _decode(_ bytes: UnsafeRawBufferPointer, _: () -> ByteBuffer) throws -> Self {
     guard bytes.count >= encodedSize else { throw PayloadError.truncated }
     var reader = FieldReader(UnsafeRawBufferPointer(rebasing: bytes.prefix(encodedSize)), endianness)
-    return try Self(from: &reader)
+    do {
+      let value = try Self(from: &reader)
+      if !reader.isOverrun { return value }
+    } catch  where !reader.isOverrun { throw error } catch {
+      // What it says of zeros that nobody sent would mislead.
+    }
+    throw PayloadError.truncated
   }
 
   @inlinable @inline(__always)
   public func _withBytes(_ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
     // Not where it is sent from: what encodes may send something else in between.
     withUnsafeTemporaryAllocation(byteCount: Self.encodedSize, alignment: 8) { memory in
-      put(into: memory)
-      return body(UnsafeRawBufferPointer(memory))
+      // One that does not fit says so by way of the buffer.
+      put(into: memory) && body(UnsafeRawBufferPointer(memory))
     }
   }
 
-  /// `memory` holds at least `encodedSize` bytes.
+  /// Returns whether the value has no more than `encodedSize` bytes, which `memory` holds at least.
   @inlinable @inline(__always)
-  func put(into memory: UnsafeMutableRawBufferPointer) {
+  func put(into memory: UnsafeMutableRawBufferPointer) -> Bool {
     let memory = UnsafeMutableRawBufferPointer(rebasing: memory.prefix(Self.encodedSize))
     var writer = FieldWriter(memory, Self.endianness)
     encode(to: &writer)
     writer.putZeros()
+    return !writer.isOverrun
   }
 }
 
@@ -82,42 +93,54 @@ extension FieldPayload {
 extension ByteBuffer {
   /// Takes numbers from the front: `(x, y) = try data.readFields(bytes: 8) { ($0.take(), $0.take()) }`.
   ///
-  /// - Parameter bytes: What `body` takes; it may take less, and must not take more, which ends the process.
+  /// - Parameter bytes: What `body` takes; it may take less. What it takes beyond them is 0.
   ///
-  /// Throws: ``PayloadError/truncated`` when there are fewer; nothing is taken then.
+  /// Throws: ``PayloadError/truncated`` when there are fewer, or `body` takes more; nothing is taken then.
   @inlinable @inline(__always)
   public mutating func readFields<Value>(
     bytes: Int, endianness: Endianness = .little, _ body: (inout FieldReader) -> Value
   ) throws(PayloadError) -> Value {
     let value: Value? = withUnsafeReadableBytes { memory in
-      guard memory.count >= bytes else { return nil }
+      // A number that the peer has sent, and its plugin not looked at, may be below zero.
+      guard bytes >= 0, memory.count >= bytes else { return nil }
       var reader = FieldReader(UnsafeRawBufferPointer(rebasing: memory.prefix(bytes)), endianness)
-      return body(&reader)
+      let value = body(&reader)
+      return reader.isOverrun ? nil : value
     }
     guard let value else { throw .truncated }
     moveReaderIndex(forwardBy: bytes)
     return value
   }
 
-  /// Appends numbers: `data.writeFields(bytes: 8) { $0.put(x); $0.put(y) }`.
+  /// Appends numbers: `try data.writeFields(bytes: 8) { $0.put(x); $0.put(y) }`.
   ///
-  /// - Parameter bytes: What `body` puts; it may put less, and must not put more, which ends the process.
+  /// - Parameter bytes: What `body` puts; it may put less.
+  ///
+  /// Throws: ``PayloadError/tooLong`` when it puts more; nothing is appended then.
   @inlinable @inline(__always)
-  public mutating func writeFields(bytes: Int, endianness: Endianness = .little, _ body: (inout FieldWriter) -> Void) {
+  public mutating func writeFields(
+    bytes: Int, endianness: Endianness = .little, _ body: (inout FieldWriter) -> Void
+  ) throws(PayloadError) {
+    guard bytes >= 0 else { throw .tooLong }
+    var isOverrun = false
     writeWithUnsafeMutableBytes(minimumWritableBytes: bytes) { memory in
       var writer = FieldWriter(UnsafeMutableRawBufferPointer(rebasing: memory.prefix(bytes)), endianness)
       body(&writer)
-      return bytes - writer.left
+      isOverrun = writer.isOverrun
+      return isOverrun ? 0 : bytes - writer.left
     }
+    if isOverrun { throw .tooLong }
   }
 }
 
-// The memory of both is valid while the function runs that gets them, and what is left of it is counted: `take` and `put` check it.
+// The memory of both is valid while the function runs that gets them, and what is left of it is counted: `take` and `put` check it. How
+// many numbers there are may hang on one that a peer has sent, so who asks for more than there is is told afterwards: to ask costs no
+// number more than before, and ends no process.
 
 /// Where numbers are taken from: see ``FieldPayload``.
 public struct FieldReader: ~Copyable {
   @usableFromInline var position: UnsafeRawPointer?
-  /// Bytes that can still be taken.
+  /// Bytes that can still be taken; below zero once more were wanted than there are.
   @usableFromInline var left: Int
   @usableFromInline let isBigEndian: Bool
 
@@ -127,9 +150,16 @@ public struct FieldReader: ~Copyable {
   }
 
   @inlinable @inline(__always)
+  var isOverrun: Bool { left < 0 }
+
+  /// The next number; 0 where fewer bytes are left than it has, and whatever is decoded is ``PayloadError/truncated`` then.
+  @inlinable @inline(__always)
   public mutating func take<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number {
     let size = MemoryLayout<Number>.size
-    guard size <= left, let position else { preconditionFailure("more is taken than was said") }
+    guard size <= left, let position else {
+      left = -1
+      return 0
+    }
     self.position = position + size
     left &-= size
     let number = position.loadUnaligned(as: Number.self)
@@ -140,7 +170,7 @@ public struct FieldReader: ~Copyable {
 /// Where numbers are put: see ``FieldPayload``.
 public struct FieldWriter: ~Copyable {
   @usableFromInline var position: UnsafeMutableRawPointer?
-  /// Bytes that can still be put.
+  /// Bytes that can still be put; below zero once more were than there is room for.
   @usableFromInline var left: Int
   @usableFromInline let isBigEndian: Bool
 
@@ -150,9 +180,16 @@ public struct FieldWriter: ~Copyable {
   }
 
   @inlinable @inline(__always)
+  var isOverrun: Bool { left < 0 }
+
+  /// The next number. Where fewer bytes are left than it has nothing is put, and the value is ``PayloadError/tooLong``.
+  @inlinable @inline(__always)
   public mutating func put<Number: FixedWidthInteger>(_ number: Number) {
     let size = MemoryLayout<Number>.size
-    guard size <= left, let position else { preconditionFailure("more is put than was said") }
+    guard size <= left, let position else {
+      left = -1
+      return
+    }
     position.storeBytes(of: isBigEndian ? number.bigEndian : number.littleEndian, as: Number.self)
     self.position = position + size
     left &-= size

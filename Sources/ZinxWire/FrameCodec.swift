@@ -6,8 +6,8 @@ import NIOCore
 /// however many follow. It is asked again about the same bytes, with more behind them or without, and answers the same once they are
 /// enough. It is called on any thread, several at a time, and must not block.
 ///
-/// What it answers is checked, so a mistake closes a connection and does no more: no byte is read that is not there, and no frame is longer
-/// than `MaxPacketSize`.
+/// What it answers is checked, so a mistake closes a connection with reason `bad-frame` and a line in the log that names the codec, and does
+/// no more: no byte is read that is not there, and no frame is longer than `MaxPacketSize`.
 public protocol FrameCodec: Sendable {
   /// What `DataPack` calls it: letters, digits and hyphens, and not the name of an order of the Zinx header.
   var name: String { get }
@@ -30,7 +30,7 @@ public enum FrameStep: Sendable, Hashable {
   /// is longer than the bytes that are there is asked about again when they have come.
   case message(length: Int, id: UInt32, data: Range<Int>)
   /// The bytes are the beginning of a frame of `length` bytes; nil while nothing tells how long it will be. One that is longer than
-  /// `MaxPacketSize` ends the connection at once, so a length that is not sure yet is better not told.
+  /// `MaxPacketSize` ends the connection at once, so a length that is not sure yet is better not told; so does one of bytes that are there.
   case more(length: Int?)
   /// So many bytes are part of no frame. Not more than there are.
   case skip(Int)

@@ -51,8 +51,10 @@ extension Framing {
     return scan
   }
 
-  /// The first message behind `offset` in bytes that were scanned; nil where there is none.
-  public func next(in bytes: UnsafeRawBufferPointer, from offset: Int) -> FoundFrame? {
+  /// The first message behind `offset` in bytes that were scanned; nil where they end.
+  ///
+  /// Throws: ``WireError/badFrame(_:)``, when a codec finds no frame where it has found one before.
+  public func next(in bytes: UnsafeRawBufferPointer, from offset: Int) throws(WireError) -> FoundFrame? {
     if case .zinx(let pack) = self { return Self.next(in: bytes, from: offset, pack) }
     var position = offset
     while position >= 0, position < bytes.count {
@@ -62,8 +64,9 @@ extension Framing {
       case .message(let length, let id, let data):
         return FoundFrame(
           id: id, data: position + data.lowerBound..<position + data.upperBound, end: position + length)
-      case .skip(let count): position += count
-      case .more, .wrong: return nil
+      case .skip(let count) where count < rest.count: position += count
+      // What was scanned ends with a frame.
+      case .skip, .more, .wrong: throw .contradiction
       }
     }
     return nil
@@ -105,10 +108,11 @@ extension Framing {
     }
   }
 
-  /// Asks a codec, and trusts nothing that it answers.
+  /// Asks a codec, and trusts nothing that it answers: each finding goes on by a byte, waits for more than there are, or is an end.
   private static func step(_ codec: any FrameCodec, _ bytes: UnsafeRawBufferPointer, maxPacketSize: Int) -> FrameFinding {
     // It sees no further than a frame may reach, so the answer does not depend on how much has come at once.
     let window = UnsafeRawBufferPointer(rebasing: bytes.prefix(maxPacketSize))
+    guard !window.isEmpty else { return .wrong(.oversizeFrame(length: nil)) }
     let answer = window.withMemoryRebound(to: UInt8.self) { codec.decode($0.span) }
     switch answer {
     case .message(let length, _, let data) where length <= 0 || data.lowerBound < 0 || data.upperBound > length:
@@ -117,7 +121,8 @@ extension Framing {
       return .message(length: length, id: id, data: data)
     case .message(let length, _, _): return unfinished(length, maxPacketSize)
     case .more(let length?) where length > window.count: return unfinished(length, maxPacketSize)
-    case .more:
+    case .more(_?): return .wrong(.badFrame("more bytes that its codec wants for a frame that is there"))
+    case .more(nil):
       return window.count >= maxPacketSize ? .wrong(.oversizeFrame(length: nil)) : .more(length: 0)
     case .skip(let count) where count > 0: return .skip(min(count, window.count))
     case .skip: return .wrong(.badFrame("junk that its codec has measured wrong"))

@@ -19,7 +19,8 @@ public enum Framing: Sendable {
   public var shortestFrame: Int {
     switch self {
     case .zinx: DataPack.headerLength
-    case .lengthField(let frames): frames.shortestFrame
+    // One that says 0 ends behind what is added to that.
+    case .lengthField(let frames): max(frames.shortestFrame, frames.lengthEnd + frames.lengthAdjustment)
     case .lines(let frames): frames.delimiter.count
     case .codec: 1
     }

@@ -60,12 +60,15 @@ extension Payload {
 public enum PayloadError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The data ends before the value does.
   case truncated
+  /// A value has more bytes than its type says.
+  case tooLong
   /// The reason completes the sentence "the data …".
   case invalid(String)
 
   public var description: String {
     switch self {
     case .truncated: "the data ends before the value does"
+    case .tooLong: "the value has more bytes than its type says"
     case .invalid(let reason): "the data \(reason)"
     }
   }

@@ -9,3 +9,8 @@ public enum WireError: Error, Hashable, Sendable {
   /// The stream ended inside a frame.
   case truncated
 }
+
+extension WireError {
+  /// A codec has answered two things about the same bytes.
+  package static var contradiction: Self { .badFrame("no frame where its codec has found one before") }
+}

@@ -33,27 +33,32 @@ struct Script: Equatable {
     let action: Action
   }
 
-  /// Everything that is wrong with a script, by line.
-  struct Mistakes: Error, Equatable { let lines: [(line: Int, text: String)] }
+  /// Everything that is wrong with a script, by line; with a column where it is a single byte.
+  struct Mistakes: Error, Equatable { let lines: [(line: Int, column: Int?, text: String)] }
 
   private(set) var steps: [Step] = []
 
-  /// - Parameter variables: the names of those that are there from the beginning.
+  /// - Parameters:
+  ///   - bytes: Text in UTF-8. Lines end with LF, or as other systems end them with CR LF; columns count bytes, both from 1.
+  ///   - variables: the names of those that are there from the beginning.
   ///
   /// Throws: ``Mistakes``.
-  init(_ text: String, variables: Set<String>) throws(Mistakes) {
+  init(_ bytes: [UInt8], variables: Set<String>) throws(Mistakes) {
     var known = variables
-    var mistakes: [(Int, String)] = []
-    for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+    var mistakes: [(line: Int, column: Int?, text: String)] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
       do throws(ScriptMistake) {
-        guard let (connection, action) = try Self.step(line.drop(while: \.isWhitespace)) else { continue }
+        let text = try ScriptLine.text(line, isFirst: index == 0)
+        guard let (connection, action) = try Self.step(text.drop(while: \.isWhitespace)) else { continue }
         try Self.check(action, &known)
         steps.append(Step(line: index + 1, connection: connection, action: action))
-      } catch { mistakes.append((index + 1, error.text)) }
+      } catch { mistakes.append((index + 1, error.column, error.text)) }
     }
-    if steps.isEmpty, mistakes.isEmpty { mistakes = [(1, "there is no step")] }
+    if steps.isEmpty, mistakes.isEmpty { mistakes = [(1, nil, "there is no step")] }
     if !mistakes.isEmpty { throw Mistakes(lines: mistakes) }
   }
+
+  init(_ text: String, variables: Set<String>) throws(Mistakes) { try self.init(Array(text.utf8), variables: variables) }
 
   static func isName(_ text: some StringProtocol) -> Bool {
     (1...40).contains(text.utf8.count) && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }

@@ -15,6 +15,9 @@ struct ScriptCommand: AsyncParsableCommand {
 
   @OptionGroup var server: ServerOptions
 
+  /// Bytes of a script: more is none, such as a device that has no end.
+  static let longest = 16 << 20
+
   @Option(name: .shortAndLong, help: "Hold so many sessions at once; ${session} is the number of each, from 1.")
   var sessions = 1
 
@@ -73,13 +76,15 @@ struct ScriptCommand: AsyncParsableCommand {
   /// Throws: an exit status, having said what is wrong.
   private func script() throws -> Script {
     let bytes: [UInt8]
-    do { bytes = try Input.read(file) } catch {
+    do { bytes = try Input.read(file, atMost: Self.longest) } catch {
       Output.complain("\(file): \(error.reason). Name a file that can be read, or - for the standard input.")
       throw Failure.noInput
     }
     let names = Set(settings.compactMap { Self.parse($0)?.0 } + ["session"])
-    do throws(Script.Mistakes) { return try Script(String(decoding: bytes, as: UTF8.self), variables: names) } catch {
-      for (line, text) in error.lines.prefix(50) { Output.complain("\(file):\(line): \(text)") }
+    do throws(Script.Mistakes) { return try Script(bytes, variables: names) } catch {
+      for (line, column, text) in error.lines.prefix(50) {
+        Output.complain("\(file):\(line):\(column.map { "\($0):" } ?? "") \(text)")
+      }
       throw ExitCode.validationFailure
     }
   }

@@ -45,50 +45,45 @@ struct ScriptPattern: Equatable {
   }
 
   /// What the places take if the data fits; nil if it does not. Each takes as little as it can, the last one what is left.
+  ///
+  /// Where a fixed part fits first leaves the most room for those behind it, and the last one fits at the end or nowhere: so none is ever
+  /// tried twice.
   func match(_ data: [UInt8], _ variables: [String: [UInt8]]) -> [String: [UInt8]]? {
+    let (first, places) = pieces(variables)
+    guard data.starts(with: first) else { return nil }
     var captured: [String: [UInt8]] = [:]
-    var position = 0
-    var open: (name: String?, start: Int)?
-    for part in parts {
-      if case .capture(let name) = part {
-        // Of two places side by side the first takes nothing.
-        if let name = open?.name { captured[name] = [] }
-        open = (name, position)
-        continue
+    var position = first.count
+    for (index, place) in places.enumerated() {
+      var found: Int?
+      if index == places.count - 1 {
+        let rest = data.count - place.fixed.count
+        if rest >= position, data[rest...].elementsEqual(place.fixed) { found = rest }
+      } else {
+        found = Self.find(place.fixed, in: data, from: position)
       }
-      let literal = filledPart(part, variables)
-      let found =
-        open == nil ? (data[position...].starts(with: literal) ? position : nil) : Self.find(literal, in: data, from: position)
       guard let found else { return nil }
-      if let open, let name = open.name { captured[name] = Array(data[open.start..<found]) }
-      open = nil
-      position = found + literal.count
+      if let name = place.name { captured[name] = Array(data[position..<found]) }
+      position = found + place.fixed.count
     }
-    if let open {
-      if let name = open.name { captured[name] = Array(data[open.start...]) }
-    } else if position != data.count {
-      return endsLater(data, variables)
-    }
-    return captured
+    return position == data.count ? captured : nil
   }
 
-  /// The last fixed part may be there more than once: then the one at the end counts.
-  private func endsLater(_ data: [UInt8], _ variables: [String: [UInt8]]) -> [String: [UInt8]]? {
-    guard hasCaptures, let last = parts.last else { return nil }
-    let literal = filledPart(last, variables)
-    guard data.count >= literal.count, data.suffix(literal.count).elementsEqual(literal) else { return nil }
-    var front = self
-    front.parts.removeLast()
-    guard case .capture? = front.parts.last else { return nil }
-    return front.match(Array(data.dropLast(literal.count)), variables)
-  }
-
-  private func filledPart(_ part: Part, _ variables: [String: [UInt8]]) -> [UInt8] {
-    switch part {
-    case .bytes(let bytes): bytes
-    case .variable(let name): variables[name] ?? []
-    case .capture: []
+  /// The bytes in front, and each place with the bytes that are fixed behind it.
+  private func pieces(_ variables: [String: [UInt8]]) -> (first: [UInt8], places: [(name: String?, fixed: [UInt8])]) {
+    var first: [UInt8] = []
+    var places: [(name: String?, fixed: [UInt8])] = []
+    for part in parts {
+      let fixed: [UInt8]
+      switch part {
+      case .capture(let name):
+        places.append((name, []))
+        continue
+      case .bytes(let bytes): fixed = bytes
+      case .variable(let name): fixed = variables[name] ?? []
+      }
+      if places.isEmpty { first += fixed } else { places[places.count - 1].fixed += fixed }
     }
+    return (first, places)
   }
 
   private static func find(_ literal: [UInt8], in data: [UInt8], from start: Int) -> Int? {
@@ -128,5 +123,8 @@ struct ScriptPattern: Equatable {
 /// What is wrong with a line of a script, in words.
 struct ScriptMistake: Error, Equatable {
   let text: String
-  init(_ text: String) { self.text = text }
+  /// The byte of the line, from 1, if it is a single one.
+  let column: Int?
+
+  init(_ text: String, column: Int? = nil) { (self.text, self.column) = (text, column) }
 }

@@ -120,7 +120,7 @@ actor ScriptSession {
   private func line(_ step: Script.Step) async throws(Failure) -> Line {
     if let line = lines[step.connection] { return line }
     let client: Client
-    do throws(ClientError) { client = try await server.open() } catch {
+    do throws(ClientError) { client = try await server.open(within: timeout) } catch {
       throw Failure(line: step.line, text: server.complaint(about: error), isUnreachable: true)
     }
     let mailbox = Mailbox(client)
@@ -129,8 +129,9 @@ actor ScriptSession {
     return line
   }
 
+  /// What the server does not end in time ends without it.
   private func end(_ line: Line) async {
-    await line.client.close()
+    await within(timeout) { await line.client.close() }
     await line.pump.value
   }
 
@@ -140,6 +141,7 @@ actor ScriptSession {
 }
 
 /// Nil when the work takes longer, which then is cancelled.
+@discardableResult
 func within<Value: Sendable>(_ time: Duration, _ work: @escaping @Sendable () async -> Value) async -> Value? {
   await withTaskGroup(of: Value?.self) { group in
     group.addTask { await work() }

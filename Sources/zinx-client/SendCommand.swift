@@ -9,6 +9,9 @@ struct SendCommand: AsyncParsableCommand {
     commandName: "send", abstract: "Send one message and print the reply.",
     discussion: "The reply is printed as text, or as a hex dump when it is not. Without data, an empty message is sent.")
 
+  /// Bytes of a message: no zinxd takes more (MaxPacketSize).
+  private static let longest = 1 << 30
+
   @OptionGroup var server: ServerOptions
 
   @Option(help: "The id to send.")
@@ -79,7 +82,7 @@ struct SendCommand: AsyncParsableCommand {
     if let data { return Array(data.utf8) }
     if let hex { return Bytes.parse(hex: hex) ?? [] }
     guard let file else { return [] }
-    do { return try Input.read(file) } catch {
+    do { return try Input.read(file, atMost: Self.longest) } catch {
       Output.complain("\(file): \(error.reason). Name a file that can be read, or - for the standard input.")
       throw Failure.noInput
     }

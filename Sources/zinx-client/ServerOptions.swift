@@ -4,6 +4,7 @@ import ZinxClient
 import ZinxWire
 
 extension DataPack: ExpressibleByArgument {}
+extension FirstMessage: ExpressibleByArgument {}
 
 /// The options that every subcommand has.
 struct ServerOptions: ParsableArguments {
@@ -65,9 +66,17 @@ struct ServerOptions: ParsableArguments {
   }
 
   /// Connects, and sends what is to be sent first.
-  func open() async throws(ClientError) -> Client {
+  ///
+  /// - Parameter time: for the connection, and for the reply to the first message; nil: what the command line says.
+  func open(within time: Duration? = nil) async throws(ClientError) -> Client {
+    var configuration = configuration
+    if let time {
+      configuration.connectTimeout = time
+      // Who says so for each step says so for the close.
+      configuration.closeTimeout = .seconds(86_400)
+    }
     let client = try await Client.connect(host: host, port: port, configuration: configuration)
-    do throws(ClientError) { try await begin(on: client) } catch {
+    do throws(ClientError) { try await begin(on: client, within: time) } catch {
       client.abandon()
       throw .connectionFailed(endpoint: endpoint, reason: "\(error) (after --first)")
     }
@@ -75,11 +84,11 @@ struct ServerOptions: ParsableArguments {
   }
 
   /// Sends what is to be sent first on a connection, and awaits the answer if that was asked for.
-  func begin(on client: some Speaker) async throws(ClientError) {
+  func begin(on client: some Speaker, within time: Duration? = nil) async throws(ClientError) {
     guard let first else { return }
     let data = ByteBuffer(bytes: first.data)
     guard let firstReply else { return try await client.send(first.id, data) }
-    _ = try await client.request(first.id, data, replyID: firstReply, timeout: .seconds(timeout))
+    _ = try await client.request(first.id, data, replyID: firstReply, timeout: time ?? .seconds(timeout))
   }
 
   /// Why there is no connection, and what to do.

@@ -118,6 +118,24 @@ struct EventLogTests {
     #expect(lines.all.last?.hasSuffix("lines out of the log topic=starts and ends of connections") == true)
   }
 
+  @Test("names the codec whose frame was wrong, or that was wrong about one")
+  func codec() throws {
+    let connection = try connection()
+    for error in [.badFrame("a length of 0"), .contradiction, .oversizeFrame(length: 9)] as [WireError] {
+      log.take(
+        .connectionEnded(
+          connection, CloseReason(error), live: 0,
+          fault: WireFault(header: nil, maxPacketSize: 8, error: error, codec: "station")))
+    }
+    let texts = lines.all.map { line in line.firstRange(of: " closeReason").map { String(line[..<$0.lowerBound]) } ?? line }
+    #expect(
+      texts == [
+        "info connection ended: bad-frame, conn num = 0: a length of 0 (codec station)",
+        "info connection ended: bad-frame, conn num = 0: no frame where its codec has found one before (codec station)",
+        "info connection ended: oversize, conn num = 0: a frame of 9 bytes, MaxPacketSize is 8 (codec station)",
+      ])
+  }
+
   @Test("names the user of a connection once it has one, to its end")
   func user() throws {
     let connection = try connection()
@@ -155,7 +173,7 @@ struct EventLogTests {
     log.take(.pluginTasksAbandoned(plugin: "clock", count: 2))
     #expect(
       lines.all == [
-        "error plugin clock: what it does beside its requests failed: connectionClosed plugin=clock",
+        "error plugin clock: what it does beside its requests failed: the connection has ended plugin=clock",
         "warning plugin clock: 2 of its tasks are abandoned: they go on although they were cancelled count=2 plugin=clock",
       ])
   }
@@ -186,6 +204,33 @@ struct EventLogTests {
       lines.all == [
         "warning skipped 3 messages to \(reason) count=3", "warning skipped 5 messages to \(reason) count=5",
         "warning skipped 1 messages to \(reason) count=1",
+      ])
+  }
+
+  @Test("tells the same of messages that are no frames of their peers, each kind by itself")
+  func unencodable() {
+    for second: Int64 in [0, 1, 10] {
+      log.reportUnencodable(UInt64(second) + 2, at: Instant(nanoseconds: second * 1_000_000_000))
+      log.reportSkipped(UInt64(second), at: Instant(nanoseconds: second * 1_000_000_000))
+    }
+    #expect(
+      lines.all == [
+        "warning skipped 2 messages to peers whose frames cannot carry them (DataPack) count=2",
+        "warning skipped 1 messages to peers whose queue was full (MaxMsgChanLen, MaxConnQueueBytes) count=1",
+        "warning skipped 10 messages to peers whose frames cannot carry them (DataPack) count=10",
+      ])
+  }
+
+  @Test("says in words what a handler could not do")
+  func words() throws {
+    let connection = try connection()
+    log.take(.handlerFailed(connection, id: 7, ZinxError.unencodable(reason: "the data holds the delimiter")))
+    log.take(.handlerFailed(connection, id: 7, ZinxError.userIsBound("a\u{1b}[31m")))
+    #expect(
+      lines.all == [
+        "error handler of message id 7 failed: what was to be sent is no frame (DataPack): the data holds the delimiter "
+          + "connID=7 listener=zinx msgID=7 peer=unknown",
+        #"error handler of message id 7 failed: the user "a\u001b[31m" has a connection already connID=7 listener=zinx msgID=7 peer=unknown"#,
       ])
   }
 

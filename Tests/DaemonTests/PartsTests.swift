@@ -98,6 +98,21 @@ struct ExitStatusTests {
     #expect(explained.advice.contains("p.json"))
   }
 
+  @Test("of running plugins that a reload brings together says that only a restart parts them")
+  func conflictAtReload() {
+    let conflict = ZinxError.duplicateRoute(ids: 7, first: "a", second: "b", listener: "l")
+    let explained = Status.explainReload(conflict, path: "p.json", program: "zinxd")
+    #expect(
+      explained.what
+        == #"the plugins "a" and "b" both want message id 7 on the listener "l", with the settings that they run with"#)
+    #expect(explained.advice.hasPrefix("Restart zinxd: ") && !explained.advice.contains("MsgID"))
+    let other = ZinxError.cannotListen(address: "a:1", call: "bind", code: EACCES)
+    #expect(
+      Status.explainReload(other, path: "p", program: "z").advice == Status.explain(other, path: "p", program: "z").advice)
+    let rest = ZinxError.duplicateRoute(ids: .otherwise, first: "a", second: "b")
+    #expect(Status.explain(rest, path: "p.json", program: "zinxd").advice == "Switch one of them off under Plugins in p.json.")
+  }
+
   @Test("of an error that nobody foresaw is 69, and names it")
   func unforeseen() {
     let explained = Status.explain(Other(), path: "p.json", program: "zinxd")

@@ -178,6 +178,65 @@ struct FramingTests {
     }
   }
 
+  /// Takes each byte for a frame, with an id of its own.
+  private struct Tagged: FrameCodec {
+    let name = "tagged"
+    let tag: UInt32
+    func decode(_ bytes: Span<UInt8>) -> FrameStep { .message(length: 1, id: tag, data: 0..<1) }
+    func encode(id: UInt32, data: ByteBuffer, into frame: inout ByteBuffer) { frame.writeImmutableBuffer(data) }
+  }
+
+  @Test("of a codec that a reload names are those of the plugin that runs, and not of one that was made to see its settings")
+  func ownCodec() async throws {
+    let configuration = EndpointTests.configuration([EndpointTests.endpoint("a")])
+    let register: (inout RouteRegistrar) -> Void = { routes in
+      routes.frames(Tagged(tag: 1))
+      routes.otherwise { request in try request.reply("\(request.id)") }
+    }
+    try await TestServer.run(configuration, register: register) { server in
+      var new = configuration
+      new.endpoints[0].framing = .codec(Tagged(tag: 2))
+      try await server.server.reload(new)
+      let peer = try EndpointTests.connect(server, "a")
+      try await peer.send([9])
+      #expect(try await peer.receive(1) == Array("1".utf8))
+    }
+  }
+
+  /// Finds frames of two bytes so many times, and then denies them.
+  private final class Fickle: FrameCodec {
+    let name = "fickle"
+    private let asked = Atomic<Int>(0)
+    private let honest: Int
+
+    init(honest: Int) { self.honest = honest }
+
+    func decode(_ bytes: Span<UInt8>) -> FrameStep {
+      guard bytes.count >= 2 else { return .more(length: 2) }
+      guard asked.wrappingAdd(1, ordering: .relaxed).oldValue < honest else { return .skip(1) }
+      return .message(length: 2, id: UInt32(bytes[0]), data: 0..<2)
+    }
+
+    func encode(id: UInt32, data: ByteBuffer, into frame: inout ByteBuffer) { frame.writeImmutableBuffer(data) }
+  }
+
+  /// Those of a batch are found as it is cut out, and each again when it is handled; one that has to wait once more.
+  @Test(
+    "of a codec that denies what it has found end the connection as a bad frame, after what was handled is answered",
+    arguments: pools, [([1, 1, 1], 4), ([2, 2, 2], 5), ([1, 2, 2], 6)] as [([UInt8], Int)])
+  func denied(workers: Int, _ batch: (ids: [UInt8], honest: Int)) async throws {
+    let codec = Fickle(honest: batch.honest)
+    try await TestServer.run(Self.configuration(.codec(codec), workers), register: Self.echoes) { server in
+      let peer = try server.connect()
+      try await peer.send(batch.ids.flatMap { [$0, 9] })
+      let answered = batch.ids[0] == batch.ids[1] ? 1 : 2
+      #expect(try await peer.receiveAll() == batch.ids.prefix(answered).flatMap { [$0, 9] })
+      peer.close()
+      #expect(try await server.reason() == .badFrame)
+      #expect(server.faults == [WireFault(header: nil, maxPacketSize: 4096, error: .contradiction, codec: "fickle")])
+    }
+  }
+
   @Test("a line that does not end is refused at the limit", arguments: pools)
   func endless(workers: Int) async throws {
     let configuration = Self.configuration(Foreign.lines, workers) { $0.maxPacketSize = 10 }
@@ -253,7 +312,8 @@ struct FramingTests {
       for id in 0..<4 { _ = try await server.connection(UInt64(id)) }
       #expect(try await server.connManager.broadcast(1, ByteBuffer(string: "one")) == Delivery(sent: 4))
       // Neither a line nor a function.
-      #expect(try await server.connManager.broadcast(256, ByteBuffer(string: "\r\n")) == Delivery(sent: 2))
+      #expect(try await server.connManager.broadcast(256, ByteBuffer(string: "\r\n")) == Delivery(sent: 2, unencodable: 2))
+      #expect(server.server.counters.messagesUnencodable == 2 && server.server.counters.messagesSkipped == 0)
       #expect(try await server.connManager.broadcast(2, ByteBuffer(string: "two")) == Delivery(sent: 4))
       #expect(try await peers[0].frames(3) == [RawFrame(1, "one"), RawFrame(256, "\r\n"), RawFrame(2, "two")])
       #expect(try await peers[1].receive(8) == Array("one\r\ntwo".utf8))

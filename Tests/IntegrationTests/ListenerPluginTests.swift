@@ -1,8 +1,9 @@
 import NIOCore
 import Testing
-import Zinx
 import ZinxPlugins
 import ZinxTestKit
+
+@testable import Zinx
 
 @Suite("Listeners that choose their plugins", .timeLimit(.minutes(1)))
 struct ListenerPluginTests {
@@ -53,6 +54,21 @@ struct ListenerPluginTests {
       #expect(try await Self.ask(after) == "admin")
       #expect(try await Self.ask(other) == "game")
       #expect(try await Self.ask(before) == "game")
+    }
+  }
+
+  @Test func `leave nothing behind when they are gone, and their connections have what they had`() async throws {
+    try await Self.run([Self.endpoint("a", ["game"])]) { server, configuration in
+      let before = try EndpointTests.connect(server, "a")
+      #expect(try await before.frame().text == "hello of game")
+      var new = configuration
+      for name in ["admin", "game", "admin"] {
+        new.endpoints = [Self.endpoint("a", [name])]
+        try await server.server.reload(new)
+        #expect(server.server.context.handlerCount == 1)
+      }
+      #expect(try await Self.ask(before) == "game")
+      #expect(try await EndpointTests.connect(server, "a").frame().text == "hello of admin")
     }
   }
 

@@ -68,38 +68,43 @@ struct PluginReloadTests {
 /// Why a plugin does not take new settings.
 private struct NotToday: Error {}
 
-private final class Motto: ReloadablePlugin {
-  static let name = "motto"
-  static let summary = ""
-  let text: Mutex<String>
-
-  init(_ text: String) { self.text = Mutex(text) }
-  init(settings: inout PluginSettings) { text = Mutex("") }
-
-  func register(in routes: inout RouteRegistrar) { routes.route(60) { request in try request.reply(self.text.withLock { $0 }) } }
-
-  func reload(as new: Motto) async throws -> @Sendable () -> Void {
-    let text = new.text.withLock { $0 }
-    return { self.text.withLock { $0 = text } }
-  }
+/// Answers with a text, and takes a new one unless it is empty.
+private protocol Teller: ReloadablePlugin {
+  static var id: UInt32 { get }
+  var text: Mutex<String> { get }
+  init(_ text: String)
 }
 
-/// Refuses an empty text.
-private final class Other: ReloadablePlugin {
-  static let name = "other"
-  static let summary = ""
-  let text: Mutex<String>
+extension Teller {
+  static var summary: String { "" }
 
-  init(_ text: String) { self.text = Mutex(text) }
-  init(settings: inout PluginSettings) { text = Mutex("") }
+  init(settings: inout PluginSettings) { self.init("") }
 
-  func register(in routes: inout RouteRegistrar) { routes.route(61) { request in try request.reply(self.text.withLock { $0 }) } }
+  func register(in routes: inout RouteRegistrar) {
+    routes.route(Self.id) { request in try request.reply(self.text.withLock { $0 }) }
+  }
 
-  func reload(as new: Other) async throws -> @Sendable () -> Void {
+  func reload(as new: Self) async throws -> @Sendable () -> Void {
     let text = new.text.withLock { $0 }
     guard !text.isEmpty else { throw NotToday() }
     return { self.text.withLock { $0 = text } }
   }
+}
+
+private final class Motto: Teller {
+  static let name = "motto"
+  static let id: UInt32 = 60
+  let text: Mutex<String>
+
+  init(_ text: String) { self.text = Mutex(text) }
+}
+
+private final class Other: Teller {
+  static let name = "other"
+  static let id: UInt32 = 61
+  let text: Mutex<String>
+
+  init(_ text: String) { self.text = Mutex(text) }
 }
 
 /// Takes no new settings.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Testing
+import ZinxClient
 import ZinxWire
 
 @testable import zinx_bench

@@ -74,6 +74,29 @@ struct ScriptTests {
     #expect(found.count == 1 && found.first?.hasPrefix("1: \(mistake)") == true, "\(found)")
   }
 
+  @Test func `may have the line ends of other systems, which are no part of its data`() throws {
+    #expect(try steps("send 1 a\r\n\r\nsend 1 \"b \"\r\n") == steps("send 1 a\n\nsend 1 \"b \"\n"))
+    // What ends a line elsewhere ends none here.
+    #expect(try steps("send 1 a\u{2028}b\u{b}c\u{85}d").count == 1)
+  }
+
+  @Test(
+    arguments: [
+      ([0xEF, 0xBB, 0xBF] + Array("close".utf8), "1:1 there is a byte order mark: save the file as UTF-8 without one"),
+      (Array("close\nsend 1 \u{fc}".utf8) + [0xFF], #"2:10 the byte ff is no UTF-8: write \xff for it in the data"#),
+      (Array("send 1 ".utf8) + [0xC3], #"1:8 the byte c3 is no UTF-8: write \xc3 for it in the data"#),
+      (Array("close\r\nsend 1 a\rclose\n".utf8), #"2:9 there is a CR that ends no line: write \r for one in the data"#),
+      (Array("close\r\r\n".utf8), #"1:6 there is a CR that ends no line: write \r for one in the data"#),
+    ] as [([UInt8], String)])
+  func `that is no plain text has the byte told with line and column`(bytes: [UInt8], expected: String) {
+    do throws(Script.Mistakes) {
+      _ = try Script(bytes, variables: [])
+      Issue.record("accepted")
+    } catch {
+      #expect(error.lines.map { "\($0.line):\($0.column ?? 0) \($0.text)" } == [expected])
+    }
+  }
+
   @Test func `has all its mistakes told at once`() {
     #expect(mistakes("send x\nsend 1\nsend 1 ${a}\nsleep").map { $0.prefix(2) } == ["1:", "3:", "4:"])
   }
@@ -100,6 +123,9 @@ struct ScriptPatternTests {
     ("<?{a}>", "<x>y>", ["a": "x>y"]), ("?{a}${v}?{b}", "1 is 2", ["a": "1", "b": "2"]),
     ("?{a}?{b}", "xy", ["a": "", "b": "xy"]),
     ("[?{}]?{b}", "[skipped]kept", ["b": "kept"]), ("?{a},?{b}!", "1,2!3!", ["a": "1", "b": "2!3"]),
+    ("?{a}-${v}", "x-1- is ", ["a": "x-1"]), ("?{a}-${v}?{b}", "x-1- is y", ["a": "x-1", "b": "y"]),
+    ("?{a}-${v}-${v}.", "x- is - is - is .", ["a": "x- is "]), ("${v}${v}?{a}${v}", " is  is  is ", ["a": ""]),
+    ("?{a}${none}?{b}", "xy", ["a": "", "b": "xy"]), ("?{a}aab?{b}c", "aaabaabcc", ["a": "a", "b": "aabc"]),
   ])
   func `fits, and takes what is there`(pattern: String, data: String, expected: [String: String]) throws {
     #expect(try match(pattern, data, ["v": " is "]) == expected)
@@ -108,10 +134,31 @@ struct ScriptPatternTests {
   @Test(arguments: [
     ("abc", "abcd"), ("abc", "ab"), ("", "x"), ("x", ""), ("hello ?{a}", "hullo x"), ("?{a}!", "x"), ("?{a}-?{b}", "12"),
     ("a${v}", "a"),
-    ("?{a}ab", "a"), ("<?{a}>", "<x>y"),
+    ("?{a}ab", "a"), ("<?{a}>", "<x>y"), ("?{a}-${v}", "x-1"), ("aa?{a}aa", "aaa"), ("${v}?{a}${v}", "!"),
   ])
   func `does not fit`(pattern: String, data: String) throws {
     #expect(try match(pattern, data, ["v": "!"]) == nil)
+  }
+
+  /// What fits, by trying every place.
+  private static func fits(_ pattern: ArraySlice<UInt8>, _ data: ArraySlice<UInt8>) -> Bool {
+    guard let first = pattern.first else { return data.isEmpty }
+    let rest = pattern.dropFirst()
+    guard first == UInt8(ascii: "?") else { return data.first == first && fits(rest, data.dropFirst()) }
+    return (data.startIndex...data.endIndex).contains { fits(rest, data[$0...]) }
+  }
+
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func `fits where any way of taking does, at random`(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<300 {
+      func letters(_ most: Int, of letters: String) -> [UInt8] {
+        (0..<Int.random(in: 0...most, using: &random)).map { _ in Array(letters.utf8).randomElement(using: &random) ?? 0 }
+      }
+      let (pattern, data) = (letters(7, of: "ab?"), letters(9, of: "ab"))
+      let text = String(decoding: pattern, as: UTF8.self).replacing("?", with: "?{}")
+      #expect(try (match(text, String(decoding: data, as: UTF8.self)) != nil) == Self.fits(pattern[...], data[...]), "\(text)")
+    }
   }
 
   @Test func `takes bytes that are no text`() throws {
@@ -195,6 +242,20 @@ struct ScriptSessionTests {
     let (unanswered, _) = try await Self.run("connect", ["--first", "10:token", "--first-reply", "12", "--timeout", "0.05"])
     #expect(
       unanswered?.isUnreachable == true && unanswered?.text.contains("timed out after 0.05 seconds (after --first)") == true)
+  }
+
+  @Test(arguments: ["connect", "close"])
+  func `waits no longer than its own timeout for the connection, the first reply and the close`(step: String) async throws {
+    let silent = try FakeServer()
+    let options = ["--port", "\(silent.port)", "--timeout", "50"]
+    let first = ["--first", "10:token", "--first-reply", "12"]
+    let start = ContinuousClock.now
+    let script = step == "connect" ? "timeout 0.05\nconnect" : "connect\ntimeout 0.05\nclose"
+    let failure = try await Self.hold(script, step == "connect" ? options + first : options, Recorder<String>())
+    #expect((failure?.text.contains("timed out after 0.05 seconds (after --first)") == true) == (step == "connect"))
+    // Of fifty.
+    #expect(ContinuousClock.now - start < .seconds(25))
+    withExtendedLifetime(silent) {}
   }
 
   @Test func `that reaches nobody says where it tried`() async throws {

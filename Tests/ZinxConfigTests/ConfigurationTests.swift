@@ -58,7 +58,8 @@ struct ConfigurationTests {
     #expect(parsed.plugins?.map(\.name) == ["ping"])
   }
 
-  @Test("a file that is no object is refused", arguments: [("[]", "an array"), ("5", "5"), ("\"x\"", "\"x\""), ("null", "null")])
+  @Test(
+    "a file that is no object is refused", arguments: [("[]", "an empty list"), ("5", "5"), ("\"x\"", "\"x\""), ("null", "null")])
   func notAnObject(text: String, found: String) {
     #expect(problems(text) == ["the file holds \(found), but must hold an object"])
   }

@@ -13,7 +13,7 @@ struct FramingTests {
 
   private static func problems(_ dataPack: String, codecs: [any FrameCodec] = []) -> [String] {
     let text = #"{"DataPack": "# + dataPack + "}"
-    return Configuration.parse(Array(text.utf8), knownPlugins: [], codecs: codecs).problems.map { problem in
+    return Configuration.parse(Array(text.utf8), knownPlugins: [], codecs: { _ in codecs }).problems.map { problem in
       (problem.position.map { "\($0.line):\($0.column) " } ?? "") + problem.message
     }
   }
@@ -76,6 +76,10 @@ struct FramingTests {
         "1:14 a frame as DataPack describes it has 4097 bytes at least, but MaxPacketSize is 4096"
       ),
       (
+        #"{"LengthSize": 2, "LengthAdjustment": 4095, "Id": 1}"#,
+        "1:14 a frame as DataPack describes it has 4097 bytes at least, but MaxPacketSize is 4096"
+      ),
+      (
         #"{"Delimiter": "\n", "LengthSize": 2, "Id": 1}"#,
         "1:34 DataPack has a Delimiter and LengthSize: frames end with the one, or tell their length by the other"
       ),
@@ -102,7 +106,7 @@ struct FramingTests {
   func codecs() throws {
     let codecs: [any FrameCodec] = [StationCodec(), HTLVCodec()]
     let text = #"{"DataPack": "station", "Listeners": [{"Name": "a", "Address": "h:1", "DataPack": "htlv-crc"}]}"#
-    let parsed = Configuration.parse(Array(text.utf8), knownPlugins: [], codecs: codecs)
+    let parsed = Configuration.parse(Array(text.utf8), knownPlugins: [], codecs: { _ in codecs })
     let configuration = try #require(parsed.configuration)
     #expect(configuration.server.framing == .codec(StationCodec()))
     #expect(configuration.server.endpoints.map(\.framing) == [.codec(HTLVCodec())])
@@ -111,6 +115,26 @@ struct FramingTests {
     let typo = Self.problems(#""statoin""#, codecs: codecs)
     #expect(
       typo.count == 1 && typo[0].hasSuffix(#", which are "station", "htlv-crc"; did you mean "station"?"#), "\(typo)")
+  }
+
+  @Test("is looked at once, when the plugins of the file are known")
+  func once() throws {
+    let text = #"{"DataPack": "station", "Plugins": {"b": {}, "A": {}, "c": {}}, "Listeners": 5}"#
+    var asked: [[String]?] = []
+    let parsed = Configuration.parse(Array(text.utf8), knownPlugins: ["a", "b"]) { entries in
+      asked.append(entries?.map(\.name))
+      return [StationCodec()]
+    }
+    #expect(asked == [["b", "a"]])
+    #expect(parsed.problems.map { $0.message.prefix { $0 != "\"" && $0 != "," } } == ["unknown plugin ", "Listeners is 5"])
+    for text in ["{", "[]", "{}"] {
+      var count = 0
+      _ = Configuration.parse(Array(text.utf8), knownPlugins: ["a"]) { _ in
+        count += 1
+        return []
+      }
+      #expect(count == 1)
+    }
   }
 
   @Test("of a listener stands in place of the general one, with problems of its own")

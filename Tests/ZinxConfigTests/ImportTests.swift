@@ -246,7 +246,7 @@ struct ImportTests {
     "cannot be made of what is no JSON object, and the error has its place",
     arguments: [
       ("", "1:1: the file is empty, but must hold a JSON object"),
-      ("[]", "1:1: the file holds an array, but must hold an object"),
+      ("[]", "1:1: the file holds an empty list, but must hold an object"),
       ("{\"a\": 1,}", "1:8: a \",\" before \"}\" is not allowed in JSON; remove it"), ("tcpport: 1", "1:1: expected a value"),
       ("{// x\n}", "1:2: expected a key in double quotes"),
     ])

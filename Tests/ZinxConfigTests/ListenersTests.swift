@@ -203,7 +203,8 @@ struct ListenersTests {
   }
 
   @Test(arguments: [
-    ("[]", #"1:59 the listener "a": Plugins is an array, but must be a list of names of plugins such as ["ping", "echo"]"#),
+    ("[]", #"1:59 the listener "a": Plugins is an empty list, but must be a list of names of plugins such as ["ping", "echo"]"#),
+    (#"["ping", 5]"#, #"1:68 the listener "a": Plugins has 5, but the name of a plugin is a string"#),
     (#""ping""#, #"1:59 the listener "a": Plugins is "ping", but must be a list of names of plugins such as ["ping", "echo"]"#),
     (
       #"["pong"]"#,

@@ -122,12 +122,31 @@ struct ConnectionNotesTests {
     await server.stop()
   }
 
+  @Test func `that is sent what is no frame of its protocol says so, and gets nothing behind it`() async throws {
+    var configuration = TestServer.standardConfiguration
+    configuration.framing = .lengthField(
+      try LengthFieldFrames(lengthOffset: 0, lengthSize: 1, lengthAdjustment: -1, id: .constant(7)))
+    let server = try await TestServer(configuration: configuration) { routes in
+      routes.route(7) { request in
+        try request.echo()
+        try request.connection.trySendRaw(ByteBuffer(bytes: [0]))
+        try request.echo()
+      }
+    }
+    let peer = try await server.connect()
+    try await peer.send(7, ByteBuffer(bytes: [2, 9]))
+    #expect(peer.received.map { Array($0.data.readableBytesView) } == [[2, 9]])
+    #expect(peer.fault == .badFrame("a length that is shorter than the frame's own fields"))
+    await server.stop()
+  }
+
   @Test func `gets what is sent to its user or its group as a value`() async throws {
     let server = try await TestServer { routes in
       routes.route(1, String.self) { user, request in
         try request.connection.bind(user: user)
-        try request.connection.groups["all"].join(request.connection)
+        try request.groups["all"].join(request.connection)
       }
+      routes.route(2) { try $0.reply("\($0.user ?? "nobody") of \($0.users["u1"].count + $0.users["u2"].count)") }
     }
     let peers = [try await server.connect(), try await server.connect(), try await server.connect()]
     for (peer, user) in zip(peers, ["u1", "u2", "u1"]) { try await peer.send(1, user) }
@@ -137,6 +156,9 @@ struct ConnectionNotesTests {
     #expect(try await server.server.groups["all"].broadcast(7, "all", except: peers[0].connection) == Delivery(sent: 2))
     await server.settle()
     #expect(peers.map { $0.received.map(\.text) } == [["hi"], ["hi", "you", "all"], ["hi", "all"]])
+    try await peers[1].send(2, "")
+    #expect(peers[1].received.last?.text == "u2 of 3")
+    #expect(try await server.connect().request(2, "").text == "nobody of 3")
     await server.stop()
   }
 }

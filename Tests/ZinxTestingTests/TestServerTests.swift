@@ -1,9 +1,6 @@
-import NIOCore
 import Testing
-import Zinx
 import ZinxPlugins
 import ZinxTesting
-import ZinxWire
 
 @Suite("A server of a test", .timeLimit(.minutes(1)))
 struct TestServerTests {

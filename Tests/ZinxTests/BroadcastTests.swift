@@ -8,33 +8,16 @@ import ZinxWire
 
 @testable import Zinx
 
-/// Connections without sockets, on a loop that does not run: what is sent to them stays in their queues.
 @Suite("A message to many")
 struct BroadcastTests {
   private static let message = ByteBuffer(string: "news")
 
-  private let server: ServerContext
-  private let connections: [Connection]
+  private let world: World
+  private var server: ServerContext { world.server }
+  private var connections: [Connection] { world.connections }
+  private var queued: [Int] { world.queued }
 
-  init() throws {
-    var configuration = ServerConfiguration()
-    configuration.maxMsgChanLen = 2
-    let server = try ServerContext(configuration, RouteRegistrar(), accept: systemAccept) { _ in }
-    let endpoint = server.context(for: configuration.allEndpoints[0], configuration)
-    let context = LoopContext(try ZinxIO.EventLoop(name: "test"), Traffic())
-    connections = (0..<5).map { (id: UInt64) in
-      let connection = Connection(
-        id: id, descriptor: -1, remoteAddress: SocketAddress(sockaddr_storage()), server: server, endpoint: endpoint,
-        context: context,
-        at: Instant(nanoseconds: 0))
-      // As if the kernel had taken all it does.
-      _ = connection.outbox.withLock { $0.block(at: Instant(nanoseconds: 0), progress: false) }
-      return connection
-    }
-    self.server = server
-  }
-
-  private var queued: [Int] { connections.map { $0.outbox.withLock { $0.messages } } }
+  init() throws { world = try World(5) { $0.maxMsgChanLen = 2 } }
 
   private func fill(_ indices: Int...) throws {
     for index in indices { for _ in 0..<2 { try connections[index].trySendBuffMsg(1, ByteBuffer()) } }

@@ -28,7 +28,8 @@ struct ConfigurationTextTests {
     let long = String(repeating: "x", count: 41)
     #expect(ConfigurationValue(.string(String(long.dropLast()))).found == "\"" + long.dropLast() + "\"")
     #expect(ConfigurationValue(.string(long)).found == "\"" + long.dropLast() + "…\"")
-    #expect(ConfigurationValue(.array([])).found == "an array")
+    #expect(ConfigurationValue(.array([])).found == "an empty list")
+    #expect(ConfigurationValue(.array([ConfigurationValue(.null), ConfigurationValue(.null)])).found == "a list of 2")
     #expect(ConfigurationValue(.object([])).found == "an object")
     #expect(ConfigurationValue(.null).found == "null")
   }

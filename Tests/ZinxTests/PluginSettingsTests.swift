@@ -48,7 +48,7 @@ struct PluginSettingsTests {
     "anything but an object in place of the settings is one problem",
     arguments: [
       (.null, "null"), (.bool(true), "true or false"), (.integer(5), "a number"), (.string("x"), "a string"),
-      (.array([]), "an array"),
+      (.array([]), "a list"),
     ] as [(ConfigurationValue.Content, String)])
   func notAnObject(content: ConfigurationValue.Content, found: String) {
     let position = SourcePosition(line: 3, column: 9)
@@ -62,7 +62,7 @@ struct PluginSettingsTests {
     "what is no whole number in range yields the default and a problem with the position of the value",
     arguments: [
       (.string("1"), "\"1\""), (.number(1.5), "1.5"), (.number(2), "2.0"), (.null, "null"), (.bool(true), "true"),
-      (.integer(10), "10"), (.integer(-1), "-1"), (.array([]), "an array"), (.object([]), "an object"),
+      (.integer(10), "10"), (.integer(-1), "-1"), (.array([]), "an empty list"), (.object([]), "an object"),
       (.number(1e300), "1e+300"),
     ] as [(ConfigurationValue.Content, String)])
   func wrongInteger(content: ConfigurationValue.Content, found: String) {

@@ -36,7 +36,7 @@ struct ForeignReceiver {
   private mutating func take(_ batch: ByteBuffer) throws {
     var position = 0
     try batch.withUnsafeReadableBytes { bytes in
-      while let frame = framing.next(in: bytes, from: position) {
+      while let frame = try framing.next(in: bytes, from: position) {
         try #require(frame.end > position && frame.end <= bytes.count)
         messages.append(Message(id: frame.id, data: ByteBuffer(bytes: bytes[frame.data])))
         position = frame.end

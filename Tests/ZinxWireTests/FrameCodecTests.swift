@@ -142,6 +142,7 @@ struct FrameCodecTests {
       .message(length: 0, id: 1, data: 0..<0), .message(length: -1, id: 1, data: 0..<0),
       .message(length: .min, id: 1, data: 0..<0),
       .message(length: 3, id: 1, data: 0..<4), .message(length: 3, id: 1, data: -1..<2), .skip(0), .skip(-1), .skip(.min),
+      .more(length: 5), .more(length: 1), .more(length: 0), .more(length: .min),
     ] as [FrameStep])
   func wrong(step: FrameStep) throws {
     let whole = try ForeignReceiver.whole(.codec(Stubborn(step: step)), maxPacketSize: 100, [1, 2, 3, 4, 5])
@@ -160,9 +161,8 @@ struct FrameCodecTests {
   @Test(
     "a codec that never has enough is stopped at the limit",
     arguments: [
-      .more(length: nil), .more(length: 3), .more(length: .min), .more(length: 101), .message(length: 101, id: 1, data: 0..<1),
-    ]
-      as [FrameStep])
+      .more(length: nil), .more(length: 101), .message(length: 101, id: 1, data: 0..<1),
+    ] as [FrameStep])
   func never(step: FrameStep) throws {
     let bytes = [UInt8](repeating: 1, count: 100)
     let isTold = step == .more(length: 101) || step == .message(length: 101, id: 1, data: 0..<1)
@@ -170,6 +170,37 @@ struct FrameCodecTests {
     #expect(before.error == (isTold ? .oversizeFrame(length: 101) : nil))
     let whole = try ForeignReceiver.whole(.codec(Stubborn(step: step)), maxPacketSize: 100, bytes)
     #expect(whole.error == .oversizeFrame(length: isTold ? 101 : nil))
+  }
+
+  @Test(
+    "nothing passes a limit of 0, and nothing is asked for ever",
+    arguments: [.skip(1), .skip(.max), .more(length: nil), .message(length: 1, id: 1, data: 0..<1), .broken("x")] as [FrameStep])
+  func noRoom(step: FrameStep) throws {
+    let whole = try ForeignReceiver.whole(.codec(Stubborn(step: step)), maxPacketSize: 0, [1, 2])
+    #expect(whole.messages.isEmpty && whole.error == .oversizeFrame(length: nil))
+  }
+
+  /// Answers one thing about two bytes, and another about more.
+  private struct Fickle: FrameCodec {
+    let name = "fickle"
+    let later: FrameStep
+    func decode(_ bytes: Span<UInt8>) -> FrameStep { bytes.count == 2 ? .message(length: 2, id: 1, data: 0..<2) : later }
+    func encode(id: UInt32, data: ByteBuffer, into frame: inout ByteBuffer) {}
+  }
+
+  @Test(
+    "a codec that denies a frame which it has found has the rest refused, not left out",
+    arguments: [
+      .more(length: nil), .more(length: 9), .skip(4), .skip(.max), .skip(0), .broken("x"),
+      .message(length: 9, id: 1, data: 0..<1),
+    ] as [FrameStep])
+  func denies(step: FrameStep) throws {
+    let framing = Framing.codec(Fickle(later: step))
+    let bytes: [UInt8] = [1, 2, 3, 4]
+    #expect(bytes[..<2].withUnsafeBytes { framing.scan($0, maxPacketSize: 2) }.frames == 1)
+    #expect(throws: WireError.contradiction) { try bytes.withUnsafeBytes { try framing.next(in: $0, from: 0) } }
+    // Behind the last one there is nothing to deny.
+    #expect(try bytes.withUnsafeBytes { try framing.next(in: $0, from: 4) } == nil)
   }
 
   @Test("numbers are read where they are whole, in either order")

@@ -31,6 +31,7 @@ struct PayloadTests {
   @Test("errors say what is wrong with the data")
   func errors() {
     #expect("\(PayloadError.truncated)" == "the data ends before the value does")
+    #expect("\(PayloadError.tooLong)" == "the value has more bytes than its type says")
     #expect("\(PayloadError.invalid("is no UTF-8"))" == "the data is no UTF-8")
   }
 
@@ -39,7 +40,7 @@ struct PayloadTests {
     arguments: [Endianness.little, .big])
   func fields(_ order: Endianness) throws {
     var (data, model) = (ByteBuffer(string: "."), ByteBuffer(string: "."))
-    data.writeFields(bytes: 15, endianness: order) {
+    try data.writeFields(bytes: 15, endianness: order) {
       $0.put(UInt8(1))
       $0.put(Int16(-2))
       $0.put(UInt32(0x1234_5678))
@@ -90,6 +91,54 @@ struct PayloadTests {
     #expect(throws: PayloadError.truncated) {
       try data.withUnsafeReadableBytes { try Big._decode($0) { ByteBuffer() } }
     }
+  }
+
+  @Test("numbers beyond those that are there are 0, and the data is truncated", arguments: [Endianness.little, .big])
+  func beyond(_ order: Endianness) {
+    var data = ByteBuffer(repeating: 0xFF, count: 20)
+    var taken: [UInt64] = []
+    #expect(throws: PayloadError.truncated) {
+      try data.readFields(bytes: 6, endianness: order) { fields in
+        taken = [
+          UInt64(fields.take(UInt32.self)), fields.take(), UInt64(fields.take(UInt8.self)), UInt64(fields.take(UInt16.self)),
+        ]
+      }
+    }
+    // Nor is what is left of the room taken by a smaller one.
+    #expect(taken == [0xFFFF_FFFF, 0, 0, 0])
+    #expect(data.readableBytes == 20)
+  }
+
+  @Test("a peer's number says how many follow, and more than it sent are no value, to the codec's own complaint")
+  func counted() throws {
+    var data = ByteBuffer(bytes: [2, 7, 8, 0])
+    #expect(try Counted(decoding: &data).numbers == [7, 8])
+    for bytes in [[4, 7, 8, 9], [255, 1, 1, 1], [4, 1, 1, 1]] as [[UInt8]] {
+      var data = ByteBuffer(bytes: bytes)
+      #expect(throws: PayloadError.truncated) { try Counted(decoding: &data) }
+      #expect(data.readableBytes == 4)
+      #expect(throws: PayloadError.truncated) { try bytes.withUnsafeBytes { try Counted._decode($0) { ByteBuffer() } } }
+    }
+    var wrong = ByteBuffer(bytes: [1, 0, 0, 0])
+    #expect(throws: PayloadError.invalid("has a 0")) { try Counted(decoding: &wrong) }
+  }
+
+  @Test("a value with more bytes than its type says is not sent")
+  func tooLong() throws {
+    let value = Counted(numbers: [1, 2, 3, 4])
+    var data = ByteBuffer(string: "before")
+    #expect(throws: PayloadError.tooLong) { try value.encode(into: &data) }
+    #expect(String(buffer: data) == "before")
+    #expect(!value._withBytes { _ in true })
+    #expect(throws: PayloadError.tooLong) { try data.writeFields(bytes: 3) { $0.put(UInt32(1)) } }
+    #expect(throws: PayloadError.tooLong) { try data.writeFields(bytes: -1) { _ in } }
+    #expect(String(buffer: data) == "before")
+  }
+
+  @Test("fewer than no bytes are none to read")
+  func negative() {
+    var data = ByteBuffer(string: "abc")
+    #expect(throws: PayloadError.truncated) { try data.readFields(bytes: -1) { $0.take(UInt8.self) } }
   }
 
   @Test("what a value does not put of its room is 0")
@@ -157,6 +206,26 @@ private struct Room: FieldPayload {
   init(from fields: inout FieldReader) { number = fields.take() }
 
   func encode(to fields: inout FieldWriter) { fields.put(number) }
+}
+
+/// A number of numbers, and these: what its peer says is believed.
+private struct Counted: FieldPayload {
+  var numbers: [UInt8]
+
+  static var encodedSize: Int { 4 }
+
+  init(numbers: [UInt8]) { self.numbers = numbers }
+
+  init(from fields: inout FieldReader) throws {
+    numbers = []
+    for _ in 0..<fields.take(UInt8.self) { numbers.append(fields.take()) }
+    if numbers.contains(0) { throw PayloadError.invalid("has a 0") }
+  }
+
+  func encode(to fields: inout FieldWriter) {
+    fields.put(UInt8(numbers.count))
+    for number in numbers { fields.put(number) }
+  }
 }
 
 private struct Nothing: FieldPayload {

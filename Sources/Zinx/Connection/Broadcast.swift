@@ -14,8 +14,7 @@ public enum FullQueuePolicy: Sendable, Hashable, CaseIterable {
   case close
 }
 
-/// How many of those to whom a message was sent got it. A connection that had ended, or ended meanwhile, is in none of the numbers, nor is
-/// one whose protocol cannot carry the message: see ``ZinxError/unencodable(reason:)``.
+/// How many of those to whom a message was sent got it. A connection that had ended, or ended meanwhile, is in none of the numbers.
 public struct Delivery: Sendable, Hashable {
   /// Connections for which it is queued, or written already.
   public var sent = 0
@@ -23,11 +22,14 @@ public struct Delivery: Sendable, Hashable {
   public var skipped = 0
   /// Connections that were closed because their queue was full.
   public var closed = 0
+  /// Connections that were left out because their protocol cannot carry the message: see ``ZinxError/unencodable(reason:)``.
+  public var unencodable = 0
 
-  public init(sent: Int = 0, skipped: Int = 0, closed: Int = 0) {
+  public init(sent: Int = 0, skipped: Int = 0, closed: Int = 0, unencodable: Int = 0) {
     self.sent = sent
     self.skipped = skipped
     self.closed = closed
+    self.unencodable = unencodable
   }
 }
 
@@ -157,7 +159,10 @@ private struct Broadcast {
   }
 
   mutating func send(to connection: Connection) {
-    guard let frame = connection.usesCorks ? frame(connection.pack) : otherFrame(connection) else { return }
+    guard let frame = connection.usesCorks ? frame(connection.pack) : otherFrame(connection) else {
+      delivery.unencodable += 1
+      return connection.server.counters.messagesUnencodable.count()
+    }
     do throws(ZinxError) {
       try connection.queueShared(frame: frame)
       delivery.sent += 1

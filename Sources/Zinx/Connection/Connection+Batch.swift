@@ -88,13 +88,21 @@ extension Connection {
     let (frames, framing) = (batch.frames, framing)
     var request = Request(connection: self, batch)
     let turn = batch.count > 1 ? Turn() : nil
-    while !dropsRest.load(ordering: .relaxed), let frame = framing.next(in: frames, from: batch.start) {
+    while !dropsRest.load(ordering: .relaxed), let frame = nextForeign(framing, in: frames, from: batch.start) {
       request.take(frame)
       if let route = handler.handleImmediately(&request) { return .waits(route, request.notes) }
       batch.advance(to: frame.end)
       if let turn, turn.isOver, frame.end < frames.count { return .othersFirst }
     }
     return .done
+  }
+
+  /// The next frame of a batch; nil at its end, or where the frames' codec denies what it has found before, which ends the connection.
+  func nextForeign(_ framing: Framing, in frames: UnsafeRawBufferPointer, from position: Int) -> FoundFrame? {
+    do throws(WireError) { return try framing.next(in: frames, from: position) } catch {
+      stop(as: CloseReason(error))
+      return nil
+    }
   }
 
   /// Goes on with the batch when others have had their turn.

@@ -23,14 +23,22 @@ extension Connection {
   private func examineForeign(_ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
     awaitsFirstMessage = false
     guard let error = scan.error else { return }
-    context.refusals[id] = WireFault(header: nil, maxPacketSize: maxPacketSize, error: error)
+    context.refusals[id] = foreignFault(error, maxPacketSize: maxPacketSize)
+  }
+
+  private func foreignFault(_ error: WireError, maxPacketSize: UInt32) -> WireFault {
+    var fault = WireFault(header: nil, maxPacketSize: maxPacketSize, error: error)
+    if case .codec(let codec) = framing { fault.codec = codec.name }
+    return fault
   }
 
   /// What the end of the connection tells of bytes that did not become a message.
   func takeFault(_ reason: CloseReason) -> WireFault? {
     if !context.refusals.isEmpty, let refused = context.refusals.removeValue(forKey: id) { return refused }
-    guard let inbox, !isForeign else { return nil }
     let maxPacketSize = endpoint.maxPacketSize.load(ordering: .relaxed)
+    // What no scan has refused was denied while its batch was handled: see `nextForeign(_:in:from:)`.
+    if isForeign, reason == .badFrame { return foreignFault(.contradiction, maxPacketSize: maxPacketSize) }
+    guard let inbox, !isForeign else { return nil }
     return inbox.withUnsafeReadableBytes { bytes in
       let header = FrameDecoder(pack, maxPacketSize: maxPacketSize).header(in: bytes, at: 0)
       let looksLike = awaitsFirstMessage ? lookalike(bytes, maxPacketSize: maxPacketSize) : nil

@@ -161,7 +161,10 @@ extension Connection {
   private func scanAgain(_ bytes: UnsafeRawBufferPointer, _ maxPacketSize: UInt32, limit: Int) -> FrameDecoder.Scan {
     // What was searched lies behind the frames that were found.
     searched = 0
-    return scan(bytes, maxPacketSize, limit: limit)
+    let again = scan(bytes, maxPacketSize, limit: limit)
+    // A codec that finds fewer than it did must not keep a worker's room for the rest.
+    if again.frames < limit { worker?.release(limit - again.frames) }
+    return again
   }
 
   @inline(never)

@@ -6,10 +6,10 @@ import Synchronization
 /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
 /// ```swift
 /// routes.route(20) { request in
-///   try request.connection.groups["lobby"].join(request.connection)
+///   try request.groups["lobby"].join(request.connection)
 /// }
 /// routes.route(21) { request in
-///   try await request.connection.groups["lobby"].broadcast(22, request.data, except: request.connection)
+///   try await request.groups["lobby"].broadcast(22, request.data, except: request.connection)
 /// }
 /// ```
 ///

@@ -15,7 +15,7 @@ extension ConfigurationValue {
   /// The value as a problem names it: short, on one line, and harmless in a terminal whatever the file holds.
   package var found: String {
     switch content {
-    case .array: "an array"
+    case .array(let elements): elements.isEmpty ? "an empty list" : "a list of \(elements.count)"
     case .object: "an object"
     case .string(let value): quotedBriefly(value)
     default: jsonText
@@ -29,7 +29,7 @@ extension ConfigurationValue {
     case .bool: "true or false"
     case .integer, .number: "a number"
     case .string: "a string"
-    case .array: "an array"
+    case .array: "a list"
     case .object: "an object"
     }
   }

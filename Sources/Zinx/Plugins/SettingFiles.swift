@@ -1,3 +1,5 @@
+import ZinxTLS
+
 /// The files that settings name: where they are, and how they are read. The library reads none by itself: a daemon does, and a test may
 /// have some in memory.
 ///
@@ -16,9 +18,6 @@ public struct SettingFiles: Sendable, ExpressibleByDictionaryLiteral {
     /// They are only there when the service starts: settings that name one are taken for right. For `--check`.
     case unchecked
   }
-
-  /// What a path begins with that names one of systemd's credentials.
-  static let prefix = "$CREDENTIALS_DIRECTORY/"
 
   /// What is in a file, or why it cannot be read, in words.
   public typealias Content = Result<[UInt8], Unreadable>
@@ -65,8 +64,7 @@ public struct SettingFiles: Sendable, ExpressibleByDictionaryLiteral {
   func place(of text: String) -> Place {
     guard !text.utf8.contains(0) else { return .wrong("no path has a NUL") }
     if text.hasPrefix("/") { return .file(text) }
-    guard text.hasPrefix(Self.prefix) else { return .wrong("must be \(SettingKind<String>.aPath)") }
-    let name = text.dropFirst(Self.prefix.count)
+    guard let name = CredentialPath.name(text) else { return .wrong("must be \(SettingKind<String>.aPath)") }
     guard !name.isEmpty, !name.contains("/"), name != "..", name != "." else {
       return .wrong("behind $CREDENTIALS_DIRECTORY/ there is one name, as in LoadCredential=")
     }

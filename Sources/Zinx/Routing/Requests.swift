@@ -146,7 +146,9 @@ final class Requests: @unchecked Sendable {
   /// The next frame, where frames are not Zinx's.
   @inline(never)
   private func takeForeign(_ request: inout Request) -> Bool {
-    guard connection.isForeign, let frame = connection.framing.next(in: batch.frames, from: foreignPosition) else { return false }
+    guard connection.isForeign,
+      let frame = connection.nextForeign(connection.framing, in: batch.frames, from: foreignPosition)
+    else { return false }
     request.take(frame)
     foreignPosition = frame.end
     return true

@@ -10,6 +10,27 @@ package struct RouteConflict: Sendable, Equatable {
   package init(ids: MessageIDs, first: String, second: String, listener: String?) {
     (self.ids, self.first, self.second, self.listener) = (ids, first, second, listener)
   }
+
+  package var isWithinOne: Bool { first == second }
+
+  /// In words for the operator.
+  package var what: String {
+    let place = listener.map { " on the listener \(quotedBriefly($0))" } ?? ""
+    return isWithinOne
+      ? "the plugin \"\(first)\" wants \(ids.phrase) twice\(place)"
+      : "the plugins \"\(first)\" and \"\(second)\" both want \(ids.phrase)\(place)"
+  }
+}
+
+extension MessageIDs {
+  /// Completes the sentence "… wants …".
+  fileprivate var phrase: String {
+    switch self {
+    case .id: "message id \(self)"
+    case .range: "message ids \(self)"
+    case .otherwise: "the messages without a route"
+    }
+  }
 }
 
 extension RouteRegistrar {

@@ -72,25 +72,20 @@ extension Server {
     return EndpointSockets(name: endpoint.name, sockets: opened.sockets, isPassed: false, nil)
   }
 
-  /// What sessions are made of, by the names of their listeners.
-  typealias Certificates = [String: TLSContext]
-
-  /// Reads the files of every listener with TLS.
+  /// The files of every listener with TLS, of which those are read that were not before.
   ///
   /// - Parameter acceptingTime: whether certificates may be used outside their time, which is told.
   ///
   /// Throws: ``ZinxError/badCertificate(listener:_:)``.
-  func loadCertificates(_ configuration: ServerConfiguration, acceptingTime: Bool) throws(ZinxError) -> Certificates {
-    var certificates: Certificates = [:]
-    for endpoint in configuration.allEndpoints {
-      guard let tls = endpoint.tls else { continue }
-      let (loaded, faults) = TLSContext.load(tls)
-      if let fault = faults.first(where: { !$0.isWarning && !(acceptingTime && $0.isOfTime) }) {
-        throw .badCertificate(listener: endpoint.name, fault)
-      }
-      for fault in faults { context.emit(.certificateOutOfTime(fault, listener: endpoint.name)) }
-      certificates[endpoint.name] = loaded
+  func loadCertificates(
+    _ read: ListenerCertificates, _ configuration: ServerConfiguration, acceptingTime: Bool
+  ) throws(ZinxError) -> ListenerCertificates {
+    var certificates = read
+    certificates.read(for: configuration)
+    for (listener, fault) in certificates.faults where !fault.isWarning && !(acceptingTime && fault.isOfTime) {
+      throw .badCertificate(listener: listener, fault)
     }
+    for (listener, fault) in certificates.faults { context.emit(.certificateOutOfTime(fault, listener: listener)) }
     return certificates
   }
 
@@ -106,7 +101,7 @@ extension Server {
   ///
   /// - Parameter former: what connections had that came in under the name.
   func openDoor(
-    _ opened: EndpointSockets, _ configuration: ServerConfiguration, _ certificates: Certificates,
+    _ opened: EndpointSockets, _ configuration: ServerConfiguration, _ certificates: ListenerCertificates,
     after former: EndpointContext? = nil
   ) async throws -> Door {
     var sockets = opened.sockets
@@ -162,6 +157,7 @@ extension Server {
   ///
   /// One at a time: a call waits for the one before it. While the server drains it changes no listener.
   ///
+  /// A codec that a plugin which runs has brought is used in place of another of its name, as that of plugins which were made anew.
   /// Certificates are read anew, and are those of handshakes from here on; one that is not good at this time is refused here.
   ///
   /// - Parameter plugins: made anew from what is configured now, in place of those that run. A ``ReloadablePlugin`` goes on with the
@@ -170,12 +166,18 @@ extension Server {
   /// Throws: what opening throws, see ``start(listeningOn:)``; ``ZinxError/settingsRefused(plugin:reason:)``,
   /// ``ZinxError/duplicateRoute(ids:first:second:listener:)``, ``ZinxError/pluginNotFound(_:listener:)``.
   public func reload(_ new: ServerConfiguration, plugins: [any RoutePlugin] = []) async throws {
+    try await reload(new, plugins: plugins, certificates: ListenerCertificates())
+  }
+
+  /// - Parameter certificates: what was read already.
+  package func reload(_ new: ServerConfiguration, plugins: [any RoutePlugin], certificates: ListenerCertificates) async throws {
+    let new = context.withOwnCodecs(new)
     let work = state.withLock { state -> Task<Void, any Error>? in
       guard state.life.isAccepting else { return nil }
       let work = Task { [before = state.reload] in
         _ = await before?.result
         let successions = try await self.successions(plugins)
-        try await self.changeListeners(new) { for succeed in successions { succeed() } }
+        try await self.changeListeners(new, certificates) { for succeed in successions { succeed() } }
       }
       state.reload = work
       return work
@@ -187,7 +189,9 @@ extension Server {
   }
 
   /// - Parameter succeed: puts new settings of plugins into force, when nothing can fail any more.
-  private func changeListeners(_ new: ServerConfiguration, succeed: () -> Void) async throws {
+  private func changeListeners(
+    _ new: ServerConfiguration, _ read: ListenerCertificates, succeed: () -> Void
+  ) async throws {
     let doors = state.withLock { state in
       state.left.removeAll { $0.places.live == 0 }
       return state.doors
@@ -197,7 +201,7 @@ extension Server {
       return apply(new)
     }
     try checkNames(new)
-    let certificates = try loadCertificates(new, acceptingTime: false)
+    let certificates = try loadCertificates(read, new, acceptingTime: false)
     let endpoints = new.allEndpoints
     try context.prepare(for: endpoints)
     let plan = ListenerPlan(from: doors.map { .init(endpoint: $0.endpoint, isPassed: $0.isPassed) }, to: endpoints)
@@ -223,11 +227,12 @@ extension Server {
     succeed()
     apply(new)
     for door in isServing ? leaving : opened { await door.close() }
+    context.forgetHandlers(except: isServing ? endpoints : doors.map(\.endpoint))
   }
 
   /// All of them, or none.
   private func openDoors(
-    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, _ certificates: Certificates, beside doors: [Door],
+    _ endpoints: [Endpoint], _ configuration: ServerConfiguration, _ certificates: ListenerCertificates, beside doors: [Door],
     _ leaving: [Door]
   ) async throws -> [Door] {
     guard !endpoints.isEmpty else { return [] }
@@ -253,7 +258,8 @@ extension Server {
 
   /// The sockets of a door under another name, or with other frames or certificates for those who come.
   private func goOn(
-    _ door: Door, _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ certificates: Certificates, _ doors: [Door]
+    _ door: Door, _ endpoint: Endpoint, _ configuration: ServerConfiguration, _ certificates: ListenerCertificates,
+    _ doors: [Door]
   ) async -> Door {
     var door = door
     door.endpoint = endpoint

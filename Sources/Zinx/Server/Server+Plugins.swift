@@ -10,6 +10,9 @@ extension Server {
     }
   }
 
+  /// The names of the codecs that its plugins have brought.
+  package var codecs: [String] { context.codecs }
+
   /// Asks the plugins that reload whether they can go on with the settings of others. Returns what makes them do so.
   ///
   /// Throws: ``ZinxError/settingsRefused(plugin:reason:)``.

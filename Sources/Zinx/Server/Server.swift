@@ -117,13 +117,17 @@ public final class Server: Sendable {
     try await start(listeningOn: inherited.isEmpty ? [] : [EndpointSockets(name: first, sockets: inherited, isPassed: true)])
   }
 
-  /// - Parameter inherited: sockets of some listeners, by their names; the others are opened.
-  package func start(listeningOn inherited: [EndpointSockets]) async throws {
+  /// - Parameters:
+  ///   - inherited: sockets of some listeners, by their names; the others are opened.
+  ///   - certificates: what was read already.
+  package func start(listeningOn inherited: [EndpointSockets], certificates: ListenerCertificates = ListenerCertificates())
+    async throws
+  {
     do { try state.withLock { state throws(ZinxError) in try state.life.start() } } catch {
       for sockets in inherited { sockets.close() }
       throw error
     }
-    let work = Task { try await begin(listeningOn: inherited) }
+    let work = Task { try await begin(listeningOn: inherited, certificates) }
     let isCalledOff = state.withLock { state in
       state.start = work
       return state.life.phase != .starting
@@ -147,10 +151,10 @@ public final class Server: Sendable {
     }
   }
 
-  private func begin(listeningOn inherited: [EndpointSockets]) async throws {
+  private func begin(listeningOn inherited: [EndpointSockets], _ read: ListenerCertificates) async throws {
     let configuration = configuration.withLock { $0 }
     limitConnections(configuration)
-    let certificates = try loadCertificates(configuration, acceptingTime: true)
+    let certificates = try loadCertificates(read, configuration, acceptingTime: true)
     var sockets = inherited
     do {
       // The ports are opened first: that one is taken is the most likely failure, and nothing has happened yet.

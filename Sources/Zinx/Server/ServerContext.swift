@@ -1,6 +1,7 @@
 import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// What every connection of a server shares.
 final class ServerContext: Sendable {
@@ -60,6 +61,37 @@ final class ServerContext: Sendable {
       let handler = try MsgHandler(choice.map(routes.only) ?? routes, counters: counters, emit: emit)
       handlers.withLock { $0[choice] = handler }
     }
+  }
+
+  /// Lets go of what handles the messages of listeners that are gone; their connections have their own hold on it. Any thread.
+  func forgetHandlers(except endpoints: [Endpoint]) {
+    let choices = Set(endpoints.map(\.plugins))
+    // Nothing of a plugin may end under the lock.
+    let old = handlers.withLock { handlers in
+      let old = handlers.filter { !choices.contains($0.key) }
+      for choice in old.keys { handlers[choice] = nil }
+      return old
+    }
+    withExtendedLifetime(old) {}
+  }
+
+  /// How many choices of plugins there is something for.
+  var handlerCount: Int { handlers.withLock { $0.count } }
+
+  /// The names of the codecs that plugins which run have brought.
+  var codecs: [String] { routes.codecs.map(\.codec.name) }
+
+  /// A configuration with these in place of others of their names.
+  func withOwnCodecs(_ configuration: ServerConfiguration) -> ServerConfiguration {
+    guard !routes.codecs.isEmpty else { return configuration }
+    func own(_ framing: Framing) -> Framing {
+      guard case .codec(let other) = framing else { return framing }
+      return routes.codecs.first { $0.codec.name == other.name }.map { .codec($0.codec) } ?? framing
+    }
+    var new = configuration
+    new.framing = own(new.framing)
+    for index in new.endpoints.indices { new.endpoints[index].framing = new.endpoints[index].framing.map(own) }
+    return new
   }
 
   /// The messages that a plugin has registered.

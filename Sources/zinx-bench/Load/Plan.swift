@@ -1,3 +1,4 @@
+import ZinxClient
 import ZinxWire
 
 /// What a run does: plain values, which the command line has checked.

@@ -19,6 +19,6 @@ let package = Package(
       name: "ChatDaemon",
       dependencies: [zinx("Zinx"), zinx("ZinxWire"), zinx("ZinxJSON"), zinx("ZinxDaemon"), zinx("ZinxPlugins"), byteBuffer]),
     .testTarget(
-      name: "ChatDaemonTests", dependencies: ["ChatDaemon", zinx("Zinx"), zinx("ZinxTesting"), zinx("ZinxWire"), byteBuffer]),
+      name: "ChatDaemonTests", dependencies: ["ChatDaemon", zinx("ZinxTesting")]),
   ]
 )

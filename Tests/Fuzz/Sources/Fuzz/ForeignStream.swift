@@ -59,12 +59,14 @@ struct ForeignStream {
   private func check(_ batch: UnsafeRawBufferPointer, at start: Int, _ frames: Int, _ found: inout Int) {
     var position = 0
     for _ in 0..<frames {
-      guard let frame = framing.next(in: batch, from: position) else { return require(false, "a batch holds what was counted") }
+      guard let frame = try? framing.next(in: batch, from: position) else {
+        return require(false, "a batch holds what was counted")
+      }
       require(frame.end > position && frame.end <= batch.count && frame.data.upperBound <= frame.end, "a frame is in its batch")
       check(frame.id, frame.data.lowerBound + start..<frame.data.upperBound + start, found)
       (position, found) = (frame.end, found + 1)
     }
-    require(position == batch.count && framing.next(in: batch, from: position) == nil, "a batch ends with its last frame")
+    require(position == batch.count && (try? framing.next(in: batch, from: position)) == nil, "a batch ends with its last frame")
   }
 
   private func check(_ id: UInt32, _ data: Range<Int>, _ index: Int) {

@@ -21,8 +21,8 @@ struct Chat: RoutePlugin {
     login(&routes)
     rooms(&routes)
     routes.route(30, Kick.self) { [admin] kick, request in
-      guard request.connection.user == admin else { throw NotAllowed() }
-      for connection in request.connection.users[kick.user] { connection.stop(reason: "kicked: \(kick.reason)") }
+      guard request.user == admin else { throw NotAllowed() }
+      for connection in request.users[kick.user] { connection.stop(reason: "kicked: \(kick.reason)") }
     }
   }
 
@@ -39,17 +39,17 @@ struct Chat: RoutePlugin {
 
   private func rooms(_ routes: inout RouteRegistrar) {
     routes.route(10, Room.self) { room, request in
-      let (connection, group) = (request.connection, request.connection.groups[room.room])
+      let (connection, group) = (request.connection, request.groups[room.room])
       if try group.join(connection) { try await tell(group, "came", connection) }
     }
     routes.route(11, Say.self) { say, request in
-      let group = request.connection.groups[say.room]
+      let group = request.groups[say.room]
       guard group.contains(request.connection) else { throw NotAllowed() }
-      try await group.broadcast(21, Said(from: request.connection.user ?? "", text: say.text))
+      try await group.broadcast(21, Said(from: request.user ?? "", text: say.text))
     }
     routes.route(12, Whisper.self) { whisper, request in
-      let said = Said(from: request.connection.user ?? "", text: whisper.text)
-      return Delivered(connections: try await request.connection.users.send(to: whisper.to, 21, said).sent)
+      let said = Said(from: request.user ?? "", text: whisper.text)
+      return Delivered(connections: try await request.users.send(to: whisper.to, 21, said).sent)
     }
     routes.onConnStop { connection, _ in
       for group in connection.joinedGroups { try? await tell(group, "left", connection) }

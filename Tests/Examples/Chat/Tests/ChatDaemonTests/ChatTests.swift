@@ -1,7 +1,5 @@
 import Testing
-import Zinx
 import ZinxTesting
-import ZinxWire
 
 @testable import ChatDaemon
 
