@@ -174,7 +174,7 @@ struct TLSTests {
     #expect(try await arriving.receiveAll().isEmpty)
     let answers = try await peer.receiveAll()
     peer.raw.close()
-    #expect(answers == RawFrame(7, "b").bytes(times: answers.count / RawFrame(7, "b").bytes().count))
+    #expect(answers == RawFrame(7, "b").bytes(times: 100))
     #expect(peer.end == .closed)
     #expect(await cut == 0)
     #expect(test.ended.map(\.1) == [.draining])

@@ -40,13 +40,12 @@ extension Connection {
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
-    let (count, end) = outbox.withLock { outbox in
-      let result = context.received.open(sealed, session)
-      // What the protocol itself has to say. It waits behind what waits already.
-      if outbox.blockedSince == nil, !outbox.isClosed { sendOutput(of: session) }
-      return result
+    let (count, end, sending) = outbox.withLock { outbox in
+      let (count, end) = context.received.open(sealed, session)
+      return (count, end, say(session, &outbox))
     }
-    receiving.received(at: loop.now)
+    // A peer that has sent nothing but what the protocol itself says is as quiet as before.
+    if count > 0 || session.held > 0 { receiving.received(at: loop.now) }
     context.traffic.bytesReceived.countAlone(count)
     if isPutBack { inbox = nil }
     if count > 0 || isPutBack { keepReceived() }
@@ -55,17 +54,32 @@ extension Connection {
     switch end {
     case nil: advance()
     case .closed: peerClosed()
-    case .failed: sessionBroke()
+    case .failed: return sessionBroke()
     }
+    report(sending)
   }
 
-  /// Whether the end of the stream cuts a record off.
-  var isInsideRecord: Bool {
-    guard let session else { return false }
-    return outbox.withLock { _ in session.isInsideRecord }
-  }
+  /// Bytes of a record that is not whole, which are in no inbox yet.
+  @inline(__always)
+  var heldBytes: Int { session?.held ?? 0 }
 
   // MARK: Out (under the outbox lock)
+
+  /// Whether there are sealed bytes that the kernel has not taken.
+  @inline(__always)
+  var hasSealed: Bool { session.map { !$0.output.isEmpty } ?? false }
+
+  /// Sealed bytes that the kernel has taken; nil on a plain connection.
+  var takenSealed: UInt64? { session?.taken }
+
+  /// Sends what the protocol itself has to say, such as answers to new keys. It waits behind what waits already, and a peer that does not
+  /// read it is like one that does not read messages.
+  private func say(_ session: TLSSession, _ outbox: inout Outbox) -> WriteResult {
+    guard outbox.blockedSince == nil, !outbox.isClosed, !session.output.isEmpty else { return .done }
+    var written = 0
+    defer { note(outbox) }
+    return writeSealed(session, UnsafeRawBufferPointer(start: nil, count: 0), &outbox, &written)
+  }
 
   /// Seals and writes as much of `bytes` as the kernel takes, whose beginning may be sealed already. What is sealed is written when the
   /// last of it has left: until then it stays in the queue, where limits and time-outs see it.
@@ -74,7 +88,7 @@ extension Connection {
   ) -> WriteResult {
     var hasProgress = false
     defer { outbox.sealedMemory = session.outputMemory }
-    func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: .now, progress: hasProgress)) }
+    func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: loop.time, progress: hasProgress)) }
     while true {
       let error = session.sendOutput(on: descriptor) {
         hasProgress = true
@@ -106,6 +120,12 @@ extension Connection {
 
   // MARK: The end
 
+  /// Why the session broke goes where the log finds it, unless somebody has said another word before.
+  func tellFailure() {
+    guard self[CloseText.self] == nil, let failure = outbox.withLock({ _ in session?.failure }) else { return }
+    self[CloseText.self] = failure.reason
+  }
+
   /// Says farewell (close_notify), then shuts down the write side. Event loop; the outbox is closed, so nobody else uses the session.
   func shutdownSealed(_ session: TLSSession) {
     guard life.phase == .lingering else { return }
@@ -113,7 +133,7 @@ extension Connection {
     if sendOutput(of: session) {
       shutdown(descriptor, Int32(SHUT_WR))
     } else {
-      loop.schedule(at: .now.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
+      loop.schedule(at: loop.time.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
     }
   }
 
