@@ -113,6 +113,24 @@ static inline void copenssl_harden(SSL_CTX *context) {
   SSL_CTX_set_read_ahead(context, 0);
 }
 
+/// What is wrong with the ciphers of a context: 1 if one encrypts nothing or knows no peer, 2 if none is left for TLS 1.2 that its security
+/// level lets through, 0 if nothing is.
+static inline int copenssl_check_ciphers(SSL_CTX *context) {
+  STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+    const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(all, i);
+    if (SSL_CIPHER_get_cipher_nid(cipher) == NID_undef || SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null) return 1;
+  }
+  SSL *session = SSL_new(context);
+  STACK_OF(SSL_CIPHER) *usable = session == NULL ? NULL : SSL_get1_supported_ciphers(session);
+  int is_any_old = 0;
+  for (int i = 0; i < sk_SSL_CIPHER_num(usable); i++)
+    is_any_old |= SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(usable, i)) != NID_kx_any;
+  sk_SSL_CIPHER_free(usable);
+  SSL_free(session);
+  return is_any_old ? 0 : 2;
+}
+
 static inline int copenssl_set_minimum(SSL_CTX *context, int version) { return (int)SSL_CTX_set_min_proto_version(context, version); }
 
 static inline int copenssl_set_maximum(SSL_CTX *context, int version) { return (int)SSL_CTX_set_max_proto_version(context, version); }

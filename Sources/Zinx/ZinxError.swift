@@ -29,6 +29,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case addressHeld(address: String, by: PeerCredentials?)
   /// Two listeners of a configuration have one name.
   case duplicateListener(name: String)
+  /// Sockets were handed over for a listener that the configuration does not have, as it was changed since they were opened.
+  case listenerNotFound(name: String)
   /// A listener with TLS cannot be opened with the files that it has.
   case badCertificate(listener: String, TLSFault)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.

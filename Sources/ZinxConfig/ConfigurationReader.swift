@@ -16,9 +16,14 @@ public struct ParsedConfiguration: Sendable, Equatable {
   /// The listeners, also when there are problems elsewhere.
   package var endpoints: [Endpoint] { draft.server.allEndpoints }
 
+  /// Where the files of TLS are named, by listener, then by key.
+  private var tlsPlaces: [String: [String: SourcePosition]] = [:]
   private var draft = Configuration()
   /// The daemon, in words for its operator.
   private let program: String
+
+  /// Where a key of `Tls` stands, such as `CertFile` and `Sni[0].CertFile`; nil where it does not.
+  package func place(of key: String, listener: String) -> SourcePosition? { tlsPlaces[listener]?[key] }
 
   /// Adds what checks outside this module have found, such as those of the plugins' settings.
   public mutating func add(_ more: [ConfigurationProblem]) {
@@ -44,7 +49,10 @@ public struct ParsedConfiguration: Sendable, Equatable {
     draft.codecs.all = codecs
     let document = JSONParser.parse(bytes)
     problems = document.problems
-    if let root = document.value { read(root) }
+    if let root = document.value {
+      read(root)
+      if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints[0].name) }
+    }
     checkPlugins(knownPlugins)
     if let root = document.value { checkChoices(root, knownPlugins, on: draft.plugins?.map(\.name) ?? defaultPlugins) }
     problems = Self.sorted(problems)

@@ -70,7 +70,7 @@ struct LoadedConfiguration {
     parsed.add(conflicts(routes, parsed))
     parsed.add(codecConflicts(routes, parsed))
     let faults = certificateFaults(parsed)
-    parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: nil, $0.text) })
+    parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: $0.position, $0.text) })
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
@@ -85,11 +85,16 @@ struct LoadedConfiguration {
   }
 
   /// What is wrong with the files of TLS, if nothing else is wrong with the configuration.
-  private static func certificateFaults(_ parsed: ParsedConfiguration) -> [(fault: TLSFault, text: String)] {
+  private static func certificateFaults(
+    _ parsed: ParsedConfiguration
+  ) -> [(fault: TLSFault, position: SourcePosition?, text: String)] {
     guard let endpoints = parsed.configuration?.server.allEndpoints else { return [] }
     return endpoints.flatMap { endpoint in
       let faults = endpoint.tls.map { TLSContext.load($0).1 } ?? []
-      return faults.map { ($0, "the listener \(quotedBriefly(endpoint.name)): Tls: \($0)") }
+      return faults.map { fault in
+        let position = parsed.place(of: fault.key, listener: endpoint.name)
+        return (fault, position, "the listener \(quotedBriefly(endpoint.name)): Tls: \(fault)")
+      }
     }
   }
 

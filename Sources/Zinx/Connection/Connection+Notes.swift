@@ -16,7 +16,7 @@ extension Connection {
     set { self[LogMetadata.self] = newValue.isEmpty ? nil : newValue }
   }
 
-  /// What ``stop(reason:)`` was told, of the call that began the end; nil without one.
+  /// What ``stop(reason:)`` was told, of the call that began the end; or why the session of TLS broke; nil without either.
   public var closeText: String? { self[CloseText.self] }
 
   /// The address of our end, for a listener that has several; nil when the connection has ended.

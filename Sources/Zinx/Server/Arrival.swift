@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
+import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// Owns an accepted socket until it is a connection: it has a place in `MaxConn` and a time limit, but no id and no hook, and is in no
 /// table. Plain listeners have none.
@@ -14,6 +16,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private static let readSize = 16 << 10
   /// Bytes that a peer which was refused may still send until it closes.
   private static let partingSize = 1 << 20
+  /// First bytes of a peer that does not speak TLS which are kept to tell what it speaks.
+  private static let strangeSize = 2048
 
   private let descriptor: Int32
   private let peer: SocketAddress
@@ -28,6 +32,9 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private var interest = Readiness.nothing
   private var timer: EventLoop.Timer?
   private var dropped = 0
+  /// What the peer began with, unless that was a record of TLS.
+  private var strange: [UInt8] = []
+  private var (isFirst, isStrange) = (true, false)
 
   private var loop: EventLoop { context.loop }
 
@@ -70,7 +77,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   private func setTimer(_ nanoseconds: Int64) {
     if let timer { loop.cancel(timer) }
-    timer = loop.schedule(at: Instant.now.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
+    timer = loop.schedule(at: loop.time.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
   }
 
   private func timeIsUp() {
@@ -95,6 +102,10 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   }
 
   private func shakeHands(_ bytes: UnsafeRawBufferPointer) {
+    // Its type is that of a handshake.
+    if isFirst { isStrange = bytes.first != 0x16 }
+    isFirst = false
+    if isStrange { strange += bytes.prefix(Self.strangeSize - strange.count) }
     switch session.handshake(bytes) {
     case .waits: break
     case .done: life.stepDone()
@@ -164,7 +175,17 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private func tell() {
     guard !hasTold, let failure = life.failure else { return }
     hasTold = true
-    server.arrivalFailed(peer, failure, listener: endpoint.name)
+    server.arrivalFailed(peer, failure, looksLike: looksLike, listener: endpoint.name)
+  }
+
+  /// What a peer speaks in the place of TLS. Not asked where frames are not Zinx's: those may begin as anything does.
+  private var looksLike: Lookalike? {
+    guard !strange.isEmpty, endpoint.dataPack != nil else { return nil }
+    return strange.withUnsafeBytes { bytes in
+      Lookalike(
+        firstBytes: bytes, listener: nil, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed),
+        hasRoute: endpoint.handler.hasRoute)
+    }
   }
 
   private func close() {

@@ -1,6 +1,7 @@
 import Synchronization
 import ZinxIO
 import ZinxTLS
+import ZinxWire
 
 /// What every connection of a server shares.
 final class ServerContext: Sendable {
@@ -94,9 +95,9 @@ final class ServerContext: Sendable {
   }
 
   /// A socket did not become a connection, through its peer's fault. Its event loop.
-  func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, listener: String) {
+  func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, looksLike: Lookalike?, listener: String) {
     counters.countArrivalFailure(failure.reason)
-    emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, listener: listener))
+    emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, looksLike: looksLike, listener: listener))
   }
 
   /// A socket that did not become a connection is closed: its places are free. Its event loop.
