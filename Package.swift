@@ -100,7 +100,7 @@ let package = Package(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
     .testTarget(
-      name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxWire", byteBuffer, logging],
+      name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxTLS", "ZinxWire", byteBuffer, logging],
       swiftSettings: settings),
     .testTarget(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxTLS", "ZinxWire", "ZinxTestKit", logging],

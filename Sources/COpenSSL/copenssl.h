@@ -21,6 +21,8 @@ typedef struct {
   /// Bytes that the last read asked for beyond what there was; 0 when it got all. Without read_ahead OpenSSL asks for a header of five
   /// bytes, then for exactly the rest of the record.
   size_t missing;
+  /// Bytes that were read since the owner last set it to 0.
+  size_t taken;
   unsigned char *out;
   size_t out_start, out_count, out_capacity;
 } copenssl_windows;
@@ -30,6 +32,7 @@ static inline int copenssl_read(BIO *bio, char *bytes, int count) {
   BIO_clear_retry_flags(bio);
   size_t taken = windows->in_count < (size_t)count ? windows->in_count : (size_t)count;
   windows->missing = (size_t)count - taken;
+  windows->taken += taken;
   if (taken == 0) {
     BIO_set_retry_read(bio);
     return -1;
@@ -96,16 +99,36 @@ static inline void copenssl_sent(copenssl_windows *windows, size_t count) {
 // --- Macros ---
 
 /// What is in force for every session, whatever the configuration says: nothing that is renegotiated, compressed or sent early, no memory
-/// for a session that is idle, and records that are read as they come.
+/// for a session that is idle, and records that are read as they come; a message of the protocol between two of data ends a call that
+/// reads, so that somebody can count it.
 static inline void copenssl_harden(SSL_CTX *context) {
   SSL_CTX_set_options(
       context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF |
                    SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_dh_auto(context, 1);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_early_data(context, 0);
   SSL_CTX_set_read_ahead(context, 0);
+}
+
+/// What is wrong with the ciphers of a context: 1 if one encrypts nothing or knows no peer, 2 if none is left for TLS 1.2 that its security
+/// level lets through, 0 if nothing is.
+static inline int copenssl_check_ciphers(SSL_CTX *context) {
+  STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+    const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(all, i);
+    if (SSL_CIPHER_get_cipher_nid(cipher) == NID_undef || SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null) return 1;
+  }
+  SSL *session = SSL_new(context);
+  STACK_OF(SSL_CIPHER) *usable = session == NULL ? NULL : SSL_get1_supported_ciphers(session);
+  int is_any_old = 0;
+  for (int i = 0; i < sk_SSL_CIPHER_num(usable); i++)
+    is_any_old |= SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(usable, i)) != NID_kx_any;
+  sk_SSL_CIPHER_free(usable);
+  SSL_free(session);
+  return is_any_old ? 0 : 2;
 }
 
 static inline int copenssl_set_minimum(SSL_CTX *context, int version) { return (int)SSL_CTX_set_min_proto_version(context, version); }

@@ -30,6 +30,8 @@ public enum ZinxError: Error, Hashable, Sendable {
   case addressHeld(address: String, by: PeerCredentials?)
   /// Two listeners of a configuration have one name.
   case duplicateListener(name: String)
+  /// Sockets were handed over for a listener that the configuration does not have, as it was changed since they were opened.
+  case listenerNotFound(name: String)
   /// A listener with TLS cannot be opened with the files that it has.
   case badCertificate(listener: String, TLSFault)
   /// A resource of the system ran out at start; `code` is the `errno` of `call`.
@@ -61,6 +63,7 @@ extension ZinxError: CustomStringConvertible {
     case .addressHeld(let address, let holder):
       "cannot listen on \(address): another process listens there (\(holder.map { "\($0)" } ?? "nothing known of it"))"
     case .duplicateListener(let name): "two listeners have the name \(quotedBriefly(name))"
+    case .listenerNotFound(let name): "sockets are for a listener \(quotedBriefly(name)), which the configuration does not have"
     case .badCertificate(let listener, let fault): "the listener \(quotedBriefly(listener)) cannot speak TLS: \(fault)"
     case .systemCallFailed(let call, let code): "\(call): \(String(cString: strerror(code)))"
     case .limitTooLow(let name, let limit, let needed): "\(name) is \(limit), but at least \(needed) are needed"

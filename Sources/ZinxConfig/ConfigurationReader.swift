@@ -16,9 +16,14 @@ public struct ParsedConfiguration: Sendable, Equatable {
   /// The listeners, also when there are problems elsewhere.
   package var endpoints: [Endpoint] { draft.server.allEndpoints }
 
+  /// Where the files of TLS are named, by listener, then by key.
+  private var tlsPlaces: [String: [String: SourcePosition]] = [:]
   private var draft = Configuration()
   /// The daemon, in words for its operator.
   private let program: String
+
+  /// Where a key of `Tls` stands, such as `CertFile` and `Sni[0].CertFile`; nil where it does not.
+  package func place(of key: String, listener: String) -> SourcePosition? { tlsPlaces[listener]?[key] }
 
   /// Adds what checks outside this module have found, such as those of the plugins' settings.
   public mutating func add(_ more: [ConfigurationProblem]) {
@@ -51,9 +56,10 @@ public struct ParsedConfiguration: Sendable, Equatable {
     checkPlugins(knownPlugins)
     draft.codecs.all = codecs(draft.plugins)
     for member in members where Self.namesFrames(member) { read(member) }
-    if document.value != nil {
+    if let root = document.value {
       checkForms(members)
       if problems.isEmpty { checkFrames(members) }
+      if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints[0].name) }
     }
     if let root = document.value { checkChoices(root, knownPlugins, on: draft.plugins?.map(\.name) ?? defaultPlugins) }
     problems = Self.sorted(problems)

@@ -66,8 +66,10 @@ enum IdentitiesReader {
       return ([], [ConfigurationProblem(at: value.position, "Sni is \(value.found), but must be \(allowed)")])
     }
     var (identities, problems): ([TLSConfiguration.Identity], [ConfigurationProblem]) = ([], [])
+    var names: [String: Int] = [:]
     for (index, element) in elements.enumerated() {
       if let identity = identity(element) {
+        problems += repeated(identity, element.position, index, before: &names)
         identities.append(identity)
       } else {
         problems.append(
@@ -78,6 +80,17 @@ enum IdentitiesReader {
       }
     }
     return (identities, problems)
+  }
+
+  /// A client that asks for a name gets one certificate: which of two would be anybody's guess.
+  private static func repeated(
+    _ identity: TLSConfiguration.Identity, _ position: SourcePosition?, _ index: Int, before names: inout [String: Int]
+  ) -> [ConfigurationProblem] {
+    identity.names.compactMap { name in
+      guard let first = names.updateValue(names[asciiLowercased(name)] ?? index, forKey: asciiLowercased(name)) else { return nil }
+      return ConfigurationProblem(
+        at: position, "Sni[\(index)] has the name \(quotedBriefly(name)), which Sni[\(first)] has already")
+    }
   }
 
   /// Nil for what is not one.

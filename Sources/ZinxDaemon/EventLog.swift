@@ -116,15 +116,15 @@ final class EventLog: Sendable {
     case .connectionRefused(let peer, let reason, let limit, let listener):
       guard may(Topic(reason)) else { return }
       refused(peer, reason, limit: limit, listener)
-    case .arrivalFailed(let peer, let reason, let detail, let listener):
+    case .arrivalFailed(let peer, let reason, let detail, let looksLike, let listener):
       guard may(Topic(reason)) else { return }
       let message = reason == .proxyHeader ? LifecycleMessage.proxyHeader : .handshakeFailed
       log.info(
-        "connection not added: \(reason): \(detail)",
+        "connection not added: \(reason): \(detail)\(looksLike.map { "; \($0.clause), without TLS" } ?? "")",
         metadata: [
           "MESSAGE_ID": "\(message.rawValue)", "peer": "\(peer)", "closeReason": "\(reason)",
           "listener": "\(listener)",
-        ])
+        ].merging(looksLike?.fields ?? [:]) { $1 })
     case .certificateOutOfTime(let fault, let listener):
       log.warning(
         "certificate of the listener \(listener): \(fault)",

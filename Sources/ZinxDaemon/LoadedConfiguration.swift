@@ -71,8 +71,8 @@ struct LoadedConfiguration {
     parsed.add(codecConflicts(routes, parsed))
     // If nothing else is wrong with the configuration.
     let certificates = parsed.configuration.map { ListenerCertificates.read(for: $0.server) } ?? ListenerCertificates()
-    let faults = certificateFaults(certificates)
-    parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: nil, $0.text) })
+    let faults = certificateFaults(certificates, parsed)
+    parsed.add(faults.filter { source.refuses($0.fault) }.map { ConfigurationProblem(at: $0.position, $0.text) })
     let lines = file.lines(for: parsed)
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
@@ -86,8 +86,13 @@ struct LoadedConfiguration {
     "note: what the plugin \"\(plugin)\" reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
   }
 
-  private static func certificateFaults(_ certificates: ListenerCertificates) -> [(fault: TLSFault, text: String)] {
-    certificates.faults.map { ($0.fault, "the listener \(quotedBriefly($0.listener)): Tls: \($0.fault)") }
+  private static func certificateFaults(
+    _ certificates: ListenerCertificates, _ parsed: ParsedConfiguration
+  ) -> [(fault: TLSFault, position: SourcePosition?, text: String)] {
+    certificates.faults.map { listener, fault in
+      let position = parsed.place(of: fault.key, listener: listener)
+      return (fault, position, "the listener \(quotedBriefly(listener)): Tls: \(fault)")
+    }
   }
 
   private static func file(_ source: Source) throws(ConfigurationFileError) -> ConfigurationFile {

@@ -24,7 +24,7 @@ final class Status: Sendable {
   var text: String {
     let live = server.connManager.count
     let (isDraining, note) = state.withLock { ($0.isDraining, $0.note) }
-    return Self.text(live: live, maxConn: server.maxConn, isDraining: isDraining, note: note)
+    return Self.text(live: live, arriving: server.arriving, maxConn: server.maxConn, isDraining: isDraining, note: note)
   }
 
   /// Lines for the log.
@@ -66,7 +66,8 @@ final class Status: Sendable {
     [
       "status: \(text); up \(uptime.components.seconds) s; \(queuedBytes) bytes queued for peers; \(busy) of \(workers) workers busy",
       "connections since the start: \(counters.connectionsAccepted) accepted, "
-        + total("refused", counters.refusals) + ", " + total("ended", counters.connectionsClosed),
+        + total("refused", counters.refusals) + ", " + total("not added", counters.failedArrivals) + ", "
+        + total("ended", counters.connectionsClosed),
       "messages since the start: \(counters.requestsReceived) received (\(counters.bytesReceived) bytes), "
         + "\(counters.messagesSent) sent (\(counters.bytesSent) bytes), \(counters.unknownMessages) without a route, "
         + "\(counters.undecodableMessages) not decoded, \(counters.handlerErrors) handlers failed, "
@@ -80,8 +81,10 @@ final class Status: Sendable {
     return "\(sum) \(word)" + (parts.isEmpty ? "" : " (\(parts))")
   }
 
-  static func text(live: Int, maxConn: Int, isDraining: Bool, note: String?) -> String {
-    let numbers = isDraining ? "Draining: \(live) connections left" : "\(live)/\(maxConn) connections"
+  /// - Parameter arriving: those in a handshake, which have places but are no connections yet.
+  static func text(live: Int, arriving: Int = 0, maxConn: Int, isDraining: Bool, note: String?) -> String {
+    let arrivals = arriving > 0 ? ", \(arriving) arriving" : ""
+    let numbers = isDraining ? "Draining: \(live) connections left" : "\(live)/\(maxConn) connections\(arrivals)"
     return note.map { "\(numbers); \($0)" } ?? numbers
   }
 }

@@ -9,7 +9,9 @@ extension TLSContext {
   /// Returns every fault, and a context where they are of time alone.
   public static func load(_ configuration: TLSConfiguration, at now: Int64 = Int64(time(nil))) -> (TLSContext?, [TLSFault]) {
     var loader = ContextLoader(now: now)
-    let names = configuration.sni.map { identity in loader.context(configuration, identity).map { (identity.names, $0) } }
+    let names = configuration.sni.enumerated().map { index, identity in
+      loader.context(configuration, identity, label: "Sni[\(index)].").map { (identity.names, $0) }
+    }
     let others = names.compactMap(\.self)
     let pairs = others.flatMap { names, context in names.map { ($0.lowercased(), context) } }
     let table = Dictionary(pairs) { first, _ in first }
@@ -37,23 +39,24 @@ struct ContextLoader {
   init(now: Int64) { self.now = now }
 
   mutating func context(
-    _ configuration: TLSConfiguration, _ identity: TLSConfiguration.Identity, others: [TLSContext] = [],
+    _ configuration: TLSConfiguration, _ identity: TLSConfiguration.Identity, label: String = "", others: [TLSContext] = [],
     names: [String: TLSContext] = [:]
   ) -> TLSContext? {
     guard let raw = make(TLS_server_method()) else { return nil }
     let before = faults.count
     copenssl_set_minimum(raw, configuration.minVersion == .v13 ? TLS1_3_VERSION : TLS1_2_VERSION)
     copenssl_set_tickets(raw, configuration.sessionTickets ? 1 : 0)
-    set(configuration.ciphers, "Ciphers") { SSL_CTX_set_cipher_list(raw, $0) }
-    set(configuration.cipherSuites, "CipherSuites") { SSL_CTX_set_ciphersuites(raw, $0) }
-    let expiry = use(identity.certFile, identity.privateKeyFile, raw)
+    let areKnown = set(configuration.ciphers, "Ciphers") { SSL_CTX_set_cipher_list(raw, $0) }
+    _ = set(configuration.cipherSuites, "CipherSuites") { SSL_CTX_set_ciphersuites(raw, $0) }
+    if areKnown { checkCiphers(configuration, raw) }
+    let expiry = use(identity.certFile, identity.privateKeyFile, label, raw)
     trust(configuration, raw)
     guard faults[before...].allSatisfy(\.isOfTime) else {
       SSL_CTX_free(raw)
       return nil
     }
     return TLSContext(
-      raw, others: others, names: names, certFile: identity.certFile, expiry: expiry,
+      raw, others: others, names: names, certificate: (label + "CertFile", identity.certFile), expiry: expiry,
       handshakeTimeout: configuration.handshakeTimeout)
   }
 
@@ -61,11 +64,11 @@ struct ContextLoader {
     guard let raw = make(TLS_client_method()) else { return nil }
     copenssl_set_minimum(raw, TLS1_2_VERSION)
     if configuration.maxVersion == .v12 { copenssl_set_maximum(raw, TLS1_2_VERSION) }
-    if let certFile = configuration.certFile { _ = use(certFile, configuration.privateKeyFile ?? certFile, raw) }
+    if let certFile = configuration.certFile { _ = use(certFile, configuration.privateKeyFile ?? certFile, "", raw) }
     if configuration.verifiesServer {
       SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
       if let caFile = configuration.caFile {
-        attempt { () throws(TLSFault) in try Self.authorities(PEMFile(caFile, as: "CAFile"), raw, areNamed: false) }
+        do throws(TLSFault) { try authorities(PEMFile(caFile, as: "CAFile"), raw, areNamed: false) } catch { add(error) }
       } else {
         SSL_CTX_set_default_verify_paths(raw)
       }
@@ -84,30 +87,49 @@ struct ContextLoader {
   }
 
   private mutating func attempt(_ work: () throws(TLSFault) -> Void) {
-    do { try work() } catch { faults.append(error) }
+    do { try work() } catch { add(error) }
   }
 
-  private mutating func set(_ list: String, _ key: String, _ call: (String) -> CInt) {
-    if call(list) != 1 { faults.append(TLSFault(key: key, file: "\"\(list)\"", problem: .refused(takeReason()))) }
+  /// Once: what all certificates have in common is looked at for each.
+  private mutating func add(_ fault: TLSFault) { if !faults.contains(fault) { faults.append(fault) } }
+
+  /// OpenSSL takes lists of ciphers with which no handshake comes to an end, and of those that hide nothing.
+  private mutating func checkCiphers(_ configuration: TLSConfiguration, _ raw: OpaquePointer) {
+    func told(_ reason: String) -> TLSFault {
+      TLSFault(key: "Ciphers", file: "\"\(configuration.ciphers)\"", problem: .refused(reason))
+    }
+    switch copenssl_check_ciphers(raw) {
+    case 1: add(told("it allows ciphers that do not encrypt, or know no peer"))
+    case 2 where configuration.minVersion == .v12: add(told("none of them can be used with TLS 1.2"))
+    default: break
+    }
+  }
+
+  /// Returns whether OpenSSL knows something of the list.
+  private mutating func set(_ list: String, _ key: String, _ call: (String) -> CInt) -> Bool {
+    if call(list) == 1 { return true }
+    add(TLSFault(key: key, file: "\"\(list)\"", problem: .refused(takeReason())))
+    return false
   }
 
   // MARK: Who we are
 
   /// Returns when the first certificate ends.
-  private mutating func use(_ certFile: String, _ keyFile: String, _ raw: OpaquePointer) -> Int64 {
+  private mutating func use(_ certFile: String, _ keyFile: String, _ label: String, _ raw: OpaquePointer) -> Int64 {
     var expiry = Int64.max
     var hasCertificate = false
     do throws(TLSFault) {
-      let file = try PEMFile(certFile, as: "CertFile")
+      let file = try PEMFile(certFile, as: label + "CertFile")
       let certificates = try file.certificates()
       defer { for certificate in certificates { X509_free(certificate) } }
-      for certificate in certificates { expiry = min(expiry, checkTime(certificate, file)) }
+      expiry = checkTime(certificates[0], file)
+      for certificate in certificates.dropFirst() { checkOther(certificate, file) }
       guard SSL_CTX_use_certificate(raw, certificates[0]) == 1 else { throw file.fault(.refused(takeReason())) }
       for certificate in certificates.dropFirst() where X509_up_ref(certificate) == 1 { _ = copenssl_add_chain(raw, certificate) }
       hasCertificate = true
-    } catch { faults.append(error) }
+    } catch { add(error) }
     attempt { () throws(TLSFault) in
-      let file = try PEMFile(keyFile, as: "PrivateKeyFile")
+      let file = try PEMFile(keyFile, as: label + "PrivateKeyFile")
       let key = try file.privateKey()
       defer { EVP_PKEY_free(key) }
       guard hasCertificate else { return }
@@ -123,9 +145,15 @@ struct ContextLoader {
 
   private mutating func checkTime(_ certificate: OpaquePointer, _ file: PEMFile) -> Int64 {
     let expiry = unixTime(X509_get0_notAfter(certificate)) ?? .max
-    if let problem = TLSContext.problem(ofExpiry: expiry, at: now) { faults.append(file.fault(problem)) }
-    if let begin = unixTime(X509_get0_notBefore(certificate)), begin > now { faults.append(file.fault(.notYetValid(begin))) }
+    if let problem = TLSContext.problem(ofExpiry: expiry, at: now) { add(file.fault(problem)) }
+    if let begin = unixTime(X509_get0_notBefore(certificate)), begin > now { add(file.fault(.notYetValid(begin))) }
     return expiry
+  }
+
+  /// One between the server and its authority, which clients may do without, or an authority, of which there may be others.
+  private mutating func checkOther(_ certificate: OpaquePointer, _ file: PEMFile) {
+    guard let expiry = unixTime(X509_get0_notAfter(certificate)), expiry <= now else { return }
+    add(file.fault(.otherExpired(subject: PeerCertificate.subject(certificate), expiry)))
   }
 
   // MARK: Who they are
@@ -138,29 +166,36 @@ struct ContextLoader {
     case .request: SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
     case .require: SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
     }
-    attempt { () throws(TLSFault) in
-      try Self.authorities(PEMFile(configuration.clientCAFile, as: "ClientCAFile"), raw, areNamed: true)
-    }
+    do throws(TLSFault) {
+      try authorities(PEMFile(configuration.clientCAFile, as: "ClientCAFile"), raw, areNamed: true)
+    } catch { add(error) }
     guard !configuration.crlFile.isEmpty else { return }
-    do throws(TLSFault) { try revocations(PEMFile(configuration.crlFile, as: "CrlFile"), raw) } catch { faults.append(error) }
+    do throws(TLSFault) { try revocations(PEMFile(configuration.crlFile, as: "CrlFile"), configuration, raw) } catch { add(error) }
   }
 
   /// - Parameter areNamed: whether peers are told of whom a certificate is wanted.
-  private static func authorities(_ file: PEMFile, _ raw: OpaquePointer, areNamed: Bool) throws(TLSFault) {
+  private mutating func authorities(_ file: PEMFile, _ raw: OpaquePointer, areNamed: Bool) throws(TLSFault) {
     let certificates = try file.certificates()
     defer { for certificate in certificates { X509_free(certificate) } }
     for certificate in certificates {
+      checkOther(certificate, file)
       guard X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), certificate) == 1 else { throw file.fault(.refused(takeReason())) }
       if areNamed { SSL_CTX_add_client_CA(raw, certificate) }
     }
   }
 
-  private mutating func revocations(_ file: PEMFile, _ raw: OpaquePointer) throws(TLSFault) {
+  private mutating func revocations(
+    _ file: PEMFile, _ configuration: TLSConfiguration, _ raw: OpaquePointer
+  ) throws(TLSFault) {
     let lists = try file.revocations()
     defer { for list in lists { X509_CRL_free(list) } }
     let store = SSL_CTX_get_cert_store(raw)
+    // With lists of others alone no client would come in. Those between a client and its authority may have lists too, which nobody can
+    // tell here.
+    let isSigned = try PEMFile(configuration.clientCAFile, as: "ClientCAFile").haveSigned(lists)
+    guard isSigned else { throw file.fault(.refused("no list in it is of an authority in \(configuration.clientCAFile)")) }
     for list in lists {
-      if let next = unixTime(X509_CRL_get0_nextUpdate(list)), next <= now { faults.append(file.fault(.expired(next))) }
+      if let next = unixTime(X509_CRL_get0_nextUpdate(list)), next <= now { add(file.fault(.expired(next))) }
       guard X509_STORE_add_crl(store, list) == 1 else { throw file.fault(.refused(takeReason())) }
     }
     // Of the whole chain: an authority that was revoked has signed nothing that is good.

@@ -85,6 +85,21 @@ struct PEMFile {
     }
   }
 
+  /// Whether a certificate in it has signed one of the lists.
+  func haveSigned(_ lists: [OpaquePointer]) throws(TLSFault) -> Bool {
+    let authorities = try certificates()
+    defer {
+      for authority in authorities { X509_free(authority) }
+      ERR_clear_error()
+    }
+    return lists.contains { list in
+      authorities.contains { authority in
+        X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority)) == 0
+          && X509_CRL_verify(list, X509_get0_pubkey(authority)) == 1
+      }
+    }
+  }
+
   /// The key, as `EVP_PKEY`; the caller frees it.
   func privateKey() throws(TLSFault) -> OpaquePointer {
     var wasAsked: CInt = 0

@@ -10,7 +10,8 @@ public final class TLSContext: @unchecked Sendable {
   /// For the names of its own certificates; they live as long as this, and so do the sessions' uses of them.
   private let others: [TLSContext]
   private let names: [String: TLSContext]
-  private let certFile: String
+  /// The key that names the certificate which ends first, and its file.
+  private let certificate: (key: String, file: String)
   /// When the first of the certificates ends, in seconds of Unix time.
   public let expiry: Int64
   /// Time for a handshake.
@@ -18,14 +19,15 @@ public final class TLSContext: @unchecked Sendable {
   let client: TLSClientConfiguration?
 
   init(
-    _ raw: OpaquePointer, others: [TLSContext] = [], names: [String: TLSContext] = [:], certFile: String = "",
-    expiry: Int64 = .max, handshakeTimeout: Duration = .zero, client: TLSClientConfiguration? = nil
+    _ raw: OpaquePointer, others: [TLSContext] = [], names: [String: TLSContext] = [:],
+    certificate: (key: String, file: String) = ("CertFile", ""), expiry: Int64 = .max, handshakeTimeout: Duration = .zero,
+    client: TLSClientConfiguration? = nil
   ) {
     self.raw = raw
     self.others = others
     self.names = names
     let first = others.min { $0.expiry < $1.expiry }
-    self.certFile = first.flatMap { $0.expiry < expiry ? $0.certFile : nil } ?? certFile
+    self.certificate = first.flatMap { $0.expiry < expiry ? $0.certificate : nil } ?? certificate
     self.expiry = min(expiry, first?.expiry ?? .max)
     self.handshakeTimeout = handshakeTimeout
     self.client = client
@@ -39,7 +41,7 @@ public final class TLSContext: @unchecked Sendable {
   ///
   /// - Parameter now: seconds of Unix time.
   public func fault(at now: Int64 = Int64(time(nil))) -> TLSFault? {
-    Self.problem(ofExpiry: expiry, at: now).map { TLSFault(key: "CertFile", file: certFile, problem: $0) }
+    Self.problem(ofExpiry: expiry, at: now).map { TLSFault(key: certificate.key, file: certificate.file, problem: $0) }
   }
 
   /// Two weeks: a renewal that works comes earlier.

@@ -16,13 +16,15 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case expired(Int64)
     /// Not good before, in seconds of Unix time.
     case notYetValid(Int64)
+    /// One that is not the first in its file, or an authority: not good since, in seconds of Unix time. `subject` is whose.
+    case otherExpired(subject: String, Int64)
     /// Not good from a moment on that is near, in seconds of Unix time.
     case expiresSoon(Int64)
     /// OpenSSL's reason.
     case refused(String)
   }
 
-  /// The key of the configuration that names the file, such as `CertFile`.
+  /// The key of the configuration that names the file, such as `CertFile` and `Sni[0].CertFile`.
   public let key: String
   /// The file; what was said where there is none.
   public let file: String
@@ -31,13 +33,18 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
   /// Whether it is a matter of time alone: the file is as it should be.
   public var isOfTime: Bool {
     switch problem {
-    case .expired, .notYetValid, .expiresSoon: true
+    case .expired, .otherExpired, .notYetValid, .expiresSoon: true
     default: false
     }
   }
 
-  /// Whether all is well for the moment.
-  public var isWarning: Bool { if case .expiresSoon = problem { true } else { false } }
+  /// Whether all is well for the moment, or for most: the server's own certificate is good.
+  public var isWarning: Bool {
+    switch problem {
+    case .expiresSoon, .otherExpired: true
+    default: false
+    }
+  }
 
   package init(key: String, file: String, problem: Problem) {
     self.key = key
@@ -56,6 +63,7 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .hasPassphrase: "the key has a passphrase, and nobody could enter it"
     case .doesNotMatch(let certFile): "the key does not belong to the certificate in \(certFile)"
     case .expired(let time): "expired on \(utcText(time))"
+    case .otherExpired(let subject, let time): "the certificate of \(subject) in it expired on \(utcText(time))"
     case .notYetValid(let time): "not valid before \(utcText(time))"
     case .expiresSoon(let time): "expires on \(utcText(time))"
     case .refused(let reason): reason

@@ -6,7 +6,8 @@ public struct TLSInfo: Sendable, Hashable {
   public let version: String
   /// As OpenSSL names it.
   public let cipher: String
-  /// The protocol that both sides agreed on (ALPN, RFC 7301); nil without.
+  /// The protocol that both sides agreed on (ALPN, RFC 7301); nil without. A listener selects none, whatever a client offers, and the
+  /// handshake goes on without: so it is nil on the connections of a server.
   public let applicationProtocol: String?
   /// The name that the client asked for (SNI, RFC 6066), as it wrote it; nil without.
   public let serverName: String?
@@ -52,7 +53,7 @@ extension PeerCertificate {
     fingerprint = digest.prefix(Int(length)).map(Self.hexadecimal).joined()
   }
 
-  private static func subject(_ certificate: OpaquePointer) -> String {
+  static func subject(_ certificate: OpaquePointer) -> String {
     guard let memory = BIO_new(BIO_s_mem()) else { return "" }
     defer { BIO_free(memory) }
     var bytes: UnsafeMutablePointer<CChar>?

@@ -32,11 +32,21 @@ package final class TLSSession: @unchecked Sendable {
 
   /// Sealed bytes of the protocol's own, such as answers to new keys, that may wait for a peer which does not read.
   private static let controlLimit = 64 << 10
+  /// Messages of the protocol in a row, such as new keys: each costs as much as a record of data, and nobody needs many.
+  private static let messageLimit = 32
 
   private let raw: OpaquePointer
   private let windows: UnsafeMutablePointer<copenssl_windows>
   private let context: TLSContext
-  private var isBroken = false
+  /// Why it ended before its time, once it has.
+  package private(set) var failure: TLSFailure?
+  /// Messages of the protocol since the last plain byte.
+  private var messages = 0
+  /// Bytes of a record that has come in part: the end of the stream there cuts off what the peer has sent. Whoever calls
+  /// ``open(_:into:)`` may look, whoever else uses the session.
+  package private(set) var held = 0
+  /// Sealed bytes that have left.
+  package private(set) var taken: UInt64 = 0
   /// What came behind the end of the handshake, sealed.
   package private(set) var rest: [UInt8] = []
   /// Plain bytes that are sealed in ``output`` and that nobody has been told of.
@@ -89,6 +99,7 @@ package final class TLSSession: @unchecked Sendable {
     ERR_clear_error()
     let result = SSL_do_handshake(raw)
     if result == 1 {
+      windows.pointee.taken = 0
       let left = windows.pointee
       rest = Array(UnsafeBufferPointer(start: left.in, count: left.in_count))
       info = TLSInfo(of: raw)
@@ -116,21 +127,35 @@ package final class TLSSession: @unchecked Sendable {
       let result = SSL_read(raw, rest.baseAddress, Int32(clamping: rest.count))
       guard result <= 0 else {
         count += Int(result)
+        messages = 0
+        windows.pointee.taken = 0
         continue
       }
       switch SSL_get_error(raw, result) {
+      case SSL_ERROR_WANT_READ where windows.pointee.missing == 0:
+        if let failure = tookMessage() { return (count, .failed(failure)) }
       case SSL_ERROR_WANT_READ:
-        return (count, outputIsBounded ? nil : .failed(fail("it does not read the answers to its new keys")))
+        held = isInsideRecord ? windows.pointee.taken : 0
+        return (count, nil)
       case SSL_ERROR_ZERO_RETURN: return (count, .closed)
       default: return (count, .failed(fail()))
       }
     }
   }
 
+  /// A record was read that holds no data.
+  private func tookMessage() -> TLSFailure? {
+    windows.pointee.taken = 0
+    messages += 1
+    if messages > Self.messageLimit {
+      return fail("more than \(Self.messageLimit) messages of the protocol in a row, and no data between them")
+    }
+    return outputIsBounded ? nil : fail("it does not read the answers to its new keys")
+  }
+
   private var outputIsBounded: Bool { output.count <= Self.controlLimit + (sealed > 0 ? 2 * Self.sealingSize : 0) }
 
-  /// Whether a record has come in part. The end of the stream there cuts off what the peer has sent.
-  package var isInsideRecord: Bool { copenssl_is_inside_record(raw, windows) != 0 }
+  private var isInsideRecord: Bool { copenssl_is_inside_record(raw, windows) != 0 }
 
   private func lend(_ bytes: UnsafeRawBufferPointer) {
     windows.pointee.in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -157,7 +182,7 @@ package final class TLSSession: @unchecked Sendable {
 
   /// Says that nothing more is sent (close_notify), unless the session has failed or has said it before.
   package func end() {
-    guard !isBroken, info != nil, SSL_get_shutdown(raw) & SSL_SENT_SHUTDOWN == 0 else { return }
+    guard failure == nil, info != nil, SSL_get_shutdown(raw) & SSL_SENT_SHUTDOWN == 0 else { return }
     ERR_clear_error()
     if SSL_shutdown(raw) < 0 { ERR_clear_error() }
   }
@@ -174,6 +199,7 @@ package final class TLSSession: @unchecked Sendable {
 
   /// The kernel took so many bytes of ``output``. Returns how many plain bytes have left with the last of them, 0 before.
   package func sent(_ count: Int) -> Int {
+    taken += UInt64(count)
     copenssl_sent(windows, count)
     guard windows.pointee.out_count == 0 else { return 0 }
     defer { sealed = 0 }
@@ -185,6 +211,12 @@ package final class TLSSession: @unchecked Sendable {
   /// Has the next record bring new keys and ask for new ones (KeyUpdate, RFC 8446, 4.6.3).
   package func askForNewKeys() { SSL_key_update(raw, SSL_KEY_UPDATE_REQUESTED) }
 
+  /// Has new keys, and tells the peer at once.
+  package func sendNewKeys() {
+    SSL_key_update(raw, SSL_KEY_UPDATE_NOT_REQUESTED)
+    SSL_do_handshake(raw)
+  }
+
   /// The common name of the certificate that the peer has shown, verified or not.
   package var presented: String? {
     guard let certificate = SSL_get1_peer_certificate(raw) else { return nil }
@@ -195,9 +227,10 @@ package final class TLSSession: @unchecked Sendable {
   }
 
   private func fail(_ reason: String? = nil) -> TLSFailure {
-    isBroken = true
-    if let reason { return TLSFailure(reason: reason) }
-    return TLSFailure(of: raw)
+    let failure = reason.map { TLSFailure(reason: $0) } ?? TLSFailure(of: raw)
+    // What comes after the first follows from it.
+    if self.failure == nil { self.failure = failure }
+    return failure
   }
 }
 

@@ -132,6 +132,8 @@ private func check(_ status: Int32, _ call: String) throws(SystemError) { if sta
 public enum TestError: Error, Hashable, Sendable {
   /// No listener of the configuration has the name.
   case noListener(String)
+  /// The listener of the name has TLS, which no ``TestPeer`` speaks: leave `tls` out of the configuration of a test.
+  case secureListener(String)
   /// No IPv4 or IPv6 address.
   case noAddress(String)
   /// The server did not let the peer in; nil: it has not come to it, as with ``OverloadPolicy/wait``.

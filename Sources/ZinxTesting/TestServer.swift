@@ -50,11 +50,12 @@ public final class TestServer: Sendable {
   ///     whatever `ioThreads` says.
   ///   - register: routes beside those of the plugins.
   ///
-  /// Throws: what ``Server/start(listeningOn:)`` throws.
+  /// Throws: what ``Server/start(listeningOn:)`` throws; ``TestError/secureListener(_:)`` for a listener with TLS.
   public init(
     _ transport: Transport = .memory, configuration: ServerConfiguration = standardConfiguration,
     plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in }
   ) async throws {
+    if let secure = configuration.allEndpoints.first(where: { $0.tls != nil }) { throw TestError.secureListener(secure.name) }
     // A round number, so that what is rounded to intervals comes at whole ones.
     let clock = ManualClock(at: Instant(nanoseconds: 1_000_000_000_000))
     let configuration = Self.adapted(configuration, transport)

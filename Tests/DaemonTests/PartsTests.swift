@@ -10,6 +10,7 @@ struct StatusTextTests {
   @Test("begins with the numbers, and has what the operator should know behind them")
   func text() {
     #expect(Status.text(live: 3, maxConn: 12000, isDraining: false, note: nil) == "3/12000 connections")
+    #expect(Status.text(live: 3, arriving: 2, maxConn: 9, isDraining: false, note: nil) == "3/9 connections, 2 arriving")
     #expect(Status.text(live: 0, maxConn: 1, isDraining: false, note: "x") == "0/1 connections; x")
     #expect(Status.text(live: 7, maxConn: 12000, isDraining: true, note: nil) == "Draining: 7 connections left")
     #expect(Status.text(live: 7, maxConn: 12000, isDraining: true, note: "x") == "Draining: 7 connections left; x")

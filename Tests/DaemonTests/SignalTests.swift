@@ -57,7 +57,7 @@ extension Daemons {
         let status = try await daemon.line(containing: "status: 1/12000 connections; up ")
         #expect(status.contains("NOTICE"))
         #expect(status.contains(" of 10 workers busy"))
-        try await daemon.line(containing: "connections since the start: 1 accepted, 0 refused, 0 ended")
+        try await daemon.line(containing: "connections since the start: 1 accepted, 0 refused, 0 not added, 0 ended")
         try await daemon.line(containing: "messages since the start: 1 received (")
         try await daemon.line(containing: "listeners: zinx 127.0.0.1:")
         daemon.signal(SIGUSR2)
@@ -95,12 +95,14 @@ struct ReportTests {
     let counters = Counters()
     for reason: CloseReason in [.reset, .peerClosed, .peerClosed] { counters.countClose(reason) }
     counters.countRefusal(.maxConn)
+    counters.countArrivalFailure(.tlsFailed)
     let lines = Status.report(
       "2/3 connections", counters.snapshot, queuedBytes: 5, workers: 10, busy: 1, uptime: .milliseconds(61_500))
     #expect(
       lines == [
         "status: 2/3 connections; up 61 s; 5 bytes queued for peers; 1 of 10 workers busy",
-        "connections since the start: 0 accepted, 1 refused (max-conn 1), 3 ended (peer-closed 2, reset 1)",
+        "connections since the start: 0 accepted, 1 refused (max-conn 1), 1 not added (tls-failed 1), "
+          + "3 ended (peer-closed 2, reset 1)",
         "messages since the start: 0 received (0 bytes), 0 sent (0 bytes), 0 without a route, 0 not decoded, "
           + "0 handlers failed, 0 took too long",
       ])

@@ -26,6 +26,23 @@ private struct Noting: RoutePlugin {
   func stop() async { log.append("stop \(label)") }
 }
 
+/// Begins something that does not end when it is cancelled, and fails to start.
+private struct Stubborn: RoutePlugin {
+  static let name = "stubborn"
+  static let summary = "Goes on."
+  let gate: Gate
+
+  init(settings: inout PluginSettings) { gate = Gate() }
+  init(gate: Gate) { self.gate = gate }
+
+  func register(in routes: inout RouteRegistrar) {}
+  func start(in context: PluginContext) async throws {
+    context.task { [gate] in try await Task.detached { try await gate.pass() }.value }
+    throw Broken()
+  }
+  func stop() async {}
+}
+
 @Suite("The life of a server", .timeLimit(.minutes(1)))
 struct ServerLifeTests {
   @Test("plugins start in order before it listens and stop in reverse after the last connection has ended")
@@ -88,6 +105,64 @@ struct ServerLifeTests {
     await #expect(throws: Broken.self) { try await test.start() }
     #expect(log.all == ["start a", "start b", "stop a"])
     try await TestServer.run(configuration) { #expect($0.port == port) }
+  }
+
+  @Test("a plugin that fails to start holds nobody up, though what it does by itself goes on when it is cancelled")
+  func stubbornTask() async throws {
+    let gate = Gate()
+    let test = try TestServer(.test(), plugins: [Stubborn(gate: gate)])
+    await #expect(throws: Broken.self) { try await test.start() }
+    #expect(
+      test.events.all.contains { if case .pluginTasksAbandoned(plugin: "stubborn", count: 1) = $0 { true } else { false } })
+    gate.open()
+  }
+
+  @Test("what is applied before a start is what it starts with, or what it fails for")
+  func appliedBefore() async throws {
+    let log = Recorder<String>()
+    let configuration = ServerConfiguration.test()
+    var changed = configuration
+    changed.endpoints = [Endpoint(name: "other", .tcp(host: "127.0.0.1", port: 0))]
+    changed.endpoints[0].plugins = ["noting"]
+    let test = try TestServer(configuration, plugins: [Noting("a", log)], register: { $0.route(7, echo) })
+    test.server.apply(changed)
+    try await test.start()
+    #expect(test.server.listeners.map(\.name) == ["other"])
+    #expect(try await test.servesPeer())
+    await test.server.drain(timeout: .seconds(5))
+    changed.endpoints[0].plugins = ["nobody"]
+    let failing = try TestServer(configuration, plugins: [Noting("a", log)])
+    try await failing.server.reload(changed)
+    await #expect(throws: ZinxError.pluginNotFound("nobody", listener: "other")) { try await failing.start() }
+  }
+
+  @Test("sockets of a listener that is no more when it starts are an error")
+  func lostListener() async throws {
+    let test = try TestServer(.test())
+    let sockets = try await test.server.openSockets()
+    var changed = ServerConfiguration.test()
+    changed.endpoints = [Endpoint(name: "other", .tcp(host: "127.0.0.1", port: 0))]
+    test.server.apply(changed)
+    await #expect(throws: ZinxError.listenerNotFound(name: sockets[0].name)) { try await test.server.start(listeningOn: sockets) }
+  }
+
+  @Test("a drain closes connections of one event loop while a handler blocks another")
+  func blockedLoop() async throws {
+    let gate = BlockingGate()
+    let test = try TestServer(.test(), register: { $0.route(7) { _ in gate.pass() } })
+    try await test.start()
+    // The first lives on the loop of the listener, the second on the other.
+    let (free, blocked) = (try test.connect(), try test.connect())
+    _ = try await test.connection(1)
+    try await blocked.send(RawFrame(7).bytes())
+    async let cut = test.server.drain(timeout: .seconds(20))
+    #expect(try await free.receiveAll().isEmpty)
+    free.close()
+    #expect(try await test.reasons(1) == [.draining])
+    gate.open()
+    #expect(try await blocked.receiveAll().isEmpty)
+    blocked.close()
+    #expect(await cut == 0)
   }
 
   @Test("a server starts once")

@@ -125,7 +125,11 @@ extension TestServer {
   func failedArrivals(_ count: Int) async throws -> [String] {
     try await events.wait { events in events.filter { if case .arrivalFailed = $0 { true } else { false } }.count >= count }
     return events.all.compactMap {
-      if case .arrivalFailed(_, let reason, let detail, let listener) = $0 { "\(listener) \(reason): \(detail)" } else { nil }
+      if case .arrivalFailed(_, let reason, let detail, let looksLike, let listener) = $0 {
+        "\(listener) \(reason): \(detail)" + (looksLike.map { "; \($0)" } ?? "")
+      } else {
+        nil
+      }
     }
   }
 }

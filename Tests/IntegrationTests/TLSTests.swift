@@ -4,6 +4,7 @@ import Testing
 import Zinx
 import ZinxTLS
 import ZinxTestKit
+import ZinxWire
 
 @Suite("A listener with TLS", .timeLimit(.minutes(1)))
 struct TLSTests {
@@ -60,6 +61,41 @@ struct TLSTests {
       try await peer.flush()
       #expect(try await peer.receiveFrame().text == "early")
       #expect(try await server.reason() == .peerClosed)
+    }
+  }
+
+  @Test("speaks frames of others", arguments: pools)
+  func foreign(workers: Int) async throws {
+    let configuration = ServerConfiguration.tls(workers: workers, rest: { $0.framing = Foreign.simple })
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try await server.connectTLS()
+      let frames = (0..<200).flatMap { Foreign.frame(7, "frame \($0)") }
+      peer.seal(frames)
+      try await peer.flush(step: 700)
+      #expect(try await peer.receive(frames.count) == frames)
+      // A frame in two records, and an end within one.
+      for piece in [Array(frames.prefix(4)), Array(frames[4..<10])] { try await peer.send(piece) }
+      #expect(try await peer.receive(10) == Array(frames.prefix(10)))
+      try await peer.send([0])
+      peer.raw.shutdownWrite()
+      #expect(try await server.reason() == .truncated)
+    }
+  }
+
+  @Test("has the plugins that it chooses, beside a plain one that chooses others", arguments: pools)
+  func plugins(workers: Int) async throws {
+    var configuration = ServerConfiguration.tls(workers: workers)
+    configuration.endpoints[0].plugins = []
+    configuration.endpoints.append(Endpoint(name: "plain", .tcp(host: "127.0.0.1", port: 0)))
+    configuration.endpoints[1].plugins = ["broadcast"]
+    try await TestServer.run(configuration, plugins: BroadcastTests.plugin(), register: { $0.route(7, echo) }) { server in
+      let (secure, plain) = (try await server.connectTLS(), try RawPeer(port: server.server.addresses[1].port))
+      try await secure.send(RawFrame(4, "nobody hears").bytes())
+      #expect(try await secure.exchange(RawFrame(7, "sealed")).text == "sealed")
+      #expect(server.server.counters.unknownMessages == 1)
+      #expect(try await plain.exchange(RawFrame(7, "plain")).text == "plain")
+      #expect(try await server.connection(0).tls != nil)
+      #expect(try await server.connection(1).tls == nil)
     }
   }
 
@@ -174,7 +210,7 @@ struct TLSTests {
     #expect(try await arriving.receiveAll().isEmpty)
     let answers = try await peer.receiveAll()
     peer.raw.close()
-    #expect(answers == RawFrame(7, "b").bytes(times: answers.count / RawFrame(7, "b").bytes().count))
+    #expect(answers == RawFrame(7, "b").bytes(times: 100))
     #expect(peer.end == .closed)
     #expect(await cut == 0)
     #expect(test.ended.map(\.1) == [.draining])
@@ -227,13 +263,48 @@ struct HandshakeTests {
       // OpenSSL has no alert for who does not speak TLS at all.
       #expect(try await stranger.receiveAll().isEmpty)
       stranger.close()
-      #expect(try await server.failedArrivals(1) == ["secure tls-failed: wrong version number"])
+      #expect(try await server.failedArrivals(1) == ["secure tls-failed: wrong version number; ltv-le"])
       #expect(server.server.counters.failedArrivals == [.tlsFailed: 1])
       #expect(server.added.isEmpty)
       var peer = try TLSPeer(server.connect())
       // The place is free when the stranger has closed, a moment later.
       while (try? await peer.shake()) == nil { peer = try TLSPeer(server.connect()) }
       #expect(try await peer.exchange(RawFrame(7, "in")).text == "in")
+    }
+  }
+
+  @Test("of a peer that speaks something else fails with what that is", arguments: Stranger.all)
+  func strangers(_ stranger: Stranger) async throws {
+    guard stranger.looksLike != .tls else { return }
+    try await TestServer.run(.tls(), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(stranger.bytes)
+      _ = try await peer.receiveAll()
+      #expect(try await server.failedArrivals(1).first?.hasSuffix("; \(stranger.looksLike)") == true)
+    }
+  }
+
+  @Test("of a peer whose plain bytes come one by one fails with what they are")
+  func oneByOne() async throws {
+    try await TestServer.run(.tls(), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      for byte in Array("SSH-2.0-x\r\n".utf8).prefix(5) {
+        try await peer.send([byte])
+        try await server.loopsAnswer()
+      }
+      _ = try await peer.receiveAll()
+      #expect(try await server.failedArrivals(1) == ["secure tls-failed: wrong version number; ssh"])
+    }
+  }
+
+  @Test("that breaks after it has begun looks like nothing but TLS")
+  func brokenHello() async throws {
+    try await TestServer.run(.tls(), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0])
+      _ = try await peer.receiveAll()
+      let told = try await server.failedArrivals(1)
+      #expect(told.first?.contains(";") == false)
     }
   }
 

@@ -69,6 +69,33 @@ struct TLSOptionsTests {
     #expect(problems.first?.hasPrefix("the listener \"a\": Sni[0] must be an object with Names") == true)
   }
 
+  @Test("takes each name for one certificate")
+  func repeated() {
+    func element(_ names: String) -> String { #"{"CertFile": "c", "PrivateKeyFile": "k", "Names": [\#(names)]}"# }
+    let elements = [element(#""a.x", "b.x""#), element(#""c.x""#), element(#""B.X", "d.x""#)].joined(separator: ", ")
+    let expected = [#"the listener "a": Sni[2] has the name "B.X", which Sni[0] has already"#]
+    #expect(Self.problems(Self.pair + #", "Sni": [\#(elements)]"#) == expected)
+    #expect(Self.problems(Self.pair + #", "Sni": [\#(element(#""a.x", "a.x""#))]"#).count == 1)
+  }
+
+  @Test("is found in the file by the keys that are told of its files")
+  func places() {
+    let text = """
+      {"Listeners": [{"Name": "a", "Address": "h:1", "Tls": {
+      "certfile": "c",
+      "PrivateKeyFile": "k", "Sni": [
+        {"Names": ["x.y"], "CertFile": "d",
+         "PrivateKeyFile": "l"}
+      ]}}]}
+      """
+    let parsed = parse(text)
+    #expect(parsed.place(of: "CertFile", listener: "a")?.line == 2)
+    #expect(parsed.place(of: "Sni[0].PrivateKeyFile", listener: "a")?.line == 5)
+    #expect(parsed.place(of: "CrlFile", listener: "a") == nil)
+    let short = parse("{\n" + Self.pair + #", "TcpPort": 1}"#)
+    #expect(short.place(of: "CertFile", listener: short.configuration?.server.allEndpoints[0].name ?? "")?.line == 2)
+  }
+
   @Test("is an object")
   func object() {
     let problems = parse(#"{"Listeners": [{"Name": "a", "Address": "h:1", "Tls": true}]}"#).problems.map(\.message)

@@ -72,6 +72,50 @@ import ZinxTestKit
     #expect(problems { $0.cipherSuites = "BOGUS" } == ["CipherSuites: \"BOGUS\": no cipher match"])
   }
 
+  @Test func `ciphers with which nobody could come in, or that hide nothing, are told`() {
+    let reason = "it allows ciphers that do not encrypt, or know no peer"
+    #expect(problems { $0.ciphers = "NULL" } == ["Ciphers: \"NULL\": \(reason)"])
+    #expect(problems { $0.ciphers = "ECDHE+AESGCM:ADH" } == ["Ciphers: \"ECDHE+AESGCM:ADH\": \(reason)"])
+    #expect(problems { $0.ciphers = "PSK+AESGCM" } == ["Ciphers: \"PSK+AESGCM\": none of them can be used with TLS 1.2"])
+    let modern = problems {
+      $0.ciphers = "PSK+AESGCM"
+      $0.minVersion = .v13
+    }
+    #expect(modern.isEmpty)
+  }
+
+  @Test func `what all certificates have in common is told once`() {
+    let other = TLSConfiguration.Identity(
+      names: ["a"], certFile: Certificates.path("other.pem"), privateKeyFile: Certificates.path("other.key"))
+    let found = problems {
+      $0.sni = [other]
+      $0.ciphers = "BOGUS"
+    }
+    #expect(found == ["Ciphers: \"BOGUS\": no cipher match"])
+  }
+
+  @Test func `a certificate beside the server's own that has expired is a warning`() {
+    let found = problems {
+      $0.certFile = Certificates.path("chain-expired.pem")
+      $0.clientAuth = .require
+      $0.clientCAFile = Certificates.path("authorities-expired.pem")
+    }
+    let reason = "the certificate of CN=localhost in it expired on 2021-01-01 00:00:00 UTC"
+    #expect(found == ["CertFile: chain-expired.pem: \(reason)", "ClientCAFile: authorities-expired.pem: \(reason)"])
+    var configuration = TLSConfiguration.tests()
+    configuration.certFile = Certificates.path("chain-expired.pem")
+    #expect(TLSContext.load(configuration).1.allSatisfy { $0.isWarning })
+  }
+
+  @Test func `lists of revoked certificates of strangers alone are told`() {
+    let found = problems {
+      $0.clientAuth = .require
+      $0.clientCAFile = Certificates.path("ca.pem")
+      $0.crlFile = Certificates.path("stranger-crl.pem")
+    }
+    #expect(found == ["CrlFile: stranger-crl.pem: no list in it is of an authority in ca.pem"])
+  }
+
   @Test func `the authorities of clients and what they have revoked are told`() {
     let found = problems {
       $0.clientAuth = .require
@@ -90,8 +134,8 @@ import ZinxTestKit
       names: ["a"], certFile: Certificates.path("expired.pem"), privateKeyFile: Certificates.path("server.key"))
     #expect(
       problems { $0.sni = [bad] } == [
-        "CertFile: expired.pem: expired on 2021-01-01 00:00:00 UTC",
-        "PrivateKeyFile: server.key: the key does not belong to the certificate in expired.pem",
+        "Sni[0].CertFile: expired.pem: expired on 2021-01-01 00:00:00 UTC",
+        "Sni[0].PrivateKeyFile: server.key: the key does not belong to the certificate in expired.pem",
       ])
   }
 

@@ -1,5 +1,6 @@
 import Testing
 import ZinxPlugins
+import ZinxTLS
 import ZinxTesting
 
 @Suite("A server of a test", .timeLimit(.minutes(1)))
@@ -16,6 +17,14 @@ struct TestServerTests {
   }
 
   static let transports: [TestServer.Transport] = [.memory, .sockets]
+
+  @Test(arguments: transports)
+  func `refuses a listener with TLS, which its peers do not speak`(_ transport: TestServer.Transport) async throws {
+    var configuration = TestServer.standardConfiguration
+    configuration.endpoints = [Endpoint(name: "secure", .tcp(host: "127.0.0.1", port: 0))]
+    configuration.endpoints[0].tls = TLSConfiguration(certFile: "c", privateKeyFile: "k")
+    await #expect(throws: TestError.secureListener("secure")) { try await TestServer(transport, configuration: configuration) }
+  }
 
   @Test(arguments: transports)
   func `has handled what a peer sends, and the peer has the answer, when the send returns`(_ transport: TestServer.Transport)

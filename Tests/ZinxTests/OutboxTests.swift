@@ -279,6 +279,24 @@ struct OutboxTests {
     #expect(outbox.close().count == 0)
   }
 
+  @Test("a kernel that is tried again and takes nothing has taken nothing since it last did")
+  func triedAgain() {
+    let outbox = HeldOutbox(Self.pack)
+    outbox.append(frame: Self.frame(1), isCorked: false)
+    #expect(outbox.block(at: Instant(nanoseconds: 1), progress: false) == true)
+    outbox.unblock()
+    #expect(outbox.block(at: Instant(nanoseconds: 2), progress: false) == true)
+    #expect(outbox.blockedSince == Instant(nanoseconds: 1))
+    outbox.unblock()
+    #expect(outbox.block(at: Instant(nanoseconds: 3), progress: true) == true)
+    #expect(outbox.blockedSince == Instant(nanoseconds: 3))
+    outbox.unblock()
+    outbox.wrote(10)
+    outbox.append(frame: Self.frame(2), isCorked: false)
+    #expect(outbox.block(at: Instant(nanoseconds: 4), progress: false) == true)
+    #expect(outbox.blockedSince == Instant(nanoseconds: 4))
+  }
+
   @Test("the time without progress runs from the last byte that the kernel took")
   func blocked() {
     let outbox = HeldOutbox(Self.pack)

@@ -52,7 +52,7 @@ extension Connection {
 
   private func rest() {
     updateInterest()
-    if inbox != nil || receiving.isInsideFrame { watchFrame() }
+    if inbox != nil || receiving.isInsideFrame || heldBytes > 0 { watchFrame() }
     armTimer()
   }
 
@@ -121,14 +121,17 @@ extension Connection {
   func writable() {
     let before = outbox.withLock { outbox in
       outbox.unblock()
-      return outbox.bytesWritten
+      return taken(outbox)
     }
     flushOutbox()
     if life.reason != nil { advance() } else { rest() }
     guard interest.isWritable else { return }
     // It had room and took nothing: it is short of memory.
-    if outbox.withLock({ $0.blockedSince != nil && $0.bytesWritten == before }) { askAgainLater() } else { askAgain() }
+    if outbox.withLock({ $0.blockedSince != nil && taken($0) == before }) { askAgainLater() } else { askAgain() }
   }
+
+  /// Bytes that the kernel has taken. Under the outbox lock.
+  private func taken(_ outbox: borrowing Outbox) -> UInt64 { takenSealed ?? outbox.bytesWritten }
 
   /// The connection was reset, or given up by the kernel; `error` if the caller has met it.
   func socketBroke(_ error: Int32 = 0) {
@@ -142,6 +145,7 @@ extension Connection {
   /// The peer's bytes make no session any more.
   func sessionBroke() {
     noticeStop()
+    tellFailure()
     life.broke(.tlsFailed)
     abandonSocket()
     advance()

@@ -16,7 +16,8 @@ extension Connection {
     set { self[LogMetadata.self] = newValue.isEmpty ? nil : newValue }
   }
 
-  /// What ``stop(reason:)`` was told, of the call that began the end, or what a WebSocket did that it may not; nil without either.
+  /// What ``stop(reason:)`` was told, of the call that began the end; or what a WebSocket did that it may not, or why the session of TLS
+  /// broke; nil without any.
   public var closeText: String? { self[CloseText.self] }
 
   /// The address of our end, for a listener that has several; nil when the connection has ended.

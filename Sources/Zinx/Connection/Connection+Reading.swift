@@ -195,7 +195,7 @@ extension Connection {
       if let error = scan.error { life.end(CloseReason(error)) }
       isInsideFrame = inbox.readableBytes > scan.bytes + scan.junk
     }
-    life.peerClosed(insideFrame: isInsideFrame || isInsideRecord || webSocket?.decoder.isInsideFrame == true)
+    life.peerClosed(insideFrame: isInsideFrame || heldBytes > 0)
     advance()
   }
 
@@ -218,8 +218,8 @@ extension Connection {
   func updateInterest() {
     guard isRegistered else { return }
     let reads = life.phase == .lingering ? drainRest != 0 : life.reads && hasRoom
-    // Only a queue that is not empty can be blocked; so most connections never look under the lock.
-    let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0
+    // Only a queue that is not empty can be blocked, and a session; so most connections never look under the lock.
+    let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0 || session != nil
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
     guard reads != interest.isReadable || writes != interest.isWritable else { return }
     interest = Self.interest(reads: reads, writes: writes)

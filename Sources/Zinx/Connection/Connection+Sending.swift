@@ -368,12 +368,16 @@ extension Connection {
 
   /// Under the outbox lock.
   private func writeQueue(_ outbox: inout Outbox) -> WriteResult {
-    guard outbox.queue.readableBytes > 0 else { return .done }
+    guard outbox.queue.readableBytes > 0 || hasSealed else {
+      outbox.flows()
+      return .done
+    }
     guard outbox.blockedSince == nil else { return .blocked(isNew: false) }
     var written = 0
     let queue = outbox.queue
     let result = queue.withUnsafeReadableBytes { write($0, &outbox, &written) }
     outbox.wrote(written)
+    if case .done = result { outbox.flows() }
     server.counters.outboxes.bytesSent.count(written)
     return result
   }
@@ -409,7 +413,7 @@ extension Connection {
   }
 
   /// Brings the result of a write to the event loop, where it matters.
-  private func report(_ result: WriteResult) {
+  func report(_ result: WriteResult) {
     switch result {
     case .done: return
     case .blocked(let isNew):

@@ -42,13 +42,12 @@ extension Connection {
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
     let start = context.received.bytes.count
-    let (opened, end) = outbox.withLock { outbox in
-      let result = context.received.open(sealed, session)
-      // What the protocol itself has to say. It waits behind what waits already.
-      if outbox.blockedSince == nil, !outbox.isClosed { sendOutput(of: session) }
-      return result
+    let (opened, end, sending) = outbox.withLock { outbox in
+      let (opened, end) = context.received.open(sealed, session)
+      return (opened, end, say(session, &outbox))
     }
-    receiving.received(at: loop.now)
+    // A peer that has sent nothing but what the protocol itself says is as quiet as before.
+    if opened > 0 || session.held > 0 { receiving.received(at: loop.now) }
     context.traffic.bytesReceived.countAlone(opened)
     let decoded = webSocket.map { context.received.decode(from: start, &$0.decoder) }
     if isPutBack { inbox = nil }
@@ -59,17 +58,32 @@ extension Connection {
     switch end {
     case nil: advance()
     case .closed: peerClosed()
-    case .failed: sessionBroke()
+    case .failed: return sessionBroke()
     }
+    report(sending)
   }
 
-  /// Whether the end of the stream cuts a record off.
-  var isInsideRecord: Bool {
-    guard let session else { return false }
-    return outbox.withLock { _ in session.isInsideRecord }
-  }
+  /// Bytes of a record, or a frame of a WebSocket, that is not whole: they are in no inbox yet.
+  @inline(__always)
+  var heldBytes: Int { (session?.held ?? 0) + (webSocket?.decoder.isInsideFrame == true ? 1 : 0) }
 
   // MARK: Out (under the outbox lock)
+
+  /// Whether there are sealed bytes that the kernel has not taken.
+  @inline(__always)
+  var hasSealed: Bool { session.map { !$0.output.isEmpty } ?? false }
+
+  /// Sealed bytes that the kernel has taken; nil on a plain connection.
+  var takenSealed: UInt64? { session?.taken }
+
+  /// Sends what the protocol itself has to say, such as answers to new keys. It waits behind what waits already, and a peer that does not
+  /// read it is like one that does not read messages.
+  private func say(_ session: TLSSession, _ outbox: inout Outbox) -> WriteResult {
+    guard outbox.blockedSince == nil, !outbox.isClosed, !session.output.isEmpty else { return .done }
+    var written = 0
+    defer { note(outbox) }
+    return writeSealed(session, UnsafeRawBufferPointer(start: nil, count: 0), &outbox, &written)
+  }
 
   /// Seals and writes as much of `bytes` as the kernel takes, whose beginning may be sealed already. What is sealed is written when the
   /// last of it has left: until then it stays in the queue, where limits and time-outs see it.
@@ -78,7 +92,7 @@ extension Connection {
   ) -> WriteResult {
     var hasProgress = false
     defer { outbox.sealedMemory = session.outputMemory }
-    func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: .now, progress: hasProgress)) }
+    func blocked() -> WriteResult { .blocked(isNew: outbox.block(at: loop.time, progress: hasProgress)) }
     while true {
       let error = session.sendOutput(on: descriptor) {
         hasProgress = true
@@ -110,6 +124,12 @@ extension Connection {
 
   // MARK: The end
 
+  /// Why the session broke goes where the log finds it, unless somebody has said another word before.
+  func tellFailure() {
+    guard self[CloseText.self] == nil, let failure = outbox.withLock({ _ in session?.failure }) else { return }
+    self[CloseText.self] = failure.reason
+  }
+
   /// Says farewell (close_notify), then shuts down the write side. Event loop; the outbox is closed, so nobody else uses the session.
   func shutdownSealed(_ session: TLSSession) {
     guard life.phase == .lingering else { return }
@@ -117,7 +137,7 @@ extension Connection {
     if sendOutput(of: session) {
       shutdown(descriptor, Int32(SHUT_WR))
     } else {
-      loop.schedule(at: .now.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
+      loop.schedule(at: loop.time.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownSealed(session) }
     }
   }
 

@@ -13,7 +13,7 @@ extension Connection {
   /// while earlier requests are handled, nor while we do not read.
   func watchFrame() {
     let isAwaited = life.reads && interest.isReadable && !life.runsUserCode && staged == nil && !isWaitingForWorker
-    receiving.hold(inbox?.readableBytes ?? 0, isAwaited: isAwaited, at: loop.now)
+    receiving.hold((inbox?.readableBytes ?? 0) + heldBytes, isAwaited: isAwaited, at: loop.now)
   }
 
   /// The settings were reloaded.
@@ -199,7 +199,10 @@ extension Connection {
     var error = error != 0 ? error : outbox.withLock { $0.error }
     if error == 0 { error = socketOption(SOL_SOCKET, SO_ERROR) ?? 0 }
     // No call on a socket says so; a session that broke does.
-    if error == EPROTO, session != nil { return .tlsFailed }
+    if error == EPROTO, session != nil {
+      tellFailure()
+      return .tlsFailed
+    }
     return error == ETIMEDOUT && answeredLately ? .slowConsumer : CloseReason(socketError: error)
   }
 

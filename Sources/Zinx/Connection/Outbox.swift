@@ -58,9 +58,11 @@ struct Outbox: ~Copyable {
   private(set) var isClosed = false
   /// `errno` of the write that failed; 0 without one.
   private(set) var error: Int32 = 0
-  /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
-  private(set) var blockedSince: Instant?
-  /// Memory that the beginning of the queue takes once more, sealed.
+  /// When the kernel last took something, while it takes no more or is only tried again.
+  private var stuckSince: Instant?
+  /// The kernel has said that it takes more, and has not been found to.
+  private var isTried = false
+  /// Memory that the beginning of the queue takes once more, sealed, and what the protocol of a session has to say.
   var sealedMemory = 0
   private var waiters: [Waiter] = []
   private var nextToken: UInt64 = 0
@@ -83,6 +85,9 @@ struct Outbox: ~Copyable {
   /// Bytes that wait to be written.
   var bytes: Int { queue.readableBytes + behind.readableBytes }
 
+  /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
+  var blockedSince: Instant? { isTried ? nil : stuckSince }
+
   func hasRoom(_ limit: Limit) -> Bool { messages < limit.messages && bytes < limit.bytes }
 
   /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``, and a few
@@ -90,7 +95,7 @@ struct Outbox: ~Copyable {
   /// message to many costs nothing as long as it is one copy for all.
   var memory: Int {
     // An empty queue has no buffer, and most are: to ask a ByteBuffer for its capacity costs more than the rest of a reply's way.
-    guard !isEmpty else { return 0 }
+    guard !isEmpty || sealedMemory > 0 else { return 0 }
     let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity + sealedMemory + (lengths?.memory ?? 0)
     return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
   }
@@ -177,19 +182,25 @@ struct Outbox: ~Copyable {
   /// The kernel took nothing, or `progress` was made before it stopped to. Returns whether it took more until now.
   mutating func block(at now: Instant, progress: Bool) -> Bool {
     let isNew = blockedSince == nil
-    if isNew || progress { blockedSince = now }
+    // One that was tried in vain has taken nothing since before.
+    if stuckSince == nil || progress { stuckSince = now }
+    isTried = false
     return isNew
   }
 
   /// A write failed.
   mutating func failed(_ error: Int32) { self.error = error }
 
-  /// The kernel takes more again.
-  mutating func unblock() { blockedSince = nil }
+  /// The kernel says that it takes more again.
+  mutating func unblock() { isTried = stuckSince != nil }
+
+  /// It took all that there was, or some of it.
+  mutating func flows() { (stuckSince, isTried) = (nil, false) }
 
   /// The kernel took `count` bytes of the queue.
   mutating func wrote(_ count: Int) {
     bytesWritten += UInt64(count)
+    if count > 0, isTried { flows() }
     consume(count)
   }
 
@@ -297,7 +308,8 @@ struct Outbox: ~Copyable {
   /// Drops everything. Returns the senders that wait: they are to be told.
   mutating func close() -> [Resume] {
     isClosed = true
-    blockedSince = nil
+    sealedMemory = 0
+    flows()
     messages = 0
     firstFrameRest = 0
     // An empty buffer costs a few counts of references; most connections end with nothing queued.

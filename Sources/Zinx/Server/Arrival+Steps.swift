@@ -18,6 +18,7 @@ extension Arrival {
   }
 
   func shakeHands(_ bytes: UnsafeRawBufferPointer, _ session: TLSSession) {
+    notice(bytes)
     switch session.handshake(bytes) {
     case .waits: break
     case .failed(let failure): life.failed(failure.reason)

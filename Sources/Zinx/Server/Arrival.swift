@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 import ZinxIO
 import ZinxTLS
 import ZinxWire
@@ -15,6 +16,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private static let readSize = 16 << 10
   /// Bytes that a peer which was refused may still send until it closes.
   private static let partingSize = 1 << 20
+  /// First bytes of a peer that does not speak TLS which are kept to tell what it speaks.
+  private static let strangeSize = 2048
 
   let descriptor: Int32
   /// Whoever has connected; behind a proxy whom that tells of, once it has.
@@ -40,6 +43,9 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   var timeLimit = Duration.zero
   private var dropped = 0
   var hasSpoken = false
+  /// What the peer began with where a handshake should be, unless that was a record of TLS.
+  private var strange: [UInt8] = []
+  private var (isFirst, isStrange) = (true, false)
 
   private var loop: EventLoop { context.loop }
 
@@ -104,7 +110,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     if let timer { loop.cancel(timer) }
     timer = nil
     guard nanoseconds > 0 else { return }
-    timer = loop.schedule(at: Instant.now.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
+    timer = loop.schedule(at: loop.time.advanced(byNanoseconds: nanoseconds)) { [weak self] in self?.timeIsUp() }
   }
 
   private func timeIsUp() {
@@ -126,6 +132,14 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     guard life.step != nil, let session else { return drop(count) }
     let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
     if life.step == .tls { shakeHands(bytes, session) } else { open(bytes, session) }
+  }
+
+  /// Keeps the first bytes of a peer that does not speak TLS.
+  func notice(_ bytes: UnsafeRawBufferPointer) {
+    // Its type is that of a handshake.
+    if isFirst { isStrange = bytes.first != 0x16 }
+    isFirst = false
+    if isStrange { strange += bytes.prefix(Self.strangeSize - strange.count) }
   }
 
   // MARK: The end
@@ -210,7 +224,17 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private func tell() {
     guard !hasTold, let failure = life.failure else { return }
     hasTold = true
-    server.arrivalFailed(peer, failure, listener: endpoint.name)
+    server.arrivalFailed(peer, failure, looksLike: looksLike, listener: endpoint.name)
+  }
+
+  /// What a peer speaks in the place of TLS. Not asked where frames are not Zinx's: those may begin as anything does.
+  private var looksLike: Lookalike? {
+    guard !strange.isEmpty, endpoint.dataPack != nil else { return nil }
+    return strange.withUnsafeBytes { bytes in
+      Lookalike(
+        firstBytes: bytes, listener: nil, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed),
+        hasRoute: endpoint.handler.hasRoute)
+    }
   }
 
   private func close() {

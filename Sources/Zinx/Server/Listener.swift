@@ -217,7 +217,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// The same for one that may not say on whose behalf it comes.
   private func distrust(_ accepted: Int32, _ peer: SocketAddress) -> Bool {
     let failure = ArrivalLife.Failure(reason: .proxyHeader, detail: "its address is not in TrustedProxies")
-    server.arrivalFailed(peer, failure, listener: endpoint.name)
+    server.arrivalFailed(peer, failure, looksLike: nil, listener: endpoint.name)
     _ = Glibc.close(accepted)
     return false
   }

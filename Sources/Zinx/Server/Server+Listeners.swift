@@ -30,8 +30,11 @@ extension Server {
   /// ``ZinxError/cannotListen(address:call:code:)``, ``ZinxError/addressHeld(address:by:)``, ``ZinxError/duplicateListener(name:)``,
   /// `CancellationError`.
   package func openSockets(except opened: [String] = []) async throws -> [EndpointSockets] {
-    let configuration = configuration.withLock { $0 }
-    return try await openSockets(configuration.allEndpoints.filter { !opened.contains($0.name) }, configuration)
+    try await openSockets(configuration.withLock { $0 }, except: opened)
+  }
+
+  func openSockets(_ configuration: ServerConfiguration, except opened: [String]) async throws -> [EndpointSockets] {
+    try await openSockets(configuration.allEndpoints.filter { !opened.contains($0.name) }, configuration)
   }
 
   /// All of them, or none.
@@ -108,7 +111,7 @@ extension Server {
     var listeners: [Listener] = []
     do {
       guard let endpoint = configuration.allEndpoints.first(where: { $0.name == opened.name }) else {
-        preconditionFailure("sockets of a listener that is not configured")
+        throw ZinxError.listenerNotFound(name: opened.name)
       }
       let context = context.context(for: endpoint, configuration, tls: certificates[endpoint.name], after: former)
       let loops = state.withLock { $0.contexts }
@@ -134,6 +137,9 @@ extension Server {
   /// of their own. No connection is closed, also one that would not be let in now, but for those that a lower `maxQueueBytes` sheds; with
   /// a lower `maxConn` or `maxConnPerIP` nobody is admitted until the number of connections has fallen below it. `vanishedTimeout` is that
   /// of connections accepted from here on.
+  ///
+  /// Before a start this is the configuration that it will have, its listeners included, but for the number of workers; the start throws
+  /// what is wrong with it.
   public func apply(_ new: ServerConfiguration) {
     configuration.withLock { $0 = new }
     context.settings.apply(new)

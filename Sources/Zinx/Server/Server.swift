@@ -101,6 +101,9 @@ public final class Server: Sendable {
   /// Connections that may be live at once: `maxConn`, or fewer when descriptors are short.
   public var maxConn: Int { context.admission.withLock { $0.limit } }
 
+  /// Peers that have a place in `maxConn` and are no connections yet, as in a handshake.
+  public var arriving: Int { max(0, context.admission.withLock { $0.live } - connManager.count) }
+
   // MARK: Start
 
   /// Starts plugins, threads and listeners; connections are accepted when it returns.
@@ -111,7 +114,8 @@ public final class Server: Sendable {
   ///
   /// - Parameter inherited: listening sockets to use instead of opening the first listener's address; the server owns them from here on.
   ///
-  /// Throws: ``ZinxError``, `CancellationError`, and whatever a plugin's `start()` throws. The server is stopped then.
+  /// Throws: ``ZinxError``, `CancellationError`, and whatever a plugin's `start()` throws. The server is stopped then. What the plugins
+  /// do by themselves is cancelled, and abandoned if it goes on for half a second (``ServerEvent/pluginTasksAbandoned(plugin:count:)``).
   public func start(listeningOn inherited: [Int32] = []) async throws {
     let first = configuration.withLock { $0.allEndpoints[0].name }
     try await start(listeningOn: inherited.isEmpty ? [] : [EndpointSockets(name: first, sockets: inherited, isPassed: true)])
@@ -153,12 +157,17 @@ public final class Server: Sendable {
 
   private func begin(listeningOn inherited: [EndpointSockets], _ read: ListenerCertificates) async throws {
     let configuration = configuration.withLock { $0 }
+    // Other settings may have been applied since the server was made.
+    do { try context.prepare(for: configuration.allEndpoints) } catch {
+      for sockets in inherited { sockets.close() }
+      throw error
+    }
     limitConnections(configuration)
     let certificates = try loadCertificates(read, configuration, acceptingTime: true)
     var sockets = inherited
     do {
       // The ports are opened first: that one is taken is the most likely failure, and nothing has happened yet.
-      sockets += try await openSockets(except: inherited.map(\.name))
+      sockets += try await openSockets(configuration, except: inherited.map(\.name))
       for passed in inherited where passed.isPassed {
         for socket in passed.sockets { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       }
@@ -170,6 +179,9 @@ public final class Server: Sendable {
         state.withLock { $0.doors.append(door) }
       }
       state.withLock { $0.sortDoors(configuration.allEndpoints) }
+      // Settings that came meanwhile: those who opened later have not heard of them.
+      let latest = self.configuration.withLock { $0 }
+      if latest != configuration { apply(latest) }
     } catch {
       for sockets in sockets { sockets.close() }
       throw error
@@ -204,8 +216,10 @@ public final class Server: Sendable {
       let name = type(of: plugin).name
       let tasks = PluginTasks(name, on: tests == nil ? nil : loop, context.emit)
       do { try await plugin.start(in: PluginContext(context, plugin: name, tasks, loop)) } catch {
-        // It is not stopped, as it has not started; what it had begun is. By a task of its own: this one may be cancelled.
-        await Task { await end(tasks, of: name) }.value
+        // It is not stopped, as it has not started; what it had begun is. By a task of its own: this one may be cancelled. A drain that
+        // has called the start off says how long that may take; otherwise nobody waits for more than was given notice.
+        let isCalledOff = state.withLock { $0.life.phase != .starting }
+        await Task { await end(tasks, of: name, isInTime: isCalledOff) }.value
         throw error
       }
       state.withLock { $0.plugins.append((plugin, tasks)) }
@@ -309,11 +323,18 @@ public final class Server: Sendable {
       _ = await reload.result
     }
     for listener in takeListeners() { await listener.stop() }
-    for context in state.withLock({ $0.contexts }) { await context.closeArrivals() }
-    // A handler that blocks the loop of a listener may have kept it open for longer than there was time.
-    if hadTheirTime.isOpen { cutAll() } else { connManager.clearConn() }
+    clearConnections()
+    // Those of every loop at once: one whose handler blocks it keeps the others from nothing.
+    await withTaskGroup(of: Void.self) { group in
+      for context in state.withLock({ $0.contexts }) { group.addTask { await context.closeArrivals() } }
+    }
+    // What came out of a handshake meanwhile.
+    clearConnections()
     await connManager.waitUntilEmpty()
   }
+
+  /// A handler that blocks the loop of a listener may have kept it open for longer than there was time.
+  private func clearConnections() { if hadTheirTime.isOpen { cutAll() } else { connManager.clearConn() } }
 
   private func takeListeners() -> [Listener] {
     state.withLock { state in
@@ -335,9 +356,11 @@ public final class Server: Sendable {
   }
 
   /// Cancels what a plugin does and waits for it: as long as there is time, and then as long as for a handler that was cancelled.
-  private func end(_ tasks: PluginTasks, of plugin: String) async {
+  ///
+  /// - Parameter isInTime: whether anybody has said how much time there is.
+  private func end(_ tasks: PluginTasks, of plugin: String, isInTime: Bool = true) async {
     tasks.cancel()
-    await tasks.areOver.wait(orFor: timeIsUp)
+    if isInTime { await tasks.areOver.wait(orFor: timeIsUp) }
     if await !tasks.areOver.wait(atMost: Self.cancelledGrace) {
       context.emit(.pluginTasksAbandoned(plugin: plugin, count: tasks.count))
     }

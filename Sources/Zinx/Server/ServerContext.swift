@@ -125,10 +125,10 @@ final class ServerContext: Sendable {
     emit(.connectionRefused(peer, reason, limit: limit, listener: listener))
   }
 
-  /// A socket did not become a connection, through its peer's fault. Any event loop.
-  func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, listener: String) {
+  /// A socket did not become a connection, through its peer's fault. Its event loop.
+  func arrivalFailed(_ peer: SocketAddress, _ failure: ArrivalLife.Failure, looksLike: Lookalike?, listener: String) {
     counters.countArrivalFailure(failure.reason)
-    emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, listener: listener))
+    emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, looksLike: looksLike, listener: listener))
   }
 
   /// A socket that did not become a connection is closed: its places are free. Its event loop.

@@ -10,8 +10,9 @@ public enum ServerEvent: Sendable {
   /// A connection was closed as soon as it was accepted. `limit` is the number that was reached, nil where it is not one of how many;
   /// `listener` the name of the one that it came to.
   case connectionRefused(SocketAddress, RefusalReason, limit: Int?, listener: String)
-  /// A peer was accepted and has not become a connection, as when the handshake of TLS failed. `detail` says why, in words.
-  case arrivalFailed(SocketAddress, CloseReason, detail: String, listener: String)
+  /// A peer was accepted and has not become a connection, as when the handshake of TLS failed. `detail` says why, in words; `looksLike`:
+  /// what it began with in the place of that.
+  case arrivalFailed(SocketAddress, CloseReason, detail: String, looksLike: Lookalike?, listener: String)
   /// A certificate is used although it is not good at this time, or will not be soon.
   case certificateOutOfTime(TLSFault, listener: String)
   /// More than `limit` bytes of memory were queued for all peers: `count` connections with `bytes` of them are closed.
