@@ -87,7 +87,9 @@ enum IdentitiesReader {
     _ identity: TLSConfiguration.Identity, _ position: SourcePosition?, _ index: Int, before names: inout [String: Int]
   ) -> [ConfigurationProblem] {
     identity.names.compactMap { name in
-      guard let first = names.updateValue(names[asciiLowercased(name)] ?? index, forKey: asciiLowercased(name)) else { return nil }
+      guard let first = names.updateValue(names[asciiLowercased(name)] ?? index, forKey: asciiLowercased(name)) else {
+        return nil
+      }
       return ConfigurationProblem(
         at: position, "Sni[\(index)] has the name \(quotedBriefly(name)), which Sni[\(first)] has already")
     }

@@ -170,7 +170,9 @@ struct ContextLoader {
       try authorities(PEMFile(configuration.clientCAFile, as: "ClientCAFile"), raw, areNamed: true)
     } catch { add(error) }
     guard !configuration.crlFile.isEmpty else { return }
-    do throws(TLSFault) { try revocations(PEMFile(configuration.crlFile, as: "CrlFile"), configuration, raw) } catch { add(error) }
+    do throws(TLSFault) { try revocations(PEMFile(configuration.crlFile, as: "CrlFile"), configuration, raw) } catch {
+      add(error)
+    }
   }
 
   /// - Parameter areNamed: whether peers are told of whom a certificate is wanted.

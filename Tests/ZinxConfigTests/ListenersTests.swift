@@ -136,11 +136,11 @@ struct ListenersTests {
       ),
       (
         #""Transport": "websocket", "Origins": ["game.example"]"#,
-        #"Origins is an array, but must be a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#
+        #"Origins is a list of 1, but must be a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#
       ),
       (
         #""Transport": "websocket", "Subprotocols": ["a,b"]"#,
-        #"Subprotocols is an array, but must be a list of names such as ["zinx.v1"]"#
+        #"Subprotocols is a list of 1, but must be a list of names such as ["zinx.v1"]"#
       ),
     ])
   func badWebSocket(member: String, expected: String) {

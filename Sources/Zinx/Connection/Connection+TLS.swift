@@ -54,13 +54,14 @@ extension Connection {
     if decoded?.count ?? opened > 0 || isPutBack { keepReceived() }
     if drainRest != nil { drained(sealed.count) }
     pace?.read(sealed.count)
+    let isBroken = if case .failed = end { true } else { false }
+    if !isBroken { report(sending) }
     if let decoded, let webSocket, took(decoded, webSocket) { return }
     switch end {
     case nil: advance()
     case .closed: peerClosed()
-    case .failed: return sessionBroke()
+    case .failed: sessionBroke()
     }
-    report(sending)
   }
 
   /// Bytes of a record, or a frame of a WebSocket, that is not whole: they are in no inbox yet.
