@@ -127,7 +127,8 @@ struct TLSTests {
       let frame = RawFrame(7, [UInt8](repeating: 1, count: 200_000))
       for _ in 0..<40 { peer.seal(frame.bytes()) }
       let sealed = Array(peer.session.output)
-      _ = try await peer.raw.sendUntilBlocked(sealed)
+      // On a busy machine it may be closed while it still sends.
+      _ = try? await peer.raw.sendUntilBlocked(sealed)
       #expect(try await server.reason() == .slowConsumer)
       #expect(server.server.queuedBytes == 0)
     }

@@ -167,7 +167,7 @@ struct WebSocketTests {
   }
 
   @Test func `closes with 1000 for the end by a plugin, 1001 for a drain, and 1008 for any other reason`() async throws {
-    let configuration = ServerConfiguration.web(rest: { $0.idleTimeout = .milliseconds(150) })
+    let configuration = ServerConfiguration.web(rest: { $0.idleTimeout = .seconds(1) })
     try await TestServer.run(configuration, register: { $0.route(7) { $0.connection.stop() } }) { server in
       let stopped = try await server.connectWeb()
       try await stopped.sendMessage(RawFrame(7, "").bytes())
@@ -265,7 +265,8 @@ struct WebSocketTests {
       let peer = WebSocketPeer(try server.connect(receiveBuffer: 4096))
       try await peer.upgrade()
       let frame = WebSocketPeer.frame(0x82, RawFrame(7, [UInt8](repeating: 1, count: 200_000)).bytes())
-      _ = try await peer.raw.sendUntilBlocked((0..<40).flatMap { _ in frame })
+      // On a busy machine it may be closed while it still sends.
+      _ = try? await peer.raw.sendUntilBlocked((0..<40).flatMap { _ in frame })
       #expect(try await server.reason() == .slowConsumer)
       #expect(server.server.queuedBytes == 0)
     }
@@ -274,10 +275,10 @@ struct WebSocketTests {
   @Test func `pings a silent peer, whose pong keeps it`() async throws {
     var heartbeat = Heartbeat()
     heartbeat.interval = .milliseconds(100)
-    heartbeat.timeout = .milliseconds(900)
+    heartbeat.timeout = .milliseconds(1500)
     try await TestServer.run(.web(), register: { [heartbeat] in $0.heartbeat(heartbeat) }) { server in
       let peer = try await server.connectWeb()
-      for _ in 0..<12 {
+      for _ in 0..<20 {
         #expect(try await peer.frame() == WebSocketPeer.Frame(first: 0x89, payload: []))
         try await peer.send(WebSocketPeer.frame(0x8A, []))
       }
