@@ -167,12 +167,13 @@ struct WebSocketTests {
   }
 
   @Test func `closes with 1000 for the end by a plugin, 1001 for a drain, and 1008 for any other reason`() async throws {
-    let configuration = ServerConfiguration.web(rest: { $0.idleTimeout = .seconds(1) })
-    try await TestServer.run(configuration, register: { $0.route(7) { $0.connection.stop() } }) { server in
+    try await TestServer.run(.web(), register: { $0.route(7) { $0.connection.stop() } }) { server in
       let stopped = try await server.connectWeb()
       try await stopped.sendMessage(RawFrame(7, "").bytes())
       #expect(try await stopped.frame().code == 1000)
       stopped.raw.close()
+    }
+    try await TestServer.run(.web(rest: { $0.idleTimeout = .milliseconds(150) }), register: { $0.route(7, echo) }) { server in
       let idle = try await server.connectWeb()
       #expect(try await idle.frame().code == 1008)
       idle.raw.close()
