@@ -68,6 +68,8 @@ struct ListenersReader {
     of endpoint: Endpoint, _ proxyProtocol: ConfigurationMember?, _ proxies: ConfigurationMember?, _ label: String
   ) {
     switch endpoint.proxyProtocol {
+    case .off where endpoint.address.port == nil && !endpoint.trustedProxies.isEmpty:
+      problem(proxies?.position, "\(label): a peer on a UNIX socket has no address that TrustedProxies could name")
     case .off:
       // Those of a WebSocket tell in its request.
       guard let proxies, !endpoint.trustedProxies.isEmpty, endpoint.transport != .webSocket else { return }

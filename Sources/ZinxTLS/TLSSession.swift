@@ -51,6 +51,8 @@ package final class TLSSession: @unchecked Sendable {
   package private(set) var rest: [UInt8] = []
   /// Plain bytes that are sealed in ``output`` and that nobody has been told of.
   private var sealed = 0
+  /// Plain bytes that are sealed, and of which some may have left: they will, whatever comes behind them.
+  package var onTheWay: Int { sealed }
   /// What the handshake has settled; nil before.
   package private(set) var info: TLSInfo?
 

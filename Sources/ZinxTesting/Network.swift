@@ -134,6 +134,8 @@ public enum TestError: Error, Hashable, Sendable {
   case noListener(String)
   /// The listener of the name has TLS, which no ``TestPeer`` speaks: leave `tls` out of the configuration of a test.
   case secureListener(String)
+  /// The listener of the name has WebSockets, or proxies in front, which no ``TestPeer`` speaks either.
+  case wrappedListener(String)
   /// No IPv4 or IPv6 address.
   case noAddress(String)
   /// The server did not let the peer in; nil: it has not come to it, as with ``OverloadPolicy/wait``.

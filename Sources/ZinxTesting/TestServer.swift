@@ -50,12 +50,16 @@ public final class TestServer: Sendable {
   ///     whatever `ioThreads` says.
   ///   - register: routes beside those of the plugins.
   ///
-  /// Throws: what ``Server/start(listeningOn:)`` throws; ``TestError/secureListener(_:)`` for a listener with TLS.
+  /// Throws: what ``Server/start(listeningOn:)`` throws; ``TestError/secureListener(_:)`` and
+  /// ``TestError/wrappedListener(_:)`` for a listener with TLS, with WebSockets, or behind proxies.
   public init(
     _ transport: Transport = .memory, configuration: ServerConfiguration = standardConfiguration,
     plugins: [any RoutePlugin] = [], register: (inout RouteRegistrar) -> Void = { _ in }
   ) async throws {
     if let secure = configuration.allEndpoints.first(where: { $0.tls != nil }) { throw TestError.secureListener(secure.name) }
+    if let wrapped = configuration.allEndpoints.first(where: { $0.transport == .webSocket || $0.proxyProtocol == .require }) {
+      throw TestError.wrappedListener(wrapped.name)
+    }
     // A round number, so that what is rounded to intervals comes at whole ones.
     let clock = ManualClock(at: Instant(nanoseconds: 1_000_000_000_000))
     let configuration = Self.adapted(configuration, transport)

@@ -4,6 +4,8 @@
 public struct WebSocketRequest: Sendable, Hashable {
   /// Bytes of the longest request that is read.
   public static let longest = 8 << 10
+  /// Headers that one may have.
+  public static let mostHeaders = 100
 
   /// A header, as the client wrote it.
   public struct Header: Sendable, Hashable {
@@ -35,7 +37,8 @@ public struct WebSocketRequest: Sendable, Hashable {
   /// Those of a header that is a list, over all of its lines.
   public func list(_ name: String) -> [String] {
     headers.filter { $0.name.lowercased() == name.lowercased() }.flatMap { header in
-      header.value.split(separator: ",").map { Self.trimmed($0) }.filter { !$0.isEmpty }
+      // By bytes: a comma may be one character with what stands in front of it, and whoever wrote that is a peer.
+      header.value.utf8.split(separator: UInt8(ascii: ",")).map { Self.trimmed(Substring($0)) }.filter { !$0.isEmpty }
     }
   }
 
@@ -58,6 +61,7 @@ public struct WebSocketRequest: Sendable, Hashable {
     guard let first = lines.first, let target = target(first) else {
       return .bad("the first line is not GET, a path and HTTP/1.1")
     }
+    guard lines.count <= 1 + mostHeaders else { return .bad("the request has more than \(mostHeaders) headers") }
     var headers: [Header] = []
     for line in lines.dropFirst() {
       guard let header = header(line) else { return .bad("a header is malformed") }
@@ -106,9 +110,9 @@ public struct WebSocketRequest: Sendable, Hashable {
   }
 
   private static func trimmed(_ text: Substring) -> String {
-    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-    var text = text.drop(while: isSpace)
-    while let last = text.last, isSpace(last) { text.removeLast() }
-    return String(text)
+    let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    var bytes = text.utf8.drop(while: isSpace)
+    while let last = bytes.last, isSpace(last) { bytes.removeLast() }
+    return String(Substring(bytes))
   }
 }

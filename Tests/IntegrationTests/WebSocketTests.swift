@@ -21,10 +21,24 @@ extension ServerConfiguration {
   }
 }
 
+extension TLSConfiguration {
+  fileprivate static var ofTests: Self {
+    Self(certFile: Certificates.path("server.pem"), privateKeyFile: Certificates.path("server.key"))
+  }
+}
+
 extension TestServer {
   fileprivate func connectWeb(_ path: String = "/", _ more: String = "") async throws -> WebSocketPeer {
     let peer = WebSocketPeer(try connect())
     try await peer.upgrade(path, more)
+    return peer
+  }
+
+  fileprivate func connectSecureWeb() async throws -> WebSocketPeer {
+    let tls = try TLSPeer(connect())
+    try await tls.shake()
+    let peer = WebSocketPeer(tls.raw, tls: tls)
+    try await peer.upgrade()
     return peer
   }
 
@@ -96,7 +110,7 @@ struct WebSocketTests {
 
   @Test func `is wss with TLS, also where all comes in one piece`() async throws {
     let configuration = ServerConfiguration.web {
-      $0.tls = TLSConfiguration(certFile: Certificates.path("server.pem"), privateKeyFile: Certificates.path("server.key"))
+      $0.tls = .ofTests
     }
     try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
       let tls = try TLSPeer(server.connect())
@@ -234,6 +248,49 @@ struct WebSocketTests {
       try await plain.send(RawFrame(7, "to all"))
       #expect(try await plain.frame().text == "to all")
       for peer in peers { #expect(try await peer.message().text == "to all") }
+    }
+  }
+
+  @Test(arguments: pools)
+  func `gets more answers of one handler than its queue holds, as long as it reads`(workers: Int) async throws {
+    try await TestServer.run(
+      .web(workers: workers, rest: { $0.maxMsgChanLen = 8 }),
+      register: { $0.route(7) { request in for number in 0..<100 { try request.reply("\(number)") } } }
+    ) { server in
+      let peer = try await server.connectWeb()
+      try await peer.sendMessage(RawFrame(7, "x").bytes())
+      for number in 0..<100 { #expect(try await peer.message().text == "\(number)") }
+      #expect(server.server.counters.handlerErrors == 0)
+    }
+  }
+
+  @Test(arguments: pools, [false, true])
+  func `says why it closes behind a message of which a part has left`(workers: Int, hasTLS: Bool) async throws {
+    let configuration = ServerConfiguration.web(
+      workers: workers, { if hasTLS { $0.tls = .ofTests } },
+      rest: {
+        $0.maxMsgChanLen = 16
+        $0.lingerTimeout = .seconds(20)
+      })
+    try await TestServer.run(configuration, register: { $0.route(7) { $0.connection.stop() } }) { server in
+      let peer = hasTLS ? try await server.connectSecureWeb() : try await server.connectWeb()
+      let connection = try await server.connection(0)
+      // Somebody else goes on sending: what comes after the handler has ended is not waited for, and is cut anywhere.
+      let sender = Task {
+        let data = ByteBuffer(repeating: 5, count: 100_000)
+        while true {
+          do { try connection.trySendBuffMsg(8, data) } catch ZinxError.sendBufferFull { await Task.yield() } catch { return }
+        }
+      }
+      for _ in 0..<20 { #expect(try await peer.frame().payload.count == 100_008) }
+      try await peer.sendMessage(RawFrame(7, "").bytes())
+      var last = try await peer.frame()
+      while last.first == 0x82 {
+        #expect(last.payload.count == 100_008)
+        last = try await peer.frame()
+      }
+      #expect(last.code == 1000)
+      await sender.value
     }
   }
 

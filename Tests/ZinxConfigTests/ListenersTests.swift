@@ -194,6 +194,14 @@ struct ListenersTests {
       ])
   }
 
+  @Test func `believe nobody on a UNIX socket who asks on behalf of others`() {
+    let listener = #"{"Name": "a", "Address": "unix:/a", "Transport": "websocket", "TrustedProxies": ["::1"]}"#
+    #expect(
+      Self.problems(listener) == [
+        #"1:78 the listener "a": a peer on a UNIX socket has no address that TrustedProxies could name"#
+      ])
+  }
+
   @Test func `choose among the plugins that are on, in the plugins' own spelling and each once`() throws {
     let text =
       #"{"Listeners": [{"Name": "a", "Address": "h:1", "plugins": ["PING", "echo", "Ping"]}, {"Name": "b", "Address": "h:2"}]}"#

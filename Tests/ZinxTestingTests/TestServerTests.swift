@@ -27,6 +27,17 @@ struct TestServerTests {
   }
 
   @Test(arguments: transports)
+  func `refuses a listener with WebSockets, and one behind proxies`(_ transport: TestServer.Transport) async throws {
+    let changes: [(inout Endpoint) -> Void] = [{ $0.transport = .webSocket }, { $0.proxyProtocol = .require }]
+    for change in changes {
+      var configuration = TestServer.standardConfiguration
+      configuration.endpoints = [Endpoint(name: "other", .tcp(host: "127.0.0.1", port: 0))]
+      change(&configuration.endpoints[0])
+      await #expect(throws: TestError.wrappedListener("other")) { try await TestServer(transport, configuration: configuration) }
+    }
+  }
+
+  @Test(arguments: transports)
   func `has handled what a peer sends, and the peer has the answer, when the send returns`(_ transport: TestServer.Transport)
     async throws
   {

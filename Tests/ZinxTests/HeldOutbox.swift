@@ -8,7 +8,7 @@ import ZinxWire
 final class HeldOutbox {
   private var outbox: Outbox
 
-  init(_ pack: DataPack?) { outbox = Outbox(pack) }
+  init(_ pack: DataPack?, isWebSocket: Bool = false) { outbox = Outbox(pack, isWebSocket: isWebSocket) }
 
   var queue: ByteBuffer { outbox.queue }
   var messages: Int { outbox.messages }
@@ -29,6 +29,7 @@ final class HeldOutbox {
   func uncork(_ frames: ByteBuffer, count: Int, written: Int) { outbox.uncork(frames, count: count, written: written) }
   func block(at now: Instant, progress: Bool) -> Bool { outbox.block(at: now, progress: progress) }
   func unblock() { outbox.unblock() }
+  func restOfCutFrame(onTheWay: Int) -> [UInt8] { outbox.restOfCutFrame(onTheWay: onTheWay) }
   func wrote(_ count: Int) { outbox.wrote(count) }
   func waitForRoom(for bytes: Int, _ resume: @escaping Outbox.Resume) -> UInt64 { outbox.waitForRoom(for: bytes, resume) }
   func waitUntilWritten(_ resume: @escaping Outbox.Resume) -> UInt64 { outbox.waitUntilWritten(resume) }

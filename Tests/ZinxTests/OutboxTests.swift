@@ -46,6 +46,23 @@ struct OutboxTests {
     #expect(outbox.bytesAccepted == 30)
   }
 
+  @Test func `what is left of a frame of which a part has left, or is sealed, is what has to leave before anything else`() {
+    let payloads = [[UInt8](repeating: 1, count: 3), [2], [UInt8](repeating: 3, count: 200)]
+    let frames = payloads.map { Array(WebSocketFrame.encoded(ByteBuffer(bytes: $0)).readableBytesView) }
+    let all = frames.flatMap { $0 }
+    let ends = frames.indices.map { frames[...$0].joined().count }
+    for written in 0...all.count {
+      for onTheWay in 0...all.count - written {
+        let outbox = HeldOutbox(Self.pack, isWebSocket: true)
+        for frame in frames { outbox.append(frame: ByteBuffer(bytes: frame), isCorked: false) }
+        outbox.wrote(written)
+        let position = written + onTheWay
+        let end = position == 0 || ends.contains(position) ? position : ends.first { $0 > position } ?? position
+        #expect(outbox.restOfCutFrame(onTheWay: onTheWay) == Array(all[position..<end]), "\(written), \(onTheWay)")
+      }
+    }
+  }
+
   @Test("a frame counts as a message until its last byte is written", arguments: 1...40)
   func split(step: Int) {
     let outbox = HeldOutbox(Self.pack)

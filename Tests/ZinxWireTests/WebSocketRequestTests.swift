@@ -100,6 +100,20 @@ struct WebSocketRequestTests {
     #expect(answer.contains("Sec-WebSocket-Version: 13") == (status == 426))
   }
 
+  @Test func `has at most a hundred headers`() {
+    func with(_ count: Int) -> WebSocketRequest.Reading {
+      read(Self.text { $0 += (0..<count - 5).map { "a\($0):" } }.utf8)
+    }
+    if case .request = with(100) {} else { Issue.record("a hundred are read") }
+    #expect(with(101) == .bad("the request has more than 100 headers"))
+  }
+
+  @Test func `has lists that are cut at each comma, whatever stands before one`() throws {
+    // U+0600 is one character with what comes behind it.
+    let request = try request { $0 += ["X-Forwarded-For: 192.0.2.1\u{0600}, 203.0.113.7", "X-Forwarded-For: ,\t198.51.100.1 ,"] }
+    #expect(request.list("X-Forwarded-For") == ["192.0.2.1\u{0600}", "203.0.113.7", "198.51.100.1"])
+  }
+
   @Test func `comes from a page of the same host, of an origin that is named, or of no browser`() throws {
     func isIn(_ origin: String?, _ origins: [String]) throws -> Bool {
       try Self.rules(origins).refusal(of: request { if let origin { $0.append("Origin: \(origin)") } }) == nil

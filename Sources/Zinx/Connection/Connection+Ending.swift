@@ -3,6 +3,7 @@ import Glibc
 import NIOCore
 import Synchronization
 import ZinxIO
+import ZinxTLS
 
 /// What the life of a connection decides is done here. Event loop only.
 extension Connection {
@@ -120,7 +121,9 @@ extension Connection {
   /// The kernel takes more.
   func writable() {
     let before = outbox.withLock { outbox in
-      outbox.unblock()
+      // A plain one that took nothing although it said that it would is short of memory, and has all of its time again. A session may
+      // wait for what the peer does not send.
+      if session != nil { outbox.unblock() } else { outbox.flows() }
       return taken(outbox)
     }
     flushOutbox()
@@ -199,6 +202,7 @@ extension Connection {
 
   private func closeOutbox(_ finally: () -> Void) {
     let waiting = outbox.withLock { outbox in
+      if let webSocket { webSocket.cut = outbox.restOfCutFrame(onTheWay: session?.onTheWay ?? 0) }
       finally()
       return close(&outbox)
     }

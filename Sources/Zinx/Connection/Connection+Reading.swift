@@ -47,10 +47,16 @@ extension Connection {
     return read(upTo: .max, isBroken: isBroken)
   }
 
+  @inline(never)
+  private func readWrapped(upTo limit: Int, isBroken: Bool) -> Bool {
+    if let session { return readSealed(session, upTo: limit, isBroken: isBroken) }
+    guard let webSocket else { return true }
+    return readFramed(webSocket, upTo: limit, isBroken: isBroken)
+  }
+
   /// Reads once and goes on with what came. Returns whether that was all.
   func read(upTo limit: Int, isBroken: Bool) -> Bool {
-    if let session { return readSealed(session, upTo: limit, isBroken: isBroken) }
-    if let webSocket { return readFramed(webSocket, upTo: limit, isBroken: isBroken) }
+    if isWrapped { return readWrapped(upTo: limit, isBroken: isBroken) }
     context.received.prepare()
     let isPutBack = takesDirectly
     if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }

@@ -146,6 +146,10 @@ extension Connection {
   private func makesRoomForReply() -> Bool {
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     let limit = server.settings.queueLimit
+    if outbox.withLock({ $0.isClosed || $0.hasRoom(limit) }) { return true }
+    guard !usesCorks else { return false }
+    // The replies of a batch wait for its end.
+    flushOutbox()
     return outbox.withLock { $0.isClosed || $0.hasRoom(limit) }
   }
 
@@ -189,7 +193,12 @@ extension Connection {
 
   /// Queues an encoded frame. `isShared`: the same bytes go to others too; `isRaw`: it is none of the connection's own frames.
   func trySend(frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) throws(ZinxError) {
-    try queue(frame: frame, isShared: isShared, isRaw: isRaw)
+    do throws(ZinxError) { try queue(frame: frame, isShared: isShared, isRaw: isRaw) } catch {
+      // The replies of a batch wait for its end, where a cork would have been written: the kernel may take them.
+      guard error == .sendBufferFull, !usesCorks else { throw error }
+      flushOutbox()
+      try queue(frame: frame, isShared: isShared, isRaw: isRaw)
+    }
     // At the end of the batch what is left of its replies is written anyway.
     if !usesCorks, Cork.ofThisThread?.isTaken(by: self) == true { return }
     scheduleFlush()

@@ -66,7 +66,10 @@ extension Connection {
 
   /// Bytes of a record, or a frame of a WebSocket, that is not whole: they are in no inbox yet.
   @inline(__always)
-  var heldBytes: Int { (session?.held ?? 0) + (webSocket?.decoder.isInsideFrame == true ? 1 : 0) }
+  var heldBytes: Int { isWrapped ? heldInside : 0 }
+
+  @inline(never)
+  private var heldInside: Int { (session?.held ?? 0) + (webSocket?.decoder.isInsideFrame == true ? 1 : 0) }
 
   // MARK: Out (under the outbox lock)
 
@@ -143,7 +146,14 @@ extension Connection {
   }
 
   /// Seals the last bytes that are sent. The outbox is closed, so nobody else uses the session.
-  func seal(_ bytes: ArraySlice<UInt8>, _ session: TLSSession) { bytes.withUnsafeBytes { _ = session.seal($0) } }
+  func seal(_ bytes: ArraySlice<UInt8>, _ session: TLSSession) {
+    bytes.withUnsafeBytes { bytes in
+      for start in stride(from: 0, to: bytes.count, by: TLSSession.sealingSize) {
+        let piece = bytes[start..<min(start + TLSSession.sealingSize, bytes.count)]
+        guard session.seal(UnsafeRawBufferPointer(rebasing: piece)) == .done else { return }
+      }
+    }
+  }
 
   /// Answers the farewell of a peer that goes first, if the kernel takes that at once. Under the outbox lock.
   func answerFarewell(_ session: TLSSession) {

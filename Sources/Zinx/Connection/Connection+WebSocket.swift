@@ -66,8 +66,12 @@ extension Connection {
       (webSocket.closeCode, webSocket.peerClosed) = (code, true)
       peerClosed()
     case .failed(let fault):
-      webSocket.closeCode = fault.closeCode
-      if closeText == nil { self[CloseText.self] = fault.description }
+      noticeStop()
+      // What came before it may have been the end already.
+      if life.reason == nil {
+        webSocket.closeCode = fault.closeCode
+        if closeText == nil { self[CloseText.self] = fault.description }
+      }
       life.end(.webSocketProtocol)
       advance()
     }
@@ -91,7 +95,7 @@ extension Connection {
     if sendFarewell(of: webSocket) {
       shutdown(descriptor, Int32(SHUT_WR))
     } else {
-      loop.schedule(at: .now.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownFramed(webSocket) }
+      loop.schedule(at: loop.time.advanced(byNanoseconds: Self.farewellPause)) { [self] in shutdownFramed(webSocket) }
     }
   }
 
@@ -102,7 +106,8 @@ extension Connection {
 
   private func farewell(of webSocket: WebSocket) -> ArraySlice<UInt8> {
     if let farewell = webSocket.farewell { return farewell }
-    let bytes = Array(WebSocketFrame.close(webSocket.code(of: life.reason)).readableBytesView)[...]
+    let bytes = (webSocket.cut + WebSocketFrame.close(webSocket.code(of: life.reason)).readableBytesView)[...]
+    webSocket.cut = []
     webSocket.farewell = bytes
     return bytes
   }

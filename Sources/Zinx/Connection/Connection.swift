@@ -46,6 +46,8 @@ public final class Connection: @unchecked Sendable {
   let session: TLSSession?
   /// Nil on a connection that is none.
   let webSocket: WebSocket?
+  /// One of the two stands between socket and frames: a plain connection asks once.
+  let isWrapped: Bool
   let outbox: Mutex<Outbox>
   let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
   let isClosedFlag = Atomic<Bool>(false)
@@ -142,6 +144,7 @@ public final class Connection: @unchecked Sendable {
     worker = server.workers.worker(for: id)
     self.session = session
     self.webSocket = webSocket
+    isWrapped = session != nil || webSocket != nil
     usesCorks = endpoint.dataPack != nil && webSocket == nil
     outbox = Mutex(Outbox(endpoint.dataPack, isWebSocket: webSocket != nil))
     receiving = ReceiveDeadline(at: now)

@@ -37,7 +37,8 @@ extension RouteRegistrar {
     route(heartbeat.id) { request in
       // The clock of the last tick would count two within a second as more than one apart.
       guard !request.connection.isForeign, heartbeat.answers else { return }
-      if request.connection.heartbeatAnswers.mayAnswer(at: request.connection.loop.time) { try request.echo() }
+      let (connection, isEmpty) = (request.connection, request.dataLength == 0)
+      if connection.heartbeatAnswers.mayAnswer(at: connection.loop.time, isEmpty: isEmpty) { try request.echo() }
     }
   }
 }
@@ -77,17 +78,20 @@ struct HeartbeatAnswers {
   static let pause: Int64 = 1_000_000_000
 
   private var next = Instant(nanoseconds: .min)
+  private var nextToOurs = Instant(nanoseconds: .min)
 
   /// Whether the one that has come now is answered.
-  mutating func mayAnswer(at now: Instant) -> Bool {
-    guard now >= next else { return false }
-    sent(at: now)
+  ///
+  /// - Parameter isEmpty: it has no data, as one has that answers ours.
+  mutating func mayAnswer(at now: Instant, isEmpty: Bool) -> Bool {
+    guard now >= next, !isEmpty || now >= nextToOurs else { return false }
+    next = now.advanced(byNanoseconds: Self.pause)
     return true
   }
 
-  /// Notes one that was sent. One that was not asked for counts too: the peer's answer to it would otherwise be answered, and that answer
-  /// again by some, which doubles what peers that are silent cost.
-  mutating func sent(at now: Instant) { next = now.advanced(byNanoseconds: Self.pause) }
+  /// Notes one that was sent and not asked for: the peer's answer to it would otherwise be answered, and that answer again by some, which
+  /// doubles what peers that are silent cost.
+  mutating func sent(at now: Instant) { nextToOurs = now.advanced(byNanoseconds: Self.pause) }
 }
 
 /// The times of a heartbeat in nanoseconds, 0 for never: what is looked at for every read.
@@ -139,7 +143,7 @@ extension Connection {
     // As after user code: what is sent here is to be written too before the end.
     flushMark = nil
     // No user code runs, and what did has ended: this thread may touch it.
-    if handler.heartbeat.answers, heartbeatAnswers.mayAnswer(at: loop.time) {
+    if handler.heartbeat.answers, heartbeatAnswers.mayAnswer(at: loop.time, isEmpty: header.length == 0) {
       send(heartbeat: ByteBuffer(bytes: batch.frames[(batch.start + DataPack.headerLength)...]))
     }
     context.traffic.requestsReceived.countAlone(1)

@@ -71,6 +71,8 @@ struct Outbox: ~Copyable {
   private var lengths: FrameLengths?
   /// Nil where frames are not Zinx's.
   private let pack: DataPack?
+  /// Some of the frame at the head has left.
+  private var isHeadCut = false
   /// All that is queued are frames of a WebSocket, whatever is in them.
   private let isWebSocket: Bool
 
@@ -86,6 +88,7 @@ struct Outbox: ~Copyable {
   var bytes: Int { queue.readableBytes + behind.readableBytes }
 
   /// When the kernel last took something, while it takes no more; nil while it does. The event loop waits for it to take more.
+  @inline(__always)
   var blockedSince: Instant? { isTried ? nil : stuckSince }
 
   func hasRoom(_ limit: Limit) -> Bool { messages < limit.messages && bytes < limit.bytes }
@@ -93,6 +96,7 @@ struct Outbox: ~Copyable {
   /// Memory that this queue alone takes, as it counts against the limit of all: at most `keptMemory` and four times ``bytes``, and a few
   /// bytes for each frame that does not tell its length. A
   /// message to many costs nothing as long as it is one copy for all.
+  @inline(__always)
   var memory: Int {
     // An empty queue has no buffer, and most are: to ask a ByteBuffer for its capacity costs more than the rest of a reply's way.
     guard !isEmpty || sealedMemory > 0 else { return 0 }
@@ -179,6 +183,19 @@ struct Outbox: ~Copyable {
 
   // MARK: Emptying
 
+  /// What is left of the frame of a WebSocket of which a part has left, or will: `onTheWay` bytes of the queue are sealed. Nothing else may
+  /// be sent in front of it.
+  func restOfCutFrame(onTheWay: Int) -> [UInt8] {
+    guard isHeadCut || onTheWay > 0, firstFrameRest > 0 else { return [] }
+    var end = firstFrameRest
+    while end < onTheWay {
+      let length = frameLength(in: queue, at: queue.readerIndex + end)
+      guard length > 0 else { return [] }
+      end += length
+    }
+    return queue.getBytes(at: queue.readerIndex + onTheWay, length: end - onTheWay) ?? []
+  }
+
   /// The kernel took nothing, or `progress` was made before it stopped to. Returns whether it took more until now.
   mutating func block(at now: Instant, progress: Bool) -> Bool {
     let isNew = blockedSince == nil
@@ -206,6 +223,7 @@ struct Outbox: ~Copyable {
 
   private mutating func consume(_ count: Int) {
     var rest = count
+    defer { if count > 0 { isHeadCut = rest > 0 } }
     while rest >= firstFrameRest, firstFrameRest > 0 {
       rest -= firstFrameRest
       queue.moveReaderIndex(forwardBy: firstFrameRest)

@@ -13,6 +13,8 @@ final class WebSocket: @unchecked Sendable {
   @exclusivity(unchecked) var closeCode: UInt16?
   /// The peer has said its last word, and with which code.
   @exclusivity(unchecked) var peerClosed = false
+  /// What is left of a message of which a part has left: the last word stands behind it.
+  @exclusivity(unchecked) var cut: [UInt8] = []
   /// The last word, as far as it was not sent.
   @exclusivity(unchecked) var farewell: ArraySlice<UInt8>?
 

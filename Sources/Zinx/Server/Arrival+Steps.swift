@@ -10,7 +10,10 @@ extension Arrival {
   /// Each step has a time of its own.
   func stepBegins() {
     switch life.step {
-    case .proxyHeader, .webSocket: timeLimit = .nanoseconds(server.settings.frameTimeout.load(ordering: .relaxed))
+    case .proxyHeader, .webSocket:
+      let limit = server.settings.frameTimeout.load(ordering: .relaxed)
+      // Nothing else ends one that is no connection yet, so there is no "never".
+      timeLimit = limit > 0 ? .nanoseconds(limit) : Self.longestStep
     case .tls: timeLimit = handshakeTimeout
     case nil: return
     }

@@ -12,6 +12,8 @@ import ZinxWire
 final class Arrival: ReadinessHandler, @unchecked Sendable {
   /// Nanoseconds for a peer to read why it was refused.
   private static let partingTime: Int64 = 1_000_000_000
+  /// Time for a step where FrameTimeout is off.
+  static let longestStep = Duration.seconds(30)
   /// Bytes that are read in one go: those of a handshake are fewer, and what follows is the connection's.
   private static let readSize = 16 << 10
   /// Bytes that a peer which was refused may still send until it closes.
