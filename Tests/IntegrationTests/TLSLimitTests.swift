@@ -27,6 +27,23 @@ struct TLSLimitTests {
     }
   }
 
+  @Test("that begins a record behind a message and does not go on is closed too, whoever handles the message", arguments: pools)
+  func halfRecordBehind(workers: Int) async throws {
+    var configuration = ServerConfiguration.tls(workers: workers)
+    configuration.frameTimeout = .milliseconds(200)
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try await server.connectTLS()
+      peer.seal(RawFrame(7, "whole").bytes())
+      let whole = Array(peer.session.output)
+      peer.seal(RawFrame(7, "never").bytes())
+      try await peer.raw.send(Array(peer.session.output.prefix(whole.count + 5)))
+      #expect(try await peer.receiveFrame().text == "whole")
+      #expect(try await peer.receiveAll().isEmpty)
+      peer.raw.close()
+      #expect(try await server.reason() == .headerTimeout)
+    }
+  }
+
   @Test("that sends a record at MinFrameRate has the time for it")
   func slowRecord() async throws {
     // Longer than FrameTimeout by itself in all, and far less than the rate leaves on a busy machine too.

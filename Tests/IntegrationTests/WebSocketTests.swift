@@ -312,6 +312,20 @@ struct WebSocketTests {
   }
 
   @Test(arguments: pools)
+  func `closes a peer that begins a frame behind a message and does not go on`(workers: Int) async throws {
+    let configuration = ServerConfiguration.web(workers: workers, rest: { $0.frameTimeout = .milliseconds(200) })
+    try await TestServer.run(configuration, register: { $0.route(7, echo) }) { server in
+      let peer = try await server.connectWeb()
+      let frame = WebSocketPeer.frame(0x82, RawFrame(7, "whole").bytes())
+      try await peer.send(frame + frame.prefix(5))
+      #expect(try await peer.message().text == "whole")
+      #expect(try await peer.frame().code == 1008)
+      peer.raw.close()
+      #expect(try await server.reason() == .headerTimeout)
+    }
+  }
+
+  @Test(arguments: pools)
   func `closes a peer that reads nothing as a slow consumer`(workers: Int) async throws {
     let configuration = ServerConfiguration.web(
       workers: workers,
@@ -355,8 +369,10 @@ struct WebSocketTests {
       let first = try await server.connectWeb("/", "X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Forwarded-For: 127.0.0.1\r\n")
       #expect(try await server.connection(0).remoteAddress.host == "192.0.2.7")
       #expect(try await server.status(WebSocketPeer.request("/", "X-Forwarded-For: 192.0.2.7\r\n")).isEmpty)
-      #expect(try await server.status(WebSocketPeer.request("/", "X-Forwarded-For: 192.0.2.9\r\n")).isEmpty)
-      #expect(server.refusals == [.maxConnPerIP: 1, .denied: 1])
+      for denied in ["192.0.2.9", "192.0.2.9:4711", "[::ffff:192.0.2.9]:4711"] {
+        #expect(try await server.status(WebSocketPeer.request("/", "X-Forwarded-For: \(denied)\r\n")).isEmpty)
+      }
+      #expect(server.refusals == [.maxConnPerIP: 1, .denied: 3])
       let second = try await server.connectWeb("/", "X-Forwarded-For: unknown\r\n")
       #expect(try await server.connection(1).remoteAddress.host == "127.0.0.1")
       let other = WebSocketPeer(try server.connect(from: "127.0.0.2"))

@@ -15,7 +15,7 @@ extension Connection {
       switch life.next(requests, isFlushed: isFlushed) {
       case .wait:
         // Somebody has to come back here when the running user code ends, unless the next read is early enough.
-        if life.runsUserCode, inbox != nil || life.reason != nil, !awaitUserCode() { continue }
+        if life.runsUserCode, inbox != nil || heldBytes > 0 || life.reason != nil, !awaitUserCode() { continue }
         return rest()
       case .runStartHook: if handler.hasStartHooks { start(.startHook) } else { life.userCodeEnded() }
       case .runRequests:

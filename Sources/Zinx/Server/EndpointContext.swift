@@ -94,10 +94,17 @@ final class EndpointContext: Sendable {
   /// On whose behalf a proxy asks: the last of the addresses that is none of ours. What comes before it anybody may have written.
   func client(in forwardedFor: [String]) -> IPAddress? {
     for text in forwardedFor.reversed() {
-      guard let address = IPAddress(text) else { return nil }
+      guard let address = IPAddress(text) ?? Self.withoutPort(text) else { return nil }
       if !trusts(address) { return address }
     }
     return nil
+  }
+
+  /// Of `192.0.2.1:80` and `[2001:db8::1]:80`, as some proxies write.
+  private static func withoutPort(_ text: String) -> IPAddress? {
+    guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
+    let host = text[..<colon]
+    return IPAddress(String(host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host))
   }
 
   /// Why the lists keep a peer out; nil lets it in. One without an address, on a local socket, is let in: files guard that.
