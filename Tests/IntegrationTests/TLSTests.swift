@@ -184,7 +184,7 @@ struct TLSTests {
     }
   }
 
-  @Test("ends a connection whose bytes were changed on the way, with an alert")
+  @Test("ends a connection whose bytes were changed on the way, with an alert, and says why in the log")
   func changed() async throws {
     try await TestServer.run(.tls(), register: { $0.route(7, echo) }) { server in
       let peer = try await server.connectTLS()
@@ -193,6 +193,7 @@ struct TLSTests {
       sealed[sealed.count - 1] ^= 1
       try await peer.raw.send(sealed)
       #expect(try await server.reason() == .tlsFailed)
+      #expect(try #require(server.ended.first).0.closeText == "decryption failed or bad record mac")
       #expect(try await peer.receiveAll().isEmpty)
       #expect(peer.end == .failed(TLSFailure(reason: "sslv3 alert bad record mac")))
     }
