@@ -53,8 +53,9 @@ public struct Request: Sendable {
   /// Made anew at each call; ``Connection/sendImmediately(_:dataOf:)`` sends the data on without.
   @inlinable public var data: ByteBuffer {
     chunk.willBeSliced()
-    // A request has only bytes that are there.
-    return whole.getSlice(at: offset, length: length) ?? ByteBuffer()
+    // A request has only bytes that are there. An empty buffer in place of this would be carried through every handler.
+    guard let slice = whole.getSlice(at: offset, length: length) else { preconditionFailure("a request outside of its chunk") }
+    return slice
   }
 
   /// The number of bytes of data.

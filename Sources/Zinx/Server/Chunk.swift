@@ -14,7 +14,7 @@ final class Chunk: @unchecked Sendable {
   /// Valid as long as the chunk: the memory of `buffer`, which nobody changes through it.
   @exclusivity(unchecked) private(set) var memory: UnsafeMutableRawBufferPointer
   /// Whether slices may outlive the chunk's other holders.
-  private let isSliced = Atomic<Bool>(false)
+  @usableFromInline let isSliced = Atomic<Bool>(false)
 
   /// Room for `capacity` bytes, at least 1.
   init(capacity: Int) {
@@ -38,7 +38,7 @@ final class Chunk: @unchecked Sendable {
   var whole: ByteBuffer { buffer }
 
   /// From here on slices may outlive the chunk's other holders.
-  @usableFromInline
+  @inlinable
   func willBeSliced() { isSliced.store(true, ordering: .relaxed) }
 
   /// Makes the memory free to be written from its beginning; what slices still hold is left to them and replaced. For a chunk that
