@@ -156,7 +156,8 @@ public struct ParsedConfiguration: Sendable, Equatable {
       warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
     } else {
       let hint =
-        Spelling.suggestion(for: member.key).map { "did you mean \"\($0)\"?" }
+        ListenerOption.named(member.key).map { "\($0.name) belongs into an entry of Listeners" }
+        ?? Spelling.suggestion(for: member.key).map { "did you mean \"\($0)\"?" }
         ?? "what is not for zinxd goes into the object \"Custom\""
       problems.append(ConfigurationProblem(at: member.position, "unknown key \(quotedBriefly(member.key)); \(hint)"))
     }

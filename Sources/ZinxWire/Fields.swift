@@ -165,6 +165,17 @@ public struct FieldReader: ~Copyable {
     let number = position.loadUnaligned(as: Number.self)
     return isBigEndian ? Number(bigEndian: number) : Number(littleEndian: number)
   }
+
+  /// The next numbers, as many as the peer has sent word of: none where there are fewer, and whatever is decoded is
+  /// ``PayloadError/truncated`` then. A loop of ``take(_:)`` would run for as long as the peer says.
+  @inlinable
+  public mutating func take<Number: FixedWidthInteger>(count: Int, of _: Number.Type = Number.self) -> [Number] {
+    guard count >= 0, count <= max(0, left) / MemoryLayout<Number>.size else {
+      left = -1
+      return []
+    }
+    return (0..<count).map { _ in take() }
+  }
 }
 
 /// Where numbers are put: see ``FieldPayload``.

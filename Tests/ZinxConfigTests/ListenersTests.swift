@@ -102,6 +102,14 @@ struct ListenersTests {
   }
 
   @Test(
+    "are where their keys belong",
+    arguments: [("tls", "Tls"), ("Path", "Path"), ("TrustedProxies", "TrustedProxies"), ("V6Only", "V6Only")])
+  func astray(key: String, name: String) {
+    let problems = parse(#"{"\#(key)": 1}"#).problems
+    #expect(problems.map(\.message) == [#"unknown key "\#(key)"; \#(name) belongs into an entry of Listeners"#])
+  }
+
+  @Test(
     "may share a port where the kernel lets them",
     arguments: [
       #"{"Name": "a", "Address": "[::]:1", "V6Only": true}, {"Name": "b", "Address": "0.0.0.0:1"}"#,

@@ -123,6 +123,18 @@ struct PayloadTests {
     #expect(throws: PayloadError.invalid("has a 0")) { try Counted(decoding: &wrong) }
   }
 
+  @Test(
+    "numbers are taken together, none of them where the peer announces more than it sends",
+    arguments: [-1, 3, 1 << 40, Int64.max])
+  func announced(count: Int64) throws {
+    var data = ByteBuffer()
+    try Listed(numbers: [7, 8]).encode(into: &data)
+    var copy = data
+    #expect(try Listed(decoding: &copy).numbers == [7, 8])
+    data.setInteger(count, at: 0, endianness: .little)
+    #expect(throws: PayloadError.truncated) { try Listed(decoding: &data) }
+  }
+
   @Test("a value with more bytes than its type says is not sent")
   func tooLong() throws {
     let value = Counted(numbers: [1, 2, 3, 4])
@@ -224,6 +236,22 @@ private struct Counted: FieldPayload {
 
   func encode(to fields: inout FieldWriter) {
     fields.put(UInt8(numbers.count))
+    for number in numbers { fields.put(number) }
+  }
+}
+
+/// The same, with a number that may be anything.
+private struct Listed: FieldPayload {
+  var numbers: [UInt16]
+
+  static var encodedSize: Int { 12 }
+
+  init(numbers: [UInt16]) { self.numbers = numbers }
+
+  init(from fields: inout FieldReader) { numbers = fields.take(count: Int(fields.take(Int64.self))) }
+
+  func encode(to fields: inout FieldWriter) {
+    fields.put(Int64(numbers.count))
     for number in numbers { fields.put(number) }
   }
 }
