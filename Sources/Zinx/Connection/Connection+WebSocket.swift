@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import NIOCore
 import ZinxIO
+import ZinxTLS
 import ZinxWire
 
 /// A connection that is a WebSocket. What comes is decoded in the receive buffer, in place; each message that is sent is one message there:
@@ -37,15 +38,27 @@ extension Connection {
 
   /// Takes what came with the request.
   func takeRest(of webSocket: WebSocket) {
+    guard life.reads else { return }
+    if !webSocket.rest.isEmpty, decodeRest(of: webSocket) { return }
+    switch webSocket.ending {
+    case nil: return
+    case .closed: peerClosed()
+    case .failed: sessionBroke()
+    }
+  }
+
+  /// Returns whether that was the end.
+  private func decodeRest(of webSocket: WebSocket) -> Bool {
     var rest = webSocket.rest
     webSocket.rest = []
-    guard life.reads, !rest.isEmpty else { return }
     let decoded = rest.withUnsafeMutableBytes { webSocket.decoder.decode($0) }
     let isPutBack = prepareToReceive()
     rest.withUnsafeBytes { context.received.put(UnsafeRawBufferPointer(rebasing: $0[..<decoded.count])) }
     receiving.received(at: loop.now)
     keepReceived(isPutBack: isPutBack, read: 0, isEmpty: decoded.count == 0)
-    if !took(decoded, webSocket) { advance() }
+    let isOver = took(decoded, webSocket)
+    if !isOver { advance() }
+    return isOver
   }
 
   /// Answers a ping, and notices the end. Returns whether that was it.
@@ -94,6 +107,14 @@ extension Connection {
   /// Answers the last word of a peer that goes first, if the kernel takes that at once. Under the outbox lock.
   func answerFarewell(_ webSocket: WebSocket) {
     if let session { seal(farewell(of: webSocket), session) } else { sendFarewell(of: webSocket) }
+  }
+
+  /// Says the last word to a peer that is given up, as far as the kernel takes it at once.
+  func partFrom(_ webSocket: WebSocket) {
+    closeOutbox {
+      if webSocket.farewell == nil { answerFarewell(webSocket) }
+      if let session { answerFarewell(session) }
+    }
   }
 
   private func farewell(of webSocket: WebSocket) -> ArraySlice<UInt8> {
