@@ -62,7 +62,9 @@ def form_command(form, port, directory, **settings):
 
 
 def daemon_command(name, plugins, port, directory, settings):
-    configuration = {"Host": "127.0.0.1", "TcpPort": port, "MaxPacketSize": 1 << 20, "Plugins": plugins}
+    configuration = {"MaxPacketSize": 1 << 20, "Plugins": plugins}
+    if "Listeners" not in settings:
+        configuration |= {"Host": "127.0.0.1", "TcpPort": port}
     path = pathlib.Path(directory) / "zinx.json"
     path.write_text(json.dumps(configuration | settings))
     return [program(name), "--config", str(path)]

@@ -59,7 +59,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
     if let root = document.value {
       checkForms(members)
       if problems.isEmpty { checkFrames(members) }
-      if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints[0].name) }
+      if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints.map(\.name)) }
     }
     if let root = document.value { checkChoices(root, knownPlugins, on: draft.plugins?.map(\.name) ?? defaultPlugins) }
     problems = Self.sorted(problems)
@@ -87,7 +87,8 @@ public struct ParsedConfiguration: Sendable, Equatable {
     if case .array(let values) = find("Listeners", in: members)?.value.content {
       elements = values.map { if case .object(let members) = $0.content { members } else { [] } }
     }
-    for (index, endpoint) in draft.server.allEndpoints.enumerated() {
+    // Without Listeners all have one framing.
+    for (index, endpoint) in draft.server.allEndpoints.enumerated() where index == 0 || !elements.isEmpty {
       let framing = endpoint.framing ?? draft.server.framing
       let limit = endpoint.maxPacketSize ?? draft.server.maxPacketSize
       guard framing.dataPack == nil, framing.shortestFrame > Int(limit) else { continue }
@@ -105,24 +106,27 @@ public struct ParsedConfiguration: Sendable, Equatable {
   private mutating func checkForms(_ members: [ConfigurationMember]) {
     func find(_ name: String) -> ConfigurationMember? { members.first { asciiLowercased($0.key) == asciiLowercased(name) } }
     if let listeners = find("Listeners") {
-      for short in ["Host", "TcpPort"].compactMap(find) {
+      for short in ShortForm.addresses.compactMap(find) {
         let places = [listeners, short].map { $0.position.map { "line \($0.line), column \($0.column)" } ?? "" }
         problems.append(
           ConfigurationProblem(
             at: short.position,
             "\(short.key), at \(places[1]), and Listeners, at \(places[0]), both say who listens where: "
-              + "make it the Address of a listener"))
+              + ShortForm.advice(for: short.key)))
       }
+    } else {
+      checkPorts(find("Mode"), find("WsPort"))
     }
     checkCertificate(find("CertFile"), find("PrivateKeyFile"), listeners: find("Listeners"))
-    for name in UnbuiltKey.ofOtherListeners {
-      guard let member = find(name) else { continue }
-      if let problem = UnbuiltKey.problem(member, mode: find("Mode")) {
-        problems.append(problem)
-      } else if name == "WsPort", let foreign = ForeignKey.named(name) {
-        warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
-      }
-    }
+  }
+
+  private mutating func checkPorts(_ mode: ConfigurationMember?, _ port: ConfigurationMember?) {
+    if let problem = ShortForm.problem(of: draft.server, at: (port ?? mode)?.value.position) { problems.append(problem) }
+    // As in Go. Whoever wrote a port may believe that it is open.
+    guard mode == nil, let port else { return }
+    warnings.append(
+      ConfigurationProblem(
+        at: port.position, "WsPort is not open: that takes \"Mode\": \"websocket\", or \"\" for TcpPort and WsPort"))
   }
 
   /// The two of the short form go together, and not with the long one. Empty is as good as not there, as in Go.
@@ -150,8 +154,6 @@ public struct ParsedConfiguration: Sendable, Equatable {
   private mutating func read(_ member: ConfigurationMember) {
     if let option = Option.named(member.key) {
       problems += option.apply(member.value, to: &draft)
-    } else if UnbuiltKey.ofOtherListeners.contains(where: { asciiLowercased($0) == asciiLowercased(member.key) }) {
-      // See checkForms(_:): one says what the other means.
     } else if let foreign = ForeignKey.named(member.key) {
       warnings.append(ConfigurationProblem(at: member.position, foreign.warning(for: program)))
     } else {

@@ -20,8 +20,6 @@ public struct ForeignKey: Sendable, Equatable {
     + keys("LogCons", advice: "outside systemd the log goes to standard error")
     + keys("LogIsolationLevel", "LogDebugClose", advice: "use LogLevel")
     + keys("HeartbeatMax", advice: "use Timeout of the plugin heartbeat")
-    + keys("WsPort", "WsPath", advice: "make it one of Listeners, with \"Transport\": \"websocket\"")
-    + keys("Mode", advice: "\"tcp\" is what there is, and needs not be said")
     + keys(
       "KcpPort", "KcpACKNoDelay", "KcpStreamMode", "KcpNoDelay", "KcpInterval", "KcpResend", "KcpNc", "KcpSendWindow",
       "KcpRecvWindow", "KcpFecDataShards", "KcpFecParityShards", advice: "zinxd speaks TCP only, not KCP")

@@ -89,8 +89,8 @@ private let listenerOptions: [ListenerOption] = [
 extension Option {
   /// All of them, told as one option.
   static let listeners = Option(
-    "Listeners", \.server.endpoints, .listeners, reload: true, absence: "one named zinx, on Host and TcpPort",
-    "Several listeners, in place of Host and TcpPort; open connections stay when one goes"
+    "Listeners", \.server.endpoints, .listeners, reload: true, absence: "those of Host and Mode",
+    "Several listeners, in place of Host, TcpPort, Mode and WsPort; open connections stay when one goes"
   ) { value, configuration in
     var reader = ListenersReader(codecs: configuration.codecs.all)
     reader.read(value)
@@ -149,7 +149,7 @@ extension SettingRule where Value == ListenAddress {
 }
 
 extension SettingRule where Value == String {
-  fileprivate static var path: Self {
+  static var path: Self {
     string("a path that begins with \"/\", without a query, of at most 256 bytes") { path in
       path.hasPrefix("/") && path.utf8.count <= 256
         && path.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x23 && $0 != 0x3F }
@@ -159,8 +159,14 @@ extension SettingRule where Value == String {
 
 extension SettingRule where Value == [String] {
   fileprivate static var origins: Self {
-    list(#"a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#) { origin in
-      guard origin != "*" else { return true }
+    list(
+      #"a list of origins such as "https://game.example" or "http://localhost:3000", or ["*"] for all"#,
+      faults: { origin in
+        // Nothing would match it, and its operator would find that out from a page that cannot connect.
+        origin.contains("*") && origin != "*" ? "an origin has no wildcard in it: name each one, or \"*\" alone for all" : nil
+      }
+    ) { origin in
+      guard !origin.contains("*") else { return origin == "*" }
       let parts = origin.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
       return parts.count == 2 && !parts[0].isEmpty && !parts[1].isEmpty
         && origin.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !parts[1].contains { "/?#@".contains($0) }
@@ -174,7 +180,10 @@ extension SettingRule where Value == [String] {
     }
   }
 
-  private static func list(_ allowed: String, where isGood: @escaping @Sendable (String) -> Bool) -> Self {
+  private static func list(
+    _ allowed: String, faults: @escaping @Sendable (String) -> String? = { _ in nil },
+    where isGood: @escaping @Sendable (String) -> Bool
+  ) -> Self {
     Self(
       type: "list of strings", allowed: allowed,
       read: { value in
@@ -182,7 +191,14 @@ extension SettingRule where Value == [String] {
         let texts = elements.compactMap { if case .string(let text) = $0.content, isGood(text) { text } else { nil } }
         return texts.count == elements.count ? texts : nil
       },
-      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) })
+      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) },
+      faults: { value in
+        guard case .array(let elements) = value.content else { return [] }
+        return elements.compactMap { element in
+          guard case .string(let text) = element.content else { return nil }
+          return faults(text).map { SettingFault(value: element, reason: $0) }
+        }
+      })
   }
 
   /// Whether the names are known is checked where the plugins are: see ``ParsedConfiguration``.

@@ -23,8 +23,15 @@ private let options: [Option] = [
     "TcpPort", \.server.port, .integer(in: 0...65535), reload: true,
     "TCP port; 0 asks the kernel for one, and the log says which"),
   Option(
+    "Mode", \.server.mode, .listeningMode, reload: true,
+    "Which listeners there are on Host: tcp the one on TcpPort, websocket the one on WsPort, an empty string both"),
+  Option(
+    "WsPort", \.server.webSocketPort, .integer(in: 0...65535), reload: true,
+    "Port for WebSockets, where Mode opens it; 0 asks the kernel for one. More of them has Transport of a listener"),
+  Option("WsPath", \.server.webSocketPath, .path, reload: true, "Path on WsPort at which clients become WebSockets"),
+  Option(
     "CertFile", \.server.certFile, .file, reload: true, absence: "plain connections",
-    "TLS on Host and TcpPort, with this certificate in PEM; more of TLS has Tls of a listener"),
+    "TLS on TcpPort and WsPort, with this certificate in PEM; more of TLS has Tls of a listener"),
   Option(
     "PrivateKeyFile", \.server.privateKeyFile, .file, reload: true, absence: "plain connections",
     "The key of CertFile in PEM, without a passphrase"),
@@ -119,6 +126,19 @@ let year = day * 365
 
 @Sendable func isName(_ text: String) -> Bool {
   (1...64).contains(text.utf8.count) && text.unicodeScalars.allSatisfy(\.isPrintable)
+}
+
+extension SettingRule where Value == ListeningMode {
+  /// As Go Zinx spells them, which has one more.
+  fileprivate static var listeningMode: Self {
+    let choice = Self.choice
+    return Self(
+      type: choice.type, allowed: choice.allowed, read: choice.read, write: choice.write,
+      faults: { value in
+        guard value.content == .string("kcp") else { return [] }
+        return [SettingFault(value: value, reason: "KCP is not spoken here: \(choice.allowed) is what there is, the last for both")]
+      })
+  }
 }
 
 extension SettingRule where Value == Ignored {

@@ -6,11 +6,8 @@ public enum Reference {
   public static func json(_ configuration: Configuration) -> String {
     var configuration = configuration
     configuration.server.endpoints = configuration.server.allEndpoints
-    return json(configuration, without: shortForm)
+    return json(configuration, without: ShortForm.keys)
   }
-
-  /// The keys that stand for one listener.
-  private static let shortForm = ["Host", "TcpPort", "CertFile", "PrivateKeyFile"]
 
   private static func json(_ configuration: Configuration, without left: [String]) -> String {
     let members = Option.all.compactMap { option in
@@ -19,11 +16,12 @@ public enum Reference {
     return prettyJSON(ConfigurationValue(.object(members))) + "\n"
   }
 
-  /// The `zinx.json` of a fresh install. It has every key that has a default. It listens to its own machine only.
+  /// The `zinx.json` of a fresh install. It has every key that has a default, but for those of a listener that is not open. It listens to
+  /// its own machine only.
   public static var shippedFile: String {
     var configuration = Configuration()
     configuration.server.host = "127.0.0.1"
-    return json(configuration, without: [])
+    return json(configuration, without: ShortForm.ofWebSockets)
   }
 
   /// The table of the README.

@@ -6,11 +6,11 @@ enum TLSPlaces {
 
   /// By listener, then by key as ``TLSOption`` spells it.
   ///
-  /// - Parameter shortForm: the name of the listener that `CertFile` of the file itself is for.
-  static func find(in root: ConfigurationValue, shortForm: String) -> Places {
+  /// - Parameter shortForm: the names of the listeners that `CertFile` of the file itself is for.
+  static func find(in root: ConfigurationValue, shortForm: [String]) -> Places {
     var places: Places = [:]
     let members = members(of: root)
-    places[shortForm] = keys(members.filter { asciiLowercased($0.key).hasSuffix("file") })
+    for name in shortForm { places[name] = keys(members.filter { asciiLowercased($0.key).hasSuffix("file") }) }
     for listener in elements(of: member("Listeners", of: members)) {
       let members = self.members(of: listener)
       guard case .string(let name) = member("Name", of: members)?.content, let tls = member("Tls", of: members) else { continue }

@@ -15,9 +15,26 @@ extension Translation {
   /// A file has one of the two ways to say who listens where.
   mutating func leaveShortForm() {
     guard values["Listeners"] != nil else { return }
-    for name in ["Host", "TcpPort", "CertFile", "PrivateKeyFile"] where values.removeValue(forKey: name) != nil {
+    for name in ShortForm.keys where values.removeValue(forKey: name) != nil {
       note(.dropped, at: nil, "\(name) is left out: Listeners says who listens where")
     }
+  }
+
+  /// What no Mode opens, as in Go; and of two listeners on one port the one for WebSockets.
+  mutating func leaveClosed() {
+    guard let mode = values["Mode"] else {
+      for name in ["WsPort", "WsPath"] where values.removeValue(forKey: name) != nil {
+        note(.dropped, at: nil, "\(name) is left out: without a Mode that says \"websocket\", or \"\" for both, Go does not open it")
+      }
+      return
+    }
+    var server = ServerConfiguration()
+    for case .integer(let port)? in [values["TcpPort"]?.content] { server.port = UInt16(clamping: port) }
+    for case .integer(let port)? in [values["WsPort"]?.content] { server.webSocketPort = UInt16(clamping: port) }
+    for case .string(let word) in [mode.content] { server.mode = ListeningMode(rawValue: word) ?? .tcp }
+    guard ShortForm.clashes(server) else { return }
+    values["Mode"] = ConfigurationValue(.string("tcp"))
+    note(.choose, at: nil, "Mode is \"tcp\": TcpPort and WsPort are both \(server.port); give one of them another port, and write it \"\"")
   }
 
   /// A certificate without a key says nothing, nor the other way round. Go Zinx takes that, and an empty path, for no TLS.

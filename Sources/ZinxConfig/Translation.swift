@@ -60,6 +60,7 @@ struct Translation {
     for (_, member) in ranked { takeOther(member) }
     addDefaults()
     leaveShortForm()
+    leaveClosed()
     leaveHalves()
     noteHeader()
     notePlugins()
@@ -99,6 +100,10 @@ struct Translation {
   }
 
   private mutating func refuse(_ option: Option, _ value: ConfigurationValue) {
+    if option.name == "Mode", value.content == .string("kcp") {
+      return note(
+        .choose, at: value.position, "Mode is \"kcp\", but KCP is not spoken here: its clients have to come to TcpPort, or to WsPort")
+    }
     let instead =
       if let standard = GoDefaults.value(of: option.name) {
         "\(standard.jsonText) is written, the default of Go Zinx"
@@ -134,13 +139,6 @@ struct Translation {
     if let level = ForeignValue.logLevel(foreign.name, member.value), values["LogLevel"] == nil {
       values["LogLevel"] = level
       return note(.converted, at: member.position, "\(foreign.name) \(member.value.found) is LogLevel \(level.jsonText)")
-    }
-    if foreign.name == "Mode", case .string(let mode) = member.value.content, ["kcp", "websocket", ""].contains(mode) {
-      let advice =
-        mode == "kcp"
-        ? "but KCP is not spoken here: its clients have to come to TcpPort"
-        : "but WebSocket takes a listener here: put both into Listeners, that one with \"Transport\": \"websocket\""
-      return note(.choose, at: member.position, "Mode is \(quotedJSON(mode)), \(advice)")
     }
     note(.dropped, at: member.position, "\(quotedBriefly(member.key)) has no meaning here; \(foreign.advice)")
   }

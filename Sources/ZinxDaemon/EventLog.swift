@@ -120,7 +120,7 @@ final class EventLog: Sendable {
       guard may(Topic(reason)) else { return }
       let message = reason == .proxyHeader ? LifecycleMessage.proxyHeader : .handshakeFailed
       log.info(
-        "connection not added: \(reason): \(detail)\(looksLike.map { "; \($0.clause), without TLS" } ?? "")",
+        "connection not added: \(reason): \(detail)\(looksLike.map { "; \($0.clause(insteadOf: reason))" } ?? "")",
         metadata: [
           "MESSAGE_ID": "\(message.rawValue)", "peer": "\(peer)", "closeReason": "\(reason)",
           "listener": "\(listener)",

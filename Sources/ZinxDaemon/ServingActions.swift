@@ -7,6 +7,11 @@ import ZinxIO
 
 /// Does what signals mean while the daemon serves, on their thread.
 struct ServingActions: Sendable {
+  /// Nanoseconds for connections to end that are cut.
+  private static let cutTime: Int64 = 500_000_000
+  /// Microseconds between two looks.
+  private static let cutPause: UInt32 = 2000
+
   let server: Server
   let status: Status
   let supervision: Supervision
@@ -26,8 +31,16 @@ struct ServingActions: Sendable {
     case .drain: drain()
     case .callOff, .exit:
       log.warning("second signal: \(server.connManager.count) connections are cut")
+      cut()
       Daemon.end(output)
     }
+  }
+
+  /// Their ends are told as all others are; a handler that blocks is not waited for.
+  private func cut() {
+    server.cutAll()
+    let deadline = Instant.now.advanced(byNanoseconds: Self.cutTime)
+    while server.connManager.count > 0, Instant.now < deadline { usleep(Self.cutPause) }
   }
 
   /// On a thread of its own, if there is one: reading the file must not hold up a signal that ends.

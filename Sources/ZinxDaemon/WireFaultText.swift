@@ -51,5 +51,17 @@ extension Lookalike {
     }
   }
 
+  /// The same of what came in the place of what stands in front of messages.
+  func clause(insteadOf reason: CloseReason) -> String {
+    switch (reason, self) {
+    case (.tlsFailed, _): "\(clause), without TLS"
+    case (.proxyHeader, _): "\(clause), without a PROXY header"
+    case (_, .tls): "\(clause), and the listener has no Tls"
+    case (_, .proxyV1), (_, .proxyV2): "\(clause), and the listener has no ProxyProtocol"
+    case (_, .frames), (_, .ssh), (_, .mqtt): "\(clause), without WebSocket"
+    default: clause
+    }
+  }
+
   var fields: Logger.Metadata { ["looksLike": "\(self)"] }
 }

@@ -23,7 +23,8 @@ extension ProxyHeader {
     guard fixedLength + rest <= longest else { return .refused(.tooLong(fixedLength + rest)) }
     guard rest >= addressLength(kind) else { return .refused(.shortAddresses) }
     guard bytes.count >= fixedLength + rest else { return .needsMore }
-    return .header(ProxyHeader(length: fixedLength + rest, ends: ends(kind, bytes)))
+    return .header(
+      ProxyHeader(length: fixedLength + rest, ends: ends(kind, bytes), owner: command == local ? .proxy : .client))
   }
 
   /// Bytes of both ends.

@@ -17,7 +17,8 @@ extension ProxyHeader {
     guard last + 1 < line.count else { return .needsMore }
     guard line[last + 1] == end.lf else { return .refused(.unendedLine) }
     do throws(Fault) {
-      return .header(ProxyHeader(length: last + 2, ends: try ends(line[lineStart.count..<last])))
+      let ends = try ends(line[lineStart.count..<last])
+      return .header(ProxyHeader(length: last + 2, ends: ends, owner: ends == nil ? .unknown : .client))
     } catch { return .refused(error) }
   }
 

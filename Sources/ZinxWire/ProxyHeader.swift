@@ -12,6 +12,17 @@ public struct ProxyHeader: Sendable, Hashable {
   /// Who has connected to the proxy, and to which address. Nil where the connection is the proxy's own, or the header does not tell of a
   /// TCP connection: then the addresses of the socket hold.
   public let ends: Ends?
+  /// Whose connection it is.
+  public let owner: Owner
+
+  /// Whose connection a proxy passes on.
+  public enum Owner: Sendable, Hashable {
+    case client
+    /// The proxy's own, as that of a health check (`LOCAL` of version 2).
+    case proxy
+    /// A client's without an address that could be told, or the proxy's own: version 1 has one word for both, `UNKNOWN`.
+    case unknown
+  }
 
   /// Both ends of a TCP connection.
   public struct Ends: Sendable, Hashable {

@@ -42,6 +42,12 @@ public struct WebSocketDecoder: Sendable {
     static let continuation: UInt8 = 0, text: UInt8 = 1, binary: UInt8 = 2, close: UInt8 = 8, ping: UInt8 = 9, pong: UInt8 = 10
   }
 
+  private static let longestHeader = 14
+  /// Bytes of one that tells its length in the second byte.
+  private static let shortHeader = 6
+  /// The first byte of a message in one frame.
+  private static let wholeBinary: UInt16 = 0x82
+
   /// Bytes of the payload that are still to come; nil between frames.
   private var rest: UInt64?
   private var mask: UInt64 = 0
@@ -76,6 +82,7 @@ public struct WebSocketDecoder: Sendable {
           self.rest = nil
           try frameEnds(&decoded)
         } else {
+          if header.isEmpty, !isInsideMessage { Self.takeShortMessages(bytes, &position, &decoded.count) }
           guard try takeHeader(bytes, &position) else { break }
         }
       }
@@ -83,19 +90,39 @@ public struct WebSocketDecoder: Sendable {
     return decoded
   }
 
+  /// Takes whole messages of at most 125 bytes in one frame each, as far as there is nothing else: most are, and with nothing to be
+  /// remembered they take a third of the time.
+  private static func takeShortMessages(_ bytes: UnsafeMutableRawBufferPointer, _ position: inout Int, _ target: inout Int) {
+    guard let base = bytes.baseAddress else { return }
+    var (source, end) = (position, target)
+    while bytes.count &- source >= shortHeader {
+      let head = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: source, as: UInt16.self))
+      // Below zero for one that is not masked.
+      let count = Int(head >> 8) &- 0x80
+      guard head & 0xFF == wholeBinary, (0...125).contains(count), bytes.count &- source &- shortHeader >= count else { break }
+      let mask = base.loadUnaligned(fromByteOffset: source &+ 2, as: UInt32.self)
+      unmask(base + (source &+ shortHeader), count, to: base + end, UInt64(mask) << 32 | UInt64(mask))
+      source = source &+ shortHeader &+ count
+      end = end &+ count
+    }
+    (position, target) = (source, end)
+  }
+
   // MARK: Headers
 
   /// Returns whether a header is whole.
   private mutating func takeHeader(_ bytes: UnsafeMutableRawBufferPointer, _ position: inout Int) throws(Fault) -> Bool {
-    let available = bytes[position...]
-    if header.isEmpty, let length = try readHeader(available) {
+    let available = UnsafeRawBufferPointer(rebasing: bytes[position...])
+    if header.isEmpty {
+      let length = try readHeader(available)
       position += length
-      return true
+      if length > 0 { return true }
     }
-    // What is there is the beginning of one, or goes on with it: a header has at most 14 bytes.
+    // What is there is the beginning of one, or goes on with it.
     let known = header.count
-    header += available.prefix(14 - known)
-    guard let length = try readHeader(header) else {
+    header += available.prefix(Self.longestHeader - known)
+    let length = try readKeptHeader()
+    guard length > 0 else {
       position = bytes.count
       return false
     }
@@ -104,26 +131,42 @@ public struct WebSocketDecoder: Sendable {
     return true
   }
 
-  /// Returns how long the header is; nil if it is not whole.
-  private mutating func readHeader(_ bytes: some RandomAccessCollection<UInt8>) throws(Fault) -> Int? {
-    guard let first = bytes.first else { return nil }
+  private mutating func readKeptHeader() throws(Fault) -> Int {
+    let kept = header
+    return try kept.withUnsafeBytes { bytes in Result { () throws(Fault) in try readHeader(bytes) } }.get()
+  }
+
+  /// Returns how long the header is; 0 if it is not whole.
+  @inline(__always)
+  private mutating func readHeader(_ bytes: UnsafeRawBufferPointer) throws(Fault) -> Int {
+    guard bytes.count > 0 else { return 0 }
+    let first = bytes[0]
     try check(first)
-    guard let second = bytes.dropFirst().first else { return nil }
+    guard bytes.count > 1 else { return 0 }
+    let second = bytes[1]
     guard second & 0x80 != 0 else { throw .unmasked }
     let short = second & 0x7F
     let isControl = first & 0x08 != 0
-    guard !isControl || short <= 125 else { throw .control }
-    let lengthSize = short == 126 ? 2 : short == 127 ? 8 : 0
-    guard bytes.count >= 6 + lengthSize else { return nil }
-    let length = bytes.dropFirst(2).prefix(lengthSize).reduce(lengthSize == 0 ? UInt64(short) : 0) { $0 << 8 | UInt64($1) }
-    // The highest bit of the longest form is zero too.
-    guard lengthSize == 0 || length > (lengthSize == 2 ? 125 : 0xFFFF), length >> 63 == 0 else { throw .length }
-    // As it would be loaded from memory.
-    let word = UInt32(bigEndian: bytes.dropFirst(2 + lengthSize).prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
+    guard short <= 125 || !isControl else { throw .control }
+    let lengthSize = short <= 125 ? 0 : short == 126 ? 2 : 8
+    guard bytes.count >= 6 + lengthSize else { return 0 }
+    let length = lengthSize == 0 ? UInt64(short) : try longLength(bytes, lengthSize)
+    let word = bytes.loadUnaligned(fromByteOffset: 2 + lengthSize, as: UInt32.self)
     mask = UInt64(word) << 32 | UInt64(word)
     (operation, isLast, rest) = (first & 0x0F, first & 0x80 != 0, length)
     if !isControl { isInsideMessage = !isLast }
     return 6 + lengthSize
+  }
+
+  /// One that does not fit into the second byte.
+  private func longLength(_ bytes: UnsafeRawBufferPointer, _ size: Int) throws(Fault) -> UInt64 {
+    let length =
+      size == 2
+      ? UInt64(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+      : UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
+    // The highest bit of the longest form is zero too.
+    guard length > (size == 2 ? 125 : 0xFFFF), length >> 63 == 0 else { throw .length }
+    return length
   }
 
   /// The first byte, as soon as it is there.
@@ -152,7 +195,7 @@ public struct WebSocketDecoder: Sendable {
       return
     }
     guard count > 0, let base = bytes.baseAddress else { return }
-    unmask(base + position, count, to: base + target)
+    Self.unmask(base + position, count, to: base + target, mask)
     target += count
     // What comes next is masked from another byte of the mask on.
     let turn = UInt64(8 * (count & 3))
@@ -160,19 +203,28 @@ public struct WebSocketDecoder: Sendable {
   }
 
   /// The target is where the source is or in front of it.
-  private func unmask(_ source: UnsafeMutableRawPointer, _ count: Int, to target: UnsafeMutableRawPointer) {
+  @inline(__always)
+  private static func unmask(
+    _ source: UnsafeMutableRawPointer, _ count: Int, to target: UnsafeMutableRawPointer, _ mask: UInt64
+  ) {
+    let wide = SIMD4<UInt64>(repeating: mask)
     var index = 0
-    while index + 8 <= count {
+    while index &+ 32 <= count {
+      let words = source.loadUnaligned(fromByteOffset: index, as: SIMD4<UInt64>.self) ^ wide
+      target.storeBytes(of: words, toByteOffset: index, as: SIMD4<UInt64>.self)
+      index &+= 32
+    }
+    while index &+ 8 <= count {
       let word = source.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ mask
       target.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
-      index += 8
+      index &+= 8
     }
     while index < count {
       let byte =
         source.load(fromByteOffset: index, as: UInt8.self)
         ^ UInt8(truncatingIfNeeded: mask.littleEndian >> UInt64(8 * (index & 7)))
       target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
-      index += 1
+      index &+= 1
     }
   }
 

@@ -13,19 +13,40 @@ public enum WebSocketFrame {
   /// One with this payload, of at most 125 bytes but for binary ones.
   public static func encoded(_ payload: ByteBuffer, _ operation: Operation = .binary) -> ByteBuffer {
     let count = payload.readableBytes
-    var frame = ByteBufferAllocator().buffer(capacity: count + 10)
-    frame.writeInteger(0x80 | operation.rawValue)
-    switch count {
-    case ...125: frame.writeInteger(UInt8(truncatingIfNeeded: count))
-    case ...0xFFFF:
-      frame.writeInteger(126 as UInt8)
-      frame.writeInteger(UInt16(truncatingIfNeeded: count))
-    default:
-      frame.writeInteger(127 as UInt8)
-      frame.writeInteger(UInt64(count))
+    var frame = ByteBufferAllocator().buffer(capacity: count + longestHeader)
+    frame.writeWithUnsafeMutableBytes(minimumWritableBytes: longestHeader) { room in
+      guard let start = room.baseAddress else { return 0 }
+      return writeHeader(count, operation, to: start)
     }
     frame.writeImmutableBuffer(payload)
     return frame
+  }
+
+  /// Bytes of the longest header of a server.
+  public static let longestHeader = 10
+
+  /// Writes the header of a frame with a payload of `count` bytes, of at most ``longestHeader`` bytes. Returns how many they are: 2, 4 or
+  /// 10. The memory has room for the longest.
+  @inlinable @inline(__always)
+  public static func writeHeader(_ count: Int, _ operation: Operation = .binary, to target: UnsafeMutableRawPointer) -> Int {
+    target.storeBytes(of: 0x80 | operation.rawValue, as: UInt8.self)
+    if count <= 125 {
+      target.storeBytes(of: UInt8(truncatingIfNeeded: count), toByteOffset: 1, as: UInt8.self)
+      return 2
+    }
+    return writeLongHeader(count, to: target)
+  }
+
+  @usableFromInline
+  static func writeLongHeader(_ count: Int, to target: UnsafeMutableRawPointer) -> Int {
+    let isMiddle = count <= 0xFFFF
+    target.storeBytes(of: isMiddle ? 126 : 127, toByteOffset: 1, as: UInt8.self)
+    if isMiddle {
+      target.storeBytes(of: UInt16(truncatingIfNeeded: count).bigEndian, toByteOffset: 2, as: UInt16.self)
+    } else {
+      target.storeBytes(of: UInt64(count).bigEndian, toByteOffset: 2, as: UInt64.self)
+    }
+    return isMiddle ? 4 : 10
   }
 
   /// The last frame of all.

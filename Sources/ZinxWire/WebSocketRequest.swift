@@ -45,22 +45,31 @@ public struct WebSocketRequest: Sendable, Hashable {
   /// Reads the first bytes of a connection, as many as there are by now.
   public static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
     let head = bytes.prefix(longest)
+    guard beginsAsText(head) else { return .bad("it does not speak HTTP") }
     var lines: [Slice<UnsafeRawBufferPointer>] = []
     var start = head.startIndex
     while let end = head[start...].firstIndex(of: UInt8(ascii: "\n")) {
       guard end > start, head[end - 1] == UInt8(ascii: "\r") else { return .bad("a line does not end by CR LF") }
       if end - 1 == start { return read(lines, length: end + 1) }
       lines.append(head[start..<end - 1])
+      // Whoever speaks something else may send no more than one.
+      if lines.count == 1, target(lines[0]) == nil { return .bad(notGet) }
       start = end + 1
     }
-    if let first = head.first, !isToken(first) { return .bad("it does not speak HTTP") }
     return head.count < longest ? .needsMore : .bad("the request has more than \(longest) bytes")
   }
 
+  private static let notGet = "the first line is not GET, a path and HTTP/1.1"
+
+  /// Whether the first line, as far as it is there, may be one of HTTP: a method, and nothing that no line has.
+  private static func beginsAsText(_ head: Slice<UnsafeRawBufferPointer>) -> Bool {
+    guard let first = head.first else { return true }
+    let line = head.prefix { $0 != UInt8(ascii: "\n") }
+    return isToken(first) && line.allSatisfy { $0 >= 0x20 || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }
+  }
+
   private static func read(_ lines: [Slice<UnsafeRawBufferPointer>], length: Int) -> Reading {
-    guard let first = lines.first, let target = target(first) else {
-      return .bad("the first line is not GET, a path and HTTP/1.1")
-    }
+    guard let first = lines.first, let target = target(first) else { return .bad(notGet) }
     guard lines.count <= 1 + mostHeaders else { return .bad("the request has more than \(mostHeaders) headers") }
     var headers: [Header] = []
     for line in lines.dropFirst() {

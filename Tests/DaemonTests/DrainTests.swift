@@ -110,6 +110,7 @@ extension Daemons {
         #expect(exit.instant - start > .milliseconds(490))
         #expect(exit.instant - start < .milliseconds(1500))
         #expect(daemon.errorLines.contains { $0.contains("second signal: 1 connections are cut") && $0.contains("WARN") })
+        #expect(daemon.errorLines.contains { $0.contains("connection ended: drain-timeout, conn num = 0") })
         peer.close()
       }
     }

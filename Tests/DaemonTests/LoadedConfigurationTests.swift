@@ -213,9 +213,9 @@ struct LoadedConfigurationTests {
     }
     #expect(try load("{}").configuration.server.name == "score-daemon")
     #expect(try load(#"{"Name": "other"}"#).configuration.server.name == "other")
-    let names = ForeignKey.all.map(\.name).filter { $0 != "Mode" }
+    let names = ForeignKey.all.map(\.name)
     let keys = names.map { "\"\($0)\": 0" }.joined(separator: ", ")
-    let warnings = try load("{\"Mode\": \"tcp\", \(keys)}").warnings
+    let warnings = try load("{\(keys)}").warnings
     #expect(warnings.count == names.count)
     #expect(warnings.allSatisfy { $0.contains(" has no effect in score-daemon; ") && !$0.contains("zinxd ") }, "\(warnings)")
     do { _ = try load(#"{"Plugins": {"pong": {}}}"#) } catch {

@@ -1,8 +1,10 @@
 import Glibc
+import NIOCore
 import Testing
 import Zinx
 import ZinxTLS
 import ZinxTestKit
+import ZinxWire
 
 /// What a proxy says in front of a connection from `192.0.2.7:4711`.
 private enum Header {
@@ -139,7 +141,7 @@ struct ProxyProtocolTests {
 
   @Test(
     arguments: [
-      (RawFrame(7, "no header").bytes(), "it began with something else than a PROXY header"),
+      (RawFrame(7, "no header").bytes(), "it began with something else than a PROXY header; ltv-le"),
       (Array("PROXY TCP4 192.0.2.7 192.0.2.1 4711 77777\r\n".utf8), "a port of its PROXY line is none"),
       (Header.start + [0x31], "its PROXY header has another version than 1 or 2"),
     ])
@@ -194,6 +196,86 @@ struct ProxyProtocolTests {
       #expect(server.server.counters.failedArrivals.isEmpty)
       let told = server.events.all.filter { if case .arrivalFailed = $0 { true } else { false } }
       #expect(told.isEmpty)
+    }
+  }
+
+  private static let unknown = Array("PROXY UNKNOWN\r\n".utf8)
+
+  /// What stands between the header and the connection.
+  private static let kinds: [@Sendable (inout Endpoint) -> Void] = [
+    { _ in },
+    { $0.tls = TLSConfiguration(certFile: Certificates.path("server.pem"), privateKeyFile: Certificates.path("server.key")) },
+    { $0.transport = .webSocket },
+  ]
+
+  @Test(arguments: kinds.indices, [Header.local, unknown])
+  func `says nothing of a health check that tells whose it is, whatever is to come behind the header`(
+    kind: Int, header: [UInt8]
+  ) async throws {
+    let configuration = try ServerConfiguration.proxied(
+      {
+        $0.maxConn = 1
+        Self.kinds[kind](&$0)
+      }, rest: { $0.ioThreads = 1 })
+    try await TestServer.runProxied(configuration) { server async throws in
+      for isReset in [false, true] {
+        let peer = try server.connect()
+        try await peer.send(header)
+        // Of what may be a client's it is not known for ever: that one has gone by the time that the header is read.
+        if header == Header.local { try await server.loopsAnswer() }
+        if isReset { peer.reset() } else { peer.shutdownWrite() }
+        if !isReset { try await peer.isClosed() }
+        // The only place is free again when it is gone.
+        var isFree = false
+        while !isFree {
+          let next = try server.connect()
+          try await next.send(Header.line + [0xFF])
+          isFree = (try? await next.receiveSome(upTo: 1)) != nil || kind == 0
+        }
+      }
+      let told = try server.events.all.compactMap { event -> String? in
+        if case .arrivalFailed(let peer, _, _, _, _) = event { peer.host } else { nil }
+      }
+      #expect(told.allSatisfy { $0 == "192.0.2.7" }, "\(told)")
+      #expect(server.added.allSatisfy { $0.remoteAddress.host == "192.0.2.7" })
+    }
+  }
+
+  @Test func `adds a connection of the proxy's own with its first byte`() async throws {
+    try await TestServer.runProxied(try .proxied()) { server async throws in
+      let peer = try server.connect()
+      try await peer.send(Header.local)
+      try await server.loopsAnswer()
+      #expect(server.added.isEmpty)
+      #expect(try await peer.exchange(RawFrame(7, "here")).text == "here")
+    }
+  }
+
+  @Test func `lets the server speak first to a client whose address the proxy does not know`() async throws {
+    try await TestServer.run(
+      try .proxied(), register: { $0.onConnStart { try $0.trySendBuffMsg(2, ByteBuffer(string: "hello")) } }
+    ) { server async throws in
+      let peer = try server.connect()
+      try await peer.send(Self.unknown)
+      #expect(try await peer.frame().text == "hello")
+    }
+  }
+
+  @Test func `has an IPv4 client that is told by an address of IPv6 under the one that it has`() async throws {
+    try await TestServer.runProxied(try .proxied()) { server async throws in
+      #expect(try await server.address(Header.line("::ffff:192.0.2.7")) == "192.0.2.7:4711")
+    }
+  }
+
+  @Test(arguments: Stranger.all.filter { $0.looksLike != .proxyV1 && $0.looksLike != .proxyV2 })
+  func `tells what whoever sends no header speaks`(stranger: Stranger) async throws {
+    try await TestServer.runProxied(try .proxied()) { server async throws in
+      let peer = try server.connect()
+      try await peer.send(stranger.bytes)
+      try await peer.isClosed()
+      #expect(
+        try await server.failedArrivals(1)
+          == ["behind proxy-header: it began with something else than a PROXY header; \(stranger.looksLike)"])
     }
   }
 

@@ -149,12 +149,28 @@ struct WebSocketTests {
     }
   }
 
+  @Test(
+    arguments: Stranger.all.filter { $0.looksLike != .webSocket && $0.description != "curl" }.map { ($0.bytes, $0.looksLike) }
+      + [(RawFrame(7, "a Zinx client").bytes(), .frames(.ltvLittleEndian))])
+  func `tells what a peer speaks that sends no request, as soon as that shows`(
+    bytes: [UInt8], looksLike: Lookalike
+  ) async throws {
+    try await TestServer.run(.web(), register: { $0.route(7, echo) }) { server in
+      let peer = try server.connect()
+      try await peer.send(bytes)
+      let failed = try await server.failedArrivals(1)
+      #expect(failed.count == 1)
+      #expect(failed[0].hasPrefix("web websocket-protocol: ") && failed[0].hasSuffix("; \(looksLike)"), "\(failed)")
+      peer.close()
+    }
+  }
+
   @Test func `waits for a request no longer than FrameTimeout`() async throws {
     try await TestServer.run(.web(rest: { $0.frameTimeout = .milliseconds(200) })) { server in
       let raw = try server.connect()
       try await raw.send(Array("GET / HT".utf8))
       _ = try? await raw.receiveAll()
-      #expect(try await server.failedArrivals(1) == ["web websocket-protocol: it was not done within 0.2 seconds"])
+      #expect(try await server.failedArrivals(1) == ["web websocket-protocol: it was not done within 0.2 seconds; http"])
     }
   }
 
@@ -203,6 +219,45 @@ struct WebSocketTests {
     #expect(await cut == 0)
   }
 
+  @Test(arguments: pools, [false, true])
+  func `closes with 1001 when a drain has no more time for its handler`(workers: Int, hasTLS: Bool) async throws {
+    let handling = Gate()
+    let test = try TestServer(.web(workers: workers) { if hasTLS { $0.tls = .ofTests } }) {
+      $0.route(7) { _ in
+        handling.open()
+        try await Gate().pass()
+      }
+    }
+    try await test.start()
+    let peer = hasTLS ? try await test.connectSecureWeb() : try await test.connectWeb()
+    try await peer.sendMessage(RawFrame(7, "").bytes())
+    try await handling.pass()
+    async let cut = test.server.drain(timeout: .zero)
+    #expect(try await peer.frame() == WebSocketPeer.Frame(first: 0x88, payload: [0x03, 0xE9]))
+    if let tls = peer.tls {
+      #expect(try await tls.receiveAll().isEmpty)
+      #expect(tls.end == .closed)
+    }
+    #expect(await cut == 1)
+    #expect(try await test.reason() == .drainTimeout)
+  }
+
+  @Test func `sees a session end that ends in one piece with the request`() async throws {
+    try await TestServer.run(.web { $0.tls = .ofTests }, register: { $0.route(7, echo) }) { server in
+      let tls = try TLSPeer(server.connect())
+      try await tls.shake()
+      let peer = WebSocketPeer(tls.raw, tls: tls)
+      tls.seal(WebSocketPeer.request() + WebSocketPeer.frame(0x82, RawFrame(7, "last").bytes()))
+      tls.session.end()
+      try await tls.flush()
+      #expect(try await peer.answer().hasPrefix("HTTP/1.1 101 "))
+      #expect(try await peer.message().text == "last")
+      #expect(try await peer.frame().code == 1000)
+      #expect(try await tls.receiveAll().isEmpty)
+      #expect(try await server.reason() == .peerClosed)
+    }
+  }
+
   @Test(arguments: pools)
   func `answers what came before a peer closes, then says its code again`(workers: Int) async throws {
     try await TestServer.run(.web(workers: workers), register: { $0.route(7, echo) }) { server in
@@ -248,6 +303,27 @@ struct WebSocketTests {
       try await plain.send(RawFrame(7, "to all"))
       #expect(try await plain.frame().text == "to all")
       for peer in peers { #expect(try await peer.message().text == "to all") }
+    }
+  }
+
+  @Test(arguments: pools)
+  func `gets its answers in order, gathered or not, whatever their size`(workers: Int) async throws {
+    let configuration = ServerConfiguration.web(workers: workers, rest: { $0.maxPacketSize = 1 << 20 })
+    try await TestServer.run(
+      configuration,
+      register: {
+        $0.route(7) { try await $0.connection.sendBuffMsg(7, $0.data) }
+        $0.route(8) { try await $0.connection.sendMsg(8, $0.data) }
+        $0.route(9) { try $0.echo() }
+      }
+    ) { server in
+      let peer = try await server.connectWeb()
+      let sizes = [0, 5, 100, 109, 110, 117, 118, 200, 4096, 65_527, 65_528, 70_000]
+      let frames = sizes.flatMap { size in
+        (7...9).map { RawFrame($0, (0..<size).map { UInt8(truncatingIfNeeded: $0 ^ size) }) }
+      }
+      try await peer.sendMessage(frames.flatMap { $0.bytes() })
+      for frame in frames { #expect(try await peer.message() == frame) }
     }
   }
 

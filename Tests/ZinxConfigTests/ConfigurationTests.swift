@@ -102,7 +102,7 @@ struct ConfigurationTests {
 
   @Test(
     "every foreign key is accepted with any value in any case, and warned of once",
-    arguments: ForeignKey.all.filter { !["Mode", "WsPort"].contains($0.name) })
+    arguments: ForeignKey.all)
   func foreign(key: ForeignKey) {
     #expect(Option.named(key.name) == nil)
     #expect(!key.advice.isEmpty)

@@ -23,15 +23,21 @@ struct ImportTests {
     return Option.named(option)?.value(in: configuration)?.jsonText
   }
 
-  @Test(arguments: [
-    ("kcp", "KCP is not spoken here: "), ("websocket", "WebSocket takes a listener here: "), ("", "WebSocket takes "),
-  ])
-  func `leaves it to the operator what becomes of clients that came another way than by TCP`(mode: String, advice: String) throws
-  {
-    let text = #"{"//":"note","TCPPort":8999,"Mode":"\#(mode)"}"#
-    #expect(try notes(text, .choose).first?.hasPrefix("Mode is \"\(mode)\", but \(advice)") == true)
-    #expect(try notes(#"{"Mode":"tcp"}"#, .dropped).first?.hasPrefix("\"Mode\" has no meaning here") == true)
-    #expect(try notes(#"{"Mode":"s3cret"}"#, .choose).allSatisfy { !$0.contains("s3cret") })
+  @Test func `keeps the listener for WebSockets that its Mode opens, and leaves out what is closed`() throws {
+    func short(_ text: String) throws -> [String] {
+      let configuration = try #require(parse(try imported(text).text).configuration)
+      return configuration.server.allEndpoints.map { "\($0.name) \($0.address)" }
+    }
+    #expect(try short(#"{"Mode":"websocket","WsPort":81,"WsPath":"/x"}"#) == ["ws 0.0.0.0:81"])
+    #expect(try short(#"{"Mode":"","TcpPort":80}"#) == ["zinx 0.0.0.0:80", "ws 0.0.0.0:9000"])
+    #expect(try short(#"{"WsPort":81}"#) == ["zinx 0.0.0.0:8999"])
+    #expect(try notes(#"{"WsPort":81}"#, .dropped).first?.hasPrefix("WsPort is left out: without a Mode that says") == true)
+    #expect(try short(#"{"Mode":"","TcpPort":9000}"#) == ["zinx 0.0.0.0:9000"])
+    #expect(try notes(#"{"Mode":"","TcpPort":9000}"#, .choose).contains { $0.hasPrefix("Mode is \"tcp\": TcpPort and WsPort are both 9000") })
+  }
+
+  @Test func `leaves it to the operator what becomes of clients that came by KCP`() throws {
+    #expect(try notes(#"{"TCPPort":8999,"Mode":"kcp"}"#, .choose).first?.hasPrefix("Mode is \"kcp\", but KCP is not spoken here: ") == true)
   }
 
   /// Spellings, the application's own keys, wrong types, comments, nesting, emptiness.
@@ -39,7 +45,8 @@ struct ImportTests {
     #"{}"#, " \n{ }\n", "\u{FEFF}{\"TcpPort\": 7777}",
     #"{"Port":"8999","IP":"0.0.0.0","MaxPackageSize":1024,"WorkPoolSize":8,"MaxTaskLen":512}"#,
     #"{"mysql":{"username":"u"},"redis":{"host":"h"},"TcpPort":8999}"#, #"{"//":"note","TCPPort":8999,"Mode":"kcp"}"#,
-    #"{"WsPort":9000,"WsPath":"/ws"}"#,
+    #"{"WsPort":9000,"WsPath":"/ws"}"#, #"{"Mode":"websocket","WsPort":"9001","WsPath":"/ws"}"#, #"{"Mode":"","TcpPort":9000}"#,
+    #"{"Mode":"","WsPort":70000,"WsPath":"ws"}"#, #"{"Mode":"x","Listeners":[{"Name":"a","Address":"unix:@a"}],"WsPort":1}"#,
     #"{"Name":"zinx v-0.8 demoApp","Host":"127.0.0.1","TcpPort":7777,"MaxConn":3,"WorkerPoolSize":10}"#,
     #"{"name":"n","host":"localhost","port":8999,"maxConn":3,"workerPoolSize":10,"queueSize":1024}"#,
     #"{"Name":"x","IP":"127.0.0.1","Port":8080,"Version":"v0.0.1","MaxConn":12000,"MaxTaskQueueSize":1024}"#,

@@ -1,6 +1,7 @@
 import Testing
 import Zinx
 import ZinxConfig
+import ZinxTLS
 import ZinxWire
 
 @Suite("The listeners of a configuration file")
@@ -259,20 +260,75 @@ struct ListenersTests {
   }
 
   @Test(
-    "of other kinds that a file of Go Zinx opens are refused, and what leaves them closed is taken",
     arguments: [
-      (#""Mode": "tcp""#, nil), (#""Mode": "tcp", "WsPort": 9000"#, nil),
-      (#""Mode": "websocket""#, #"Mode is "websocket", but WebSocket takes a listener here, with "Transport": "websocket""#),
-      (#""mode": """#, #"Mode is "", but WebSocket takes a listener here, with "Transport": "websocket""#),
-      (#""Mode": "kcp""#, #"Mode is "kcp", but KCP is not spoken here; "tcp" is what there is"#),
-      (#""Mode": 1"#, #"Mode is 1, but must be "tcp""#),
+      ("", ["zinx 0.0.0.0:7777"]), (#""Mode": "tcp""#, ["zinx 0.0.0.0:7777"]),
+      (#""Mode": "tcp", "WsPort": 9001"#, ["zinx 0.0.0.0:7777"]), (#""WsPort": 9001"#, ["zinx 0.0.0.0:7777"]),
+      (#""mode": "websocket""#, ["ws 0.0.0.0:9000 /"]),
+      (#""Mode": "websocket", "wsport": 81, "WsPath": "/game""#, ["ws 0.0.0.0:81 /game"]),
+      (#""Host": "::1", "TcpPort": 1, "Mode": "", "WsPort": 2"#, ["zinx [::1]:1", "ws [::1]:2 /"]),
+      (#""TcpPort": 0, "Mode": "", "WsPort": 0"#, ["zinx 0.0.0.0:0", "ws 0.0.0.0:0 /"]),
+    ])
+  func `of the short form are those that Mode opens`(members: String, expected: [String]) throws {
+    let configuration = try #require(parse("{\(members)}").configuration)
+    let found = configuration.server.allEndpoints.map {
+      "\($0.name) \($0.address)" + ($0.transport == .webSocket ? " \($0.path)" : "")
+    }
+    #expect(found == expected)
+    // What is printed has the long form, and means the same.
+    #expect(parse(Reference.json(configuration)).configuration?.server == configuration.server)
+  }
+
+  @Test func `of the short form have its certificate, both of them, and places for what is wrong with its files`() throws {
+    let parsed = parse(#"{"Mode": "", "CertFile": "/c", "PrivateKeyFile": "/k"}"#)
+    let endpoints = try #require(parsed.configuration).server.allEndpoints
+    #expect(endpoints.map { $0.tls?.certFile } == ["/c", "/c"] && endpoints.map { $0.tls?.privateKeyFile } == ["/k", "/k"])
+    #expect(parsed.place(of: "CertFile", listener: "ws")?.column == 25)
+    #expect(parsed.place(of: "CertFile", listener: "zinx")?.column == 25)
+  }
+
+  @Test(
+    arguments: [
       (
-        #""WsPort": 9000"#,
-        #"WsPort: WebSocket takes a listener here, with "Transport": "websocket"; remove it, or say "Mode": "tcp" to leave it closed"#
+        #""Mode": "kcp""#,
+        #"1:10 Mode has "kcp", but KCP is not spoken here: one of "tcp", "websocket" or "" is what there is, the last for both"#
+      ), (#""Mode": 1"#, #"1:10 Mode is 1, but must be one of "tcp", "websocket" or """#),
+      (#""WsPort": 65536"#, "1:12 WsPort is 65536, but must be a whole number from 0 to 65535"),
+      (
+        #""Mode": "", "WsPath": "ws""#,
+        #"1:24 WsPath is "ws", but must be a path that begins with "/", without a query, of at most 256 bytes"#
       ),
-    ] as [(String, String?)])
-  func otherKinds(members: String, expected: String?) {
-    #expect(parse("{\(members)}").problems.map(\.message) == (expected.map { [$0] } ?? []))
+      (
+        #""TcpPort": 9000, "Mode": """#,
+        "1:27 TcpPort and WsPort are both 9000, and Mode opens both: give one of them another port"
+      ),
+      (
+        #""Mode": "", "WsPort": 7777"#,
+        "1:24 TcpPort and WsPort are both 7777, and Mode opens both: give one of them another port"
+      ),
+    ])
+  func `of the short form are refused where they cannot be`(members: String, expected: String) {
+    let problems = parse("{\(members)}").problems.map { "\($0.position?.line ?? 0):\($0.position?.column ?? 0) \($0.message)" }
+    #expect(problems == [expected])
+  }
+
+  @Test func `for WebSockets that no Mode opens are a warning, as their operator may believe otherwise`() {
+    #expect(
+      parse(#"{"WsPort": 9000, "WsPath": "/"}"#).warnings.map(\.message)
+        == [#"WsPort is not open: that takes "Mode": "websocket", or "" for TcpPort and WsPort"#])
+    #expect(parse(#"{"Mode": "tcp", "WsPort": 9000}"#).warnings.isEmpty)
+  }
+
+  @Test func `of the short form beside Listeners are an error that names both places`() {
+    for (key, value, advice) in [
+      ("Mode", #""tcp""#, "remove it"), ("WsPort", "1", #"make it a listener with "Transport": "websocket""#),
+      ("WsPath", #""/""#, "make it the Path of a listener"),
+    ] {
+      let problems = Self.problems(#"{"Name": "a", "Address": "h:1"}"#, ",\n\"\(key)\": \(value)")
+      #expect(
+        problems == [
+          "2:1 \(key), at line 2, column 1, and Listeners, at line 1, column 2, both say who listens where: \(advice)"
+        ])
+    }
   }
 
   @Test("that change are told by name, and nothing is told where only the form has changed")

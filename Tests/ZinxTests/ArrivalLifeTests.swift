@@ -76,6 +76,36 @@ struct ArrivalLifeTests {
     #expect(life.failure == nil)
   }
 
+  @Test func `on a connection that may be the proxy's own waits for a first byte, for as long as there is time`() {
+    for event in [{ $0.stepDone() }, { $0.timeIsUp(.milliseconds(50)) }] as [(inout ArrivalLife) -> Void] {
+      var life = ArrivalLife([.proxyHeader])
+      life.stepDone()
+      life.awaitFirstByte()
+      #expect(life.step == .firstByte && life.reads)
+      #expect(life.next(isFlushed: true) == .wait)
+      event(&life)
+      #expect(life.next(isFlushed: true) == .handOver)
+      #expect(life.failure == nil)
+    }
+    var life = ArrivalLife([.proxyHeader])
+    life.stepDone()
+    life.awaitFirstByte()
+    life.leave()
+    #expect(life.next(isFlushed: true) == .close)
+    #expect(life.failure == nil)
+  }
+
+  @Test func `waits for no first byte where another step is to come, or it is over`() {
+    var life = ArrivalLife([.proxyHeader, .tls])
+    life.stepDone()
+    life.awaitFirstByte()
+    #expect(life.step == .tls)
+    life = ArrivalLife([.proxyHeader])
+    life.drain()
+    life.awaitFirstByte()
+    #expect(life.next(isFlushed: true) == .close)
+  }
+
   @Test("is over at a drain, which is nobody's failure, whatever is going on")
   func drain() {
     var life = ArrivalLife([.tls])

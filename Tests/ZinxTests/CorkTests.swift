@@ -39,4 +39,21 @@ struct CorkTests {
     #expect((cork.count, cork.length, cork.bytes.count) == (0, 0, 0))
     #expect(pieces.isEmpty)
   }
+
+  @Test func `puts the header of a WebSocket in front of each message, also of one that stays where it is`() throws {
+    let world = try World(1)
+    var expected: [UInt8] = []
+    cork.take(world.connections[0], lender: chunk)
+    for count in [0, 117, 118, 5000, 65_000] {
+      cork.beginFrame(DataPack.headerLength + count)
+      let message = RawFrame(3, [UInt8](repeating: 5, count: count)).bytes()
+      expected += Array(WebSocketFrame.encoded(ByteBuffer(bytes: message)).readableBytesView)
+      if !cork.borrow(3, data(5, count), of: chunk, .ltvLittleEndian) { cork.append(3, data(5, count), .ltvLittleEndian) }
+    }
+    #expect(cork.hasLoans)
+    #expect(cork.count == 5 && cork.length == expected.count)
+    #expect(pieces == expected)
+    cork.copyLoans()
+    #expect(Array(cork.bytes) == expected)
+  }
 }

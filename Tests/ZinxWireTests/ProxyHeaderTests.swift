@@ -50,10 +50,16 @@ struct ProxyHeaderTests {
     (binary(command: 0x20, 0xFF, [1]), nil),
   ]
 
+  /// Whose connection it is: the proxy's own says so, and version 1 has one word for that and for a client without an address.
+  private static func owner(_ bytes: [UInt8], _ ends: ProxyHeader.Ends?) -> ProxyHeader.Owner {
+    if bytes[0] == UInt8(ascii: "P") { return ends == nil ? .unknown : .client }
+    return bytes[12] == 0x20 ? .proxy : .client
+  }
+
   @Test func `tells both ends of a TCP connection, and how many bytes it took; what follows is left`() {
     for (bytes, ends) in Self.whole {
       for rest in [[], [0], Array("\r\nPROXY".utf8), [UInt8](repeating: 0x0D, count: 70_000)] {
-        #expect(read(bytes + rest) == .header(ProxyHeader(length: bytes.count, ends: ends)))
+        #expect(read(bytes + rest) == .header(ProxyHeader(length: bytes.count, ends: ends, owner: Self.owner(bytes, ends))))
       }
     }
   }
@@ -98,7 +104,7 @@ struct ProxyHeaderTests {
 
   @Test func `of version 1 has at most 107 bytes`() {
     let longest = "PROXY UNKNOWN " + String(repeating: "x", count: 91)
-    #expect(read(longest + "\r\n") == .header(ProxyHeader(length: 107, ends: nil)))
+    #expect(read(longest + "\r\n") == .header(ProxyHeader(length: 107, ends: nil, owner: .unknown)))
     #expect(read(longest + "\r") == .needsMore)
     #expect(read(longest + "x\r") == .refused(.unendedLine))
     #expect(read(longest + "xx") == .refused(.unendedLine))
@@ -129,7 +135,8 @@ struct ProxyHeaderTests {
         kind == 0x11
         ? ProxyHeader.Ends(
           source: End(address: .v4(0x0101_0101), port: 0x0101), destination: End(address: .v4(0x0101_0101), port: 0x0101)) : nil
-      #expect(read(longest) == .header(ProxyHeader(length: 16384, ends: ends)))
+      let owner: ProxyHeader.Owner = command == 0x20 ? .proxy : .client
+      #expect(read(longest) == .header(ProxyHeader(length: 16384, ends: ends, owner: owner)))
       #expect(read(longest.dropLast()) == .needsMore)
       #expect(read(Self.binary(command: command, kind, [], length: room + 1)) == .refused(.tooLong(16385)))
     }

@@ -159,7 +159,7 @@ private struct Broadcast {
   }
 
   mutating func send(to connection: Connection) {
-    guard let frame = connection.usesCorks ? frame(connection.pack) : otherFrame(connection) else {
+    guard let frame = connection.hasOwnFrames ? otherFrame(connection) : frame(connection.pack) else {
       delivery.unencodable += 1
       return connection.server.counters.messagesUnencodable.count()
     }
@@ -236,6 +236,11 @@ private struct Broadcast {
       } catch is ZinxError {}
     }
   }
+}
+
+extension Connection {
+  /// A message is more there than a header and its data, or something else.
+  fileprivate var hasOwnFrames: Bool { isForeign || webSocket != nil }
 }
 
 extension EventLoop {

@@ -157,10 +157,12 @@ extension Connection {
   /// Closes without handling or flushing the rest.
   func cutOff(_ reason: CloseReason) {
     guard life.phase != .closed else { return }
+    let wasBroken = life.isBroken
     life.cut(reason)
     dropsRest.store(true, ordering: .relaxed)
     isCut.store(true, ordering: .relaxed)
     dropRequests()
+    if let webSocket, !wasBroken { partFrom(webSocket) }
     // A handler that blocks keeps the connection; the peer need not wait for it.
     shutdown(descriptor, Int32(SHUT_RDWR))
     abandonSocket()
@@ -200,7 +202,7 @@ extension Connection {
     server.ended(self, reason, fault)
   }
 
-  private func closeOutbox(_ finally: () -> Void) {
+  func closeOutbox(_ finally: () -> Void) {
     let waiting = outbox.withLock { outbox in
       if let webSocket { webSocket.cut = outbox.restOfCutFrame(onTheWay: session?.onTheWay ?? 0) }
       finally()

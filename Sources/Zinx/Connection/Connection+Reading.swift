@@ -57,9 +57,7 @@ extension Connection {
   /// Reads once and goes on with what came. Returns whether that was all.
   func read(upTo limit: Int, isBroken: Bool) -> Bool {
     if isWrapped { return readWrapped(upTo: limit, isBroken: isBroken) }
-    context.received.prepare()
-    let isPutBack = takesDirectly
-    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let isPutBack = prepareToReceive()
     let (count, isDrained) = context.received.receive(descriptor, upTo: min(drainRest ?? .max, limit))
     guard count > 0 else {
       receivedNothing(count, isBroken: isBroken)
@@ -67,17 +65,33 @@ extension Connection {
     }
     receiving.received(at: loop.now)
     context.traffic.bytesReceived.countAlone(count)
-    if isPutBack { inbox = nil }
-    keepReceived()
-    if drainRest != nil { drained(count) }
-    pace?.read(count)
+    keepReceived(isPutBack: isPutBack, read: count)
     advance()
     return isDrained
   }
 
+  /// Makes room for what is to be received. Returns whether what the inbox holds was put in front of it: to be told
+  /// ``keepReceived(isPutBack:read:)``, and of no consequence where nothing comes.
+  @inline(__always)
+  func prepareToReceive() -> Bool {
+    context.received.prepare()
+    let isPutBack = takesDirectly
+    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    return isPutBack
+  }
+
+  /// Keeps what was received, for which so many bytes of the socket were read; `isEmpty`: nothing of them is part of the stream.
+  @inline(__always)
+  func keepReceived(isPutBack: Bool, read count: Int, isEmpty: Bool = false) {
+    if isPutBack { inbox = nil }
+    if isPutBack || !isEmpty { keepReceived() }
+    if drainRest != nil { drained(count) }
+    pace?.read(count)
+  }
+
   /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
   /// together.
-  var takesDirectly: Bool {
+  private var takesDirectly: Bool {
     guard let inbox else { return false }
     return !life.runsUserCode && staged == nil && !isWaitingForWorker
       && max(inbox.readableBytes, nextFrame) <= ReceiveBuffer.readSize / 4
@@ -85,7 +99,7 @@ extension Connection {
 
   /// A drain reads no more than had been received when it began. Nor does it wait for what the kernel has counted and does not hand out,
   /// such as urgent data on a UNIX socket.
-  func drained(_ count: Int) {
+  private func drained(_ count: Int) {
     drainRest = drainRest.map { min($0 - count, unreadBytes) }
     if drainRest == 0 { life.end(.draining) }
   }
@@ -103,7 +117,7 @@ extension Connection {
   }
 
   /// Makes a batch of what was received, or puts it behind what waits already.
-  func keepReceived() {
+  private func keepReceived() {
     guard inbox == nil, !life.runsUserCode, staged == nil else { return keepInInbox(context.received.bytes) }
     let scan = self.scan(context.received.bytes)
     if scan.frames > 0 { staged = context.received.take(scan.bytes, frames: scan.frames) }

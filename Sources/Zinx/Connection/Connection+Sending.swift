@@ -144,10 +144,13 @@ extension Connection {
   }
 
   private func makesRoomForReply() -> Bool {
-    if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
+    if isCorkedHere, let cork {
+      if webSocket != nil, cork._withUnsafeGuaranteedRef({ hasRoomForFrame($0) }) { return true }
+      flush(cork.takeUnretainedValue(), uncorking: false)
+    }
     let limit = server.settings.queueLimit
     if outbox.withLock({ $0.isClosed || $0.hasRoom(limit) }) { return true }
-    guard !usesCorks else { return false }
+    guard isForeign else { return false }
     // The replies of a batch wait for its end.
     flushOutbox()
     return outbox.withLock { $0.isClosed || $0.hasRoom(limit) }
@@ -167,8 +170,8 @@ extension Connection {
 
   /// The frame of a message on this connection.
   func frame(_ id: UInt32, _ data: ByteBuffer) throws(ZinxError) -> ByteBuffer {
-    guard !usesCorks else { return pack.encoded(Message(id: id, data: data)) }
-    return try wrapped(framing.frame(of: Message(id: id, data: data)))
+    let message = Message(id: id, data: data)
+    return try wrapped(isForeign ? framing.frame(of: message) : pack.encoded(message))
   }
 
   /// Queues an encoded frame, waiting for room. `isShared`: the same bytes go to others too.
@@ -195,12 +198,12 @@ extension Connection {
   func trySend(frame: ByteBuffer, isShared: Bool = false, isRaw: Bool = false) throws(ZinxError) {
     do throws(ZinxError) { try queue(frame: frame, isShared: isShared, isRaw: isRaw) } catch {
       // The replies of a batch wait for its end, where a cork would have been written: the kernel may take them.
-      guard error == .sendBufferFull, !usesCorks else { throw error }
+      guard error == .sendBufferFull, isForeign else { throw error }
       flushOutbox()
       try queue(frame: frame, isShared: isShared, isRaw: isRaw)
     }
     // At the end of the batch what is left of its replies is written anyway.
-    if !usesCorks, Cork.ofThisThread?.isTaken(by: self) == true { return }
+    if isForeign, Cork.ofThisThread?.isTaken(by: self) == true { return }
     scheduleFlush()
   }
 
@@ -284,23 +287,40 @@ extension Connection {
   func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
-      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) { guard makeRoomToGather(cork) else { return false } }
+      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) { 
+        guard makeRoomToGather(cork, for: data.count) else { return false }
+      }
       if let chunk, cork.borrow(id, data, of: chunk, pack) {} else { cork.append(id, data, pack) }
       if cork.count == 1 { isCorkFilled.store(true, ordering: .relaxed) }
       return true
     }
   }
 
+  /// Returns whether the next message, with so many bytes of data, can be gathered.
   @inline(never)
-  private func makeRoomToGather(_ cork: Cork) -> Bool {
+  private func makeRoomToGather(_ cork: Cork, for count: Int) -> Bool {
+    guard webSocket == nil else { return beginFrame(cork, count) }
     flush(cork, uncorking: false)
     return cork.hasRoom && !isClosed
   }
 
+  private func beginFrame(_ cork: Cork, _ count: Int) -> Bool {
+    if !hasRoomForFrame(cork) {
+      flush(cork, uncorking: false)
+      guard hasRoomForFrame(cork), !isClosed else { return false }
+    }
+    cork.beginFrame(DataPack.headerLength + count)
+    return true
+  }
+
+  /// What ``Cork/hasRoom`` says of others, of a WebSocket.
+  @inline(__always)
+  private func hasRoomForFrame(_ cork: Cork) -> Bool { cork.hasFrameRoom && !stopsGathering.load(ordering: .relaxed) }
+
   /// Called by ``Cork/take(_:)`` on its thread.
   func wasCorked(by cork: Cork) {
     // What is sent there goes through the outbox, which knows how long each frame is.
-    guard usesCorks else { return }
+    guard !isForeign else { return }
     self.cork = Unmanaged.passUnretained(cork)
     makeRoom(in: cork)
     corkThread.store(clinux_thread(), ordering: .relaxed)
@@ -309,7 +329,8 @@ extension Connection {
   private func makeRoom(in cork: Cork) {
     let limit = server.settings.queueLimit
     let queued = queuedMessages.load(ordering: .relaxed)
-    cork.room = limit.messages - queued
+    cork.frameRoom = limit.messages - queued
+    cork.room = cork.frameRoom & plainRoom
     // Only a queue that has messages has bytes; so most batches never look under the lock.
     cork.space = min(Cork.flushThreshold, queued == 0 ? limit.bytes : limit.bytes - outbox.withLock { $0.bytes })
   }
@@ -339,7 +360,7 @@ extension Connection {
     cork.traffic.messagesSent.countAlone(cork.count)
     cork.traffic.bytesSent.countAlone(written)
     cork.clear()
-    makeRoom(in: cork)
+    if !uncorking { makeRoom(in: cork) }
     if let resumable { for resume in resumable { resume(.over) } }
     report(result)
   }

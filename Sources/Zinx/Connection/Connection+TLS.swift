@@ -38,9 +38,7 @@ extension Connection {
   }
 
   private func open(_ sealed: UnsafeRawBufferPointer, _ session: TLSSession) {
-    context.received.prepare()
-    let isPutBack = takesDirectly
-    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let isPutBack = prepareToReceive()
     let start = context.received.bytes.count
     let (opened, end, sending) = outbox.withLock { outbox in
       let (opened, end) = context.received.open(sealed, session)
@@ -50,10 +48,7 @@ extension Connection {
     if opened > 0 || session.held > 0 { receiving.received(at: loop.now) }
     context.traffic.bytesReceived.countAlone(opened)
     let decoded = webSocket.map { context.received.decode(from: start, &$0.decoder) }
-    if isPutBack { inbox = nil }
-    if decoded?.count ?? opened > 0 || isPutBack { keepReceived() }
-    if drainRest != nil { drained(sealed.count) }
-    pace?.read(sealed.count)
+    keepReceived(isPutBack: isPutBack, read: sealed.count, isEmpty: decoded?.count ?? opened == 0)
     let isBroken = if case .failed = end { true } else { false }
     if !isBroken { report(sending) }
     if let decoded, let webSocket, took(decoded, webSocket) { return }

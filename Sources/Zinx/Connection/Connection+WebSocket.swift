@@ -2,10 +2,11 @@ import CLinux
 import Glibc
 import NIOCore
 import ZinxIO
+import ZinxTLS
 import ZinxWire
 
-/// A connection that is a WebSocket. What comes is decoded in the receive buffer, in place; each message that is sent is one message there,
-/// and goes through the outbox, where its frame tells how long it is.
+/// A connection that is a WebSocket. What comes is decoded in the receive buffer, in place; each message that is sent is one message there:
+/// the cork puts a header in front of it, and so does whoever goes past the cork, to the outbox.
 extension Connection {
   /// Time between two attempts to say the last word to a peer that takes nothing.
   private static let farewellPause: Int64 = 10_000_000
@@ -20,9 +21,7 @@ extension Connection {
 
   /// Reads once, as ``read(upTo:isBroken:)`` does.
   func readFramed(_ webSocket: WebSocket, upTo limit: Int, isBroken: Bool) -> Bool {
-    context.received.prepare()
-    let isPutBack = takesDirectly
-    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let isPutBack = prepareToReceive()
     let start = context.received.bytes.count
     let (count, isDrained) = context.received.receive(descriptor, upTo: min(drainRest ?? .max, limit))
     guard count > 0 else {
@@ -32,28 +31,34 @@ extension Connection {
     receiving.received(at: loop.now)
     context.traffic.bytesReceived.countAlone(count)
     let decoded = context.received.decode(from: start, &webSocket.decoder)
-    if isPutBack { inbox = nil }
-    if decoded.count > 0 || isPutBack { keepReceived() }
-    if drainRest != nil { drained(count) }
-    pace?.read(count)
+    keepReceived(isPutBack: isPutBack, read: count, isEmpty: decoded.count == 0)
     if !took(decoded, webSocket) { advance() }
     return isDrained
   }
 
   /// Takes what came with the request.
   func takeRest(of webSocket: WebSocket) {
+    guard life.reads else { return }
+    if !webSocket.rest.isEmpty, decodeRest(of: webSocket) { return }
+    switch webSocket.ending {
+    case nil: return
+    case .closed: peerClosed()
+    case .failed: sessionBroke()
+    }
+  }
+
+  /// Returns whether that was the end.
+  private func decodeRest(of webSocket: WebSocket) -> Bool {
     var rest = webSocket.rest
     webSocket.rest = []
-    guard life.reads, !rest.isEmpty else { return }
     let decoded = rest.withUnsafeMutableBytes { webSocket.decoder.decode($0) }
-    context.received.prepare()
-    let isPutBack = takesDirectly
-    if isPutBack { inbox?.withUnsafeReadableBytes { context.received.put($0) } }
+    let isPutBack = prepareToReceive()
     rest.withUnsafeBytes { context.received.put(UnsafeRawBufferPointer(rebasing: $0[..<decoded.count])) }
     receiving.received(at: loop.now)
-    if isPutBack { inbox = nil }
-    if decoded.count > 0 || isPutBack { keepReceived() }
-    if !took(decoded, webSocket) { advance() }
+    keepReceived(isPutBack: isPutBack, read: 0, isEmpty: decoded.count == 0)
+    let isOver = took(decoded, webSocket)
+    if !isOver { advance() }
+    return isOver
   }
 
   /// Answers a ping, and notices the end. Returns whether that was it.
@@ -102,6 +107,14 @@ extension Connection {
   /// Answers the last word of a peer that goes first, if the kernel takes that at once. Under the outbox lock.
   func answerFarewell(_ webSocket: WebSocket) {
     if let session { seal(farewell(of: webSocket), session) } else { sendFarewell(of: webSocket) }
+  }
+
+  /// Says the last word to a peer that is given up, as far as the kernel takes it at once.
+  func partFrom(_ webSocket: WebSocket) {
+    closeOutbox {
+      if webSocket.farewell == nil { answerFarewell(webSocket) }
+      if let session { answerFarewell(session) }
+    }
   }
 
   private func farewell(of webSocket: WebSocket) -> ArraySlice<UInt8> {

@@ -33,10 +33,8 @@ public final class Connection: @unchecked Sendable {
   let handler: MsgHandler
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
-  /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then.
+  /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then in the corks of threads.
   let isForeign: Bool
-  /// Replies are gathered in the corks of threads: frames are Zinx's, one behind the other.
-  let usesCorks: Bool
   /// The order of the header, for what only Zinx messages come to: means nothing where the connection is foreign.
   let pack: DataPack
 
@@ -48,6 +46,8 @@ public final class Connection: @unchecked Sendable {
   let webSocket: WebSocket?
   /// One of the two stands between socket and frames: a plain connection asks once.
   let isWrapped: Bool
+  /// Bits of ``Cork/room`` that hold: all, or on a WebSocket none.
+  let plainRoom: Int
   let outbox: Mutex<Outbox>
   let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
   let isClosedFlag = Atomic<Bool>(false)
@@ -145,7 +145,7 @@ public final class Connection: @unchecked Sendable {
     self.session = session
     self.webSocket = webSocket
     isWrapped = session != nil || webSocket != nil
-    usesCorks = endpoint.dataPack != nil && webSocket == nil
+    plainRoom = webSocket == nil ? -1 : 0
     outbox = Mutex(Outbox(endpoint.dataPack, isWebSocket: webSocket != nil))
     receiving = ReceiveDeadline(at: now)
   }

@@ -44,8 +44,11 @@ final class Cork: @unchecked Sendable {
   @exclusivity(unchecked) private(set) var length = 0
   /// Frames gathered.
   @exclusivity(unchecked) private(set) var count = 0
-  /// Frames that fit into the peer's queue.
+  /// Frames that fit into the peer's queue, as far as that need not be asked for each: 0 for a WebSocket, whose messages have a header
+  /// in front of them. So the way of all others does not ask whether it is one.
   @exclusivity(unchecked) var room = 0
+  /// Frames that fit into the peer's queue, whatever they are.
+  @exclusivity(unchecked) var frameRoom = 0
   /// Bytes that are gathered before a write: what fits into the peer's queue, at most `flushThreshold`. The frame that reaches this
   /// is gathered as a whole.
   @exclusivity(unchecked) var space = 0
@@ -65,6 +68,10 @@ final class Cork: @unchecked Sendable {
   /// Whether another frame can be gathered before a write.
   @inline(__always)
   var hasRoom: Bool { count < room && length < space }
+
+  /// The same for a message of a WebSocket.
+  @inline(__always)
+  var hasFrameRoom: Bool { count < frameRoom && length < space }
 
   /// Whether a job of the cork's thread that could go on lets others go first.
   var isTurnOver: Bool { chain.isTurnOver }
@@ -107,6 +114,14 @@ final class Cork: @unchecked Sendable {
     self.connection = nil
     defer { lender = nil }
     connection._withUnsafeGuaranteedRef { $0.flush(self, uncorking: true) }
+  }
+
+  /// Begins a message of a WebSocket (RFC 6455, section 5.2): the one of so many bytes that is gathered next is in it.
+  func beginFrame(_ count: Int) {
+    if capacity - used < WebSocketFrame.longestHeader { grow(by: WebSocketFrame.longestHeader) }
+    let header = WebSocketFrame.writeHeader(count, to: memory + used)
+    used += header
+    length += header
   }
 
   /// Gathers one message. `data` holds at most `UInt32.max` bytes, as a `ByteBuffer` does.

@@ -1,3 +1,4 @@
+import ZinxTLS
 import ZinxWire
 
 /// What a connection has that is a WebSocket: between socket, or session, and frames.
@@ -9,6 +10,8 @@ final class WebSocket: @unchecked Sendable {
   @exclusivity(unchecked) var decoder = WebSocketDecoder()
   /// What came behind the request out of a session. Taken at the beginning.
   @exclusivity(unchecked) var rest: [UInt8]
+  /// What came behind that: the session has ended with it, and does not say so again.
+  let ending: TLSSession.End?
   /// What the last word to the peer is to say because of what it did; nil: the reason of the end says it.
   @exclusivity(unchecked) var closeCode: UInt16?
   /// The peer has said its last word, and with which code.
@@ -18,8 +21,8 @@ final class WebSocket: @unchecked Sendable {
   /// The last word, as far as it was not sent.
   @exclusivity(unchecked) var farewell: ArraySlice<UInt8>?
 
-  init(_ request: WebSocketRequest, subprotocol: String?, rest: [UInt8]) {
-    (self.request, self.subprotocol, self.rest) = (request, subprotocol, rest)
+  init(_ request: WebSocketRequest, subprotocol: String?, rest: [UInt8], ending: TLSSession.End?) {
+    (self.request, self.subprotocol, self.rest, self.ending) = (request, subprotocol, rest, ending)
   }
 
   /// The code of the last word.

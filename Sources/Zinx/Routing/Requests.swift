@@ -93,20 +93,23 @@ final class Requests: @unchecked Sendable {
   nonisolated(nonsending) func goOn() async { gatherAgain() }
 
   @usableFromInline
-  func gatherAgain() {
-    if !connection.isCorkedHere, Cork.ofThisThread === cork { takeCork() }
-  }
+  func gatherAgain() { _ = gathersOnThread() }
 
   @usableFromInline
   func advanceOnThread(_ request: inout Request) -> Bool {
-    if !connection.isCorkedHere {
-      guard Cork.ofThisThread === cork else {
-        current = request
-        return false
-      }
-      takeCork()
+    guard gathersOnThread() else {
+      current = request
+      return false
     }
     return takeNext(&request)
+  }
+
+  /// Gathers as ``gatherHere()`` does, on the thread of the task alone. Returns whether that is the one.
+  @inline(__always)
+  private func gathersOnThread() -> Bool {
+    guard connection.isCorkedHere || Cork.ofThisThread === cork else { return false }
+    gatherHere()
+    return true
   }
 
   /// The same on an actor, which may be another thread than the task's.
@@ -166,7 +169,7 @@ final class Requests: @unchecked Sendable {
   }
 
   private func takeCork() {
-    guard connection.corkThread.load(ordering: .relaxed) == 0, connection.usesCorks else { return }
+    guard connection.corkThread.load(ordering: .relaxed) == 0, !connection.isForeign else { return }
     Cork.ofThisThread?.take(connection)
   }
 

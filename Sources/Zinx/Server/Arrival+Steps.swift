@@ -9,18 +9,24 @@ import ZinxWire
 extension Arrival {
   /// Each step has a time of its own.
   func stepBegins() {
+    if mayBeItsOwn { hasSpoken = false }
     switch life.step {
     case .proxyHeader, .webSocket:
       let limit = server.settings.frameTimeout.load(ordering: .relaxed)
       // Nothing else ends one that is no connection yet, so there is no "never".
       timeLimit = limit > 0 ? .nanoseconds(limit) : Self.longestStep
     case .tls: timeLimit = handshakeTimeout
+    case .firstByte: timeLimit = firstByteTime
     case nil: return
     }
     setTimer(timeLimit.inNanoseconds)
   }
 
+  /// Nobody waits for one of a proxy's own. One that may be a client's is not held up for long: the server may have the first word.
+  private var firstByteTime: Duration { isItsOwn ? Self.longestStep : Self.momentOfUnknown }
+
   func shakeHands(_ bytes: UnsafeRawBufferPointer, _ session: TLSSession) {
+    hasSpoken = true
     notice(bytes)
     switch session.handshake(bytes) {
     case .waits: break
@@ -37,7 +43,9 @@ extension Arrival {
   // MARK: What stays in the socket until it is whole
 
   /// A header, or a request that is not in a session.
-  var staysInSocket: Bool { life.step == .proxyHeader || life.step == .webSocket && session == nil }
+  var staysInSocket: Bool {
+    life.step == .proxyHeader || life.step == .firstByte || life.step == .webSocket && session == nil
+  }
 
   /// Looks at what has come. A header or a request, and nothing else, is taken out of the socket once it is whole: what follows is a
   /// session's, or the connection's.
@@ -47,15 +55,24 @@ extension Arrival {
     let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<ProxyHeader.longest])
     let count = retryingOnInterrupt { Glibc.recv(descriptor, room.baseAddress, room.count, Int32(MSG_PEEK)) }
     guard count > 0 else {
-      if count == 0 { if isHealthCheck { life.leave() } else { life.peerClosed() } } else if !isTemporary(errno) { broke() }
+      if count == 0 { peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
     hasSpoken = true
     let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
-    guard life.step == .proxyHeader else { return readRequest(bytes, isLast: isLast) }
+    switch life.step {
+    case .proxyHeader: readHeader(bytes, isLast: isLast)
+    case .firstByte: life.stepDone()
+    default: readRequest(bytes, isLast: isLast)
+    }
+  }
+
+  private func readHeader(_ bytes: UnsafeRawBufferPointer, isLast: Bool) {
     switch ProxyHeader.read(bytes) {
     case .needsMore: if isLast { life.peerClosed() }
-    case .refused(let fault): life.failed("\(fault)")
+    case .refused(let fault):
+      if fault == .otherProtocol { isStrange(bytes) }
+      life.failed("\(fault)")
     case .header(let header): take(header, isLast: isLast)
     }
   }
@@ -72,7 +89,9 @@ extension Arrival {
     guard consume(header.length) else { return }
     if let ends = header.ends { peer = SocketAddress(ends.source) }
     guard letIn() else { return }
+    (mayBeItsOwn, isItsOwn) = (header.owner != .client, header.owner == .proxy)
     life.stepDone()
+    if mayBeItsOwn { life.awaitFirstByte() }
     stepBegins()
     // No event tells of what has been there all the time.
     if staysInSocket { peek(isLast: isLast) }
@@ -106,16 +125,22 @@ extension Arrival {
     // Once for each connection, so the memory need not be kept.
     var room = [UInt8](repeating: 0, count: sealed.count + TLSSession.recordSize)
     let (count, end) = room.withUnsafeMutableBytes { session.open(sealed, into: $0) }
+    if count > 0 { hasSpoken = true }
     request += room.prefix(count)
     // A copy, of which nothing is copied: what is read is forgotten on the way.
     let received = request
+    if let end { ending = end }
     received.withUnsafeBytes { readRequest($0, isLast: end != nil) }
   }
 
   private func readRequest(_ bytes: UnsafeRawBufferPointer, isLast: Bool) {
     switch WebSocketRequest.read(bytes) {
-    case .needsMore: if isLast { life.peerClosed() }
-    case .bad(let reason): refuse(WebSocketRules.Refusal(400, "This is no request that is understood: \(reason)."), reason)
+    case .needsMore:
+      isStrange(bytes)
+      if isLast { peerClosed() }
+    case .bad(let reason):
+      isStrange(bytes)
+      refuse(WebSocketRules.Refusal(400, "This is no request that is understood: \(reason)."), reason)
     case .request(let request): answer(request)
     }
   }
@@ -130,7 +155,7 @@ extension Arrival {
     if let refusal = rules.refusal(of: request) { return refuse(refusal, "answered by \(refusal.status)") }
     let rest = session == nil ? [] : Array(self.request.dropFirst(request.length))
     self.request = []
-    webSocket = WebSocket(request, subprotocol: rules.subprotocol(of: request), rest: rest)
+    webSocket = WebSocket(request, subprotocol: rules.subprotocol(of: request), rest: rest, ending: ending)
     say(rules.acceptance(of: request, sha1: sha1))
     life.stepDone()
   }

@@ -14,11 +14,13 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private static let partingTime: Int64 = 1_000_000_000
   /// Time for a step where FrameTimeout is off.
   static let longestStep = Duration.seconds(30)
+  /// Time in which a health check goes by a proxy that cannot tell it from a client.
+  static let momentOfUnknown = Duration.milliseconds(50)
   /// Bytes that are read in one go: those of a handshake are fewer, and what follows is the connection's.
   private static let readSize = 16 << 10
   /// Bytes that a peer which was refused may still send until it closes.
   private static let partingSize = 1 << 20
-  /// First bytes of a peer that does not speak TLS which are kept to tell what it speaks.
+  /// First bytes of a peer that does not speak what is to come which are kept to tell what it speaks.
   private static let strangeSize = 2048
 
   let descriptor: Int32
@@ -44,10 +46,17 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private var timer: EventLoop.Timer?
   var timeLimit = Duration.zero
   private var dropped = 0
+  /// Bytes have come since the last step was begun that a health check may end in.
   var hasSpoken = false
-  /// What the peer began with where a handshake should be, unless that was a record of TLS.
+  /// The proxy has said that it may be its own connection.
+  var mayBeItsOwn = false
+  /// It has said so for certain.
+  var isItsOwn = false
+  /// What came behind the request of a WebSocket out of a session: it does not say so again.
+  var ending: TLSSession.End?
+  /// What the peer began with in the place of what was to come.
   private var strange: [UInt8] = []
-  private var (isFirst, isStrange) = (true, false)
+  private var (isFirst, isOther) = (true, false)
 
   private var loop: EventLoop { context.loop }
 
@@ -98,8 +107,12 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
 
   func broke() { if isHealthCheck { life.leave() } else { life.broke("the connection was reset") } }
 
-  /// Who comes to a listener behind proxies and goes without a byte looks whether somebody is there: load balancers do, all the time.
-  var isHealthCheck: Bool { life.step == .proxyHeader && !hasSpoken }
+  /// The end of the peer's stream.
+  func peerClosed() { if isHealthCheck { life.leave() } else { life.peerClosed() } }
+
+  /// A proxy that goes without a byte, or with nothing but the word that the connection is its own, looks whether somebody is there:
+  /// load balancers do, all the time. One of several steps may be done by then.
+  var isHealthCheck: Bool { !hasSpoken && (life.step == .proxyHeader || isTold || mayBeItsOwn) }
 
   /// The server drains.
   func drain() {
@@ -128,7 +141,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     let room = UnsafeMutableRawBufferPointer(rebasing: context.sealed.memory[..<Self.readSize])
     let count = retryingOnInterrupt { clinux_recv(descriptor, room.baseAddress, room.count) }
     guard count > 0 else {
-      if count == 0 { life.peerClosed() } else if !isTemporary(errno) { broke() }
+      if count == 0 { peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
     guard life.step != nil, let session else { return drop(count) }
@@ -136,12 +149,15 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     if life.step == .tls { shakeHands(bytes, session) } else { open(bytes, session) }
   }
 
-  /// Keeps the first bytes of a peer that does not speak TLS.
+  /// Keeps the first bytes of a peer that speaks something else, from the very first on.
+  func isStrange(_ bytes: UnsafeRawBufferPointer) { strange = Array(bytes.prefix(Self.strangeSize)) }
+
+  /// Keeps those of one that does not speak TLS, which come in pieces.
   func notice(_ bytes: UnsafeRawBufferPointer) {
     // Its type is that of a handshake.
-    if isFirst { isStrange = bytes.first != 0x16 }
+    if isFirst { isOther = bytes.first != 0x16 }
     isFirst = false
-    if isStrange { strange += bytes.prefix(Self.strangeSize - strange.count) }
+    if isOther { strange += bytes.prefix(Self.strangeSize - strange.count) }
   }
 
   // MARK: The end
@@ -229,14 +245,16 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     server.arrivalFailed(peer, failure, looksLike: looksLike, listener: endpoint.name)
   }
 
-  /// What a peer speaks in the place of TLS. Not asked where frames are not Zinx's: those may begin as anything does.
+  /// What a peer speaks in the place of what was to come. Not asked where frames are not Zinx's: those may begin as anything does.
   private var looksLike: Lookalike? {
     guard !strange.isEmpty, endpoint.dataPack != nil else { return nil }
-    return strange.withUnsafeBytes { bytes in
+    let found = strange.withUnsafeBytes { bytes in
       Lookalike(
         firstBytes: bytes, listener: nil, maxPacketSize: endpoint.maxPacketSize.load(ordering: .relaxed),
         hasRoute: endpoint.handler.hasRoute)
     }
+    // A request of that kind was in order as far as it came.
+    return found == .webSocket && life.failure?.reason == .webSocketProtocol ? nil : found
   }
 
   private func close() {

@@ -15,18 +15,21 @@ struct ArrivalLife: Equatable {
     case tls
     /// The request to become a WebSocket.
     case webSocket
+    /// The first byte on a connection that may be the proxy's own: one that goes without has looked whether somebody is there, and one
+    /// that stays is a connection all the same.
+    case firstByte
 
     /// What it means that the step fails.
     var failure: CloseReason {
       switch self {
-      case .proxyHeader: .proxyHeader
+      case .proxyHeader, .firstByte: .proxyHeader
       case .tls: .tlsFailed
       case .webSocket: .webSocketProtocol
       }
     }
 
     /// Whether a peer that fails is told why.
-    var hasWords: Bool { self != .proxyHeader }
+    var hasWords: Bool { self != .proxyHeader && self != .firstByte }
   }
 
   /// Why nothing became of an arrival.
@@ -69,6 +72,9 @@ struct ArrivalLife: Equatable {
 
   mutating func stepDone() { if phase == .arriving, !isEnding { steps.removeFirst() } }
 
+  /// Nothing else comes before the connection: it is to be one with the first byte.
+  mutating func awaitFirstByte() { if phase == .arriving, !isEnding, steps.isEmpty { steps = [.firstByte] } }
+
   /// The peer has done something wrong. What there is to tell it is on its way.
   mutating func failed(_ detail: String) {
     if let step, !step.hasWords { isMute = true }
@@ -95,6 +101,7 @@ struct ArrivalLife: Equatable {
 
   /// There was no more time: for the steps, or for the peer to read why it was refused.
   mutating func timeIsUp(_ time: Duration) {
+    guard step != .firstByte else { return stepDone() }
     isMute = true
     fail("it was not done within \(time)")
   }

@@ -18,8 +18,10 @@ public enum ProxyProtocol: String, Sendable, CaseIterable {
 
 /// A listener, as the configuration wants it: where it listens, what is spoken there, and rules of its own in place of the server's.
 public struct Endpoint: Sendable, Equatable {
-  /// The name of the one listener of a configuration without any endpoints.
+  /// The name of the listener of a configuration without any endpoints.
   public static let defaultName = "zinx"
+  /// The name of the one for WebSockets of such a configuration.
+  public static let webSocketName = "ws"
   /// Connections that the kernel completes before they are accepted, if it is not told otherwise.
   public static let defaultBacklog = 4096
 

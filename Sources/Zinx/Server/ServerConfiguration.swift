@@ -9,6 +9,16 @@ public enum OverloadPolicy: String, Sendable, CaseIterable {
   case wait
 }
 
+/// Which of the two listeners are open that a configuration has without ``ServerConfiguration/endpoints``.
+public enum ListeningMode: String, Sendable, CaseIterable {
+  /// The one on ``ServerConfiguration/port``.
+  case tcp
+  /// The one for WebSockets, on ``ServerConfiguration/webSocketPort``.
+  case webSocket = "websocket"
+  /// Both.
+  case both = ""
+}
+
 /// The settings of a ``Server``. The defaults are those of `zinx.json`.
 public struct ServerConfiguration: Sendable, Equatable {
   /// Server name, in logs and status.
@@ -85,6 +95,24 @@ extension ServerConfiguration {
     set { listening.port = newValue }
   }
 
+  /// Which listeners there are, where there are no ``endpoints``.
+  public var mode: ListeningMode {
+    get { listening.mode }
+    set { listening.mode = newValue }
+  }
+
+  /// The port of the listener for WebSockets, if ``mode`` opens it; 0 asks the kernel for one.
+  public var webSocketPort: UInt16 {
+    get { listening.webSocketPort }
+    set { listening.webSocketPort = newValue }
+  }
+
+  /// Its path: see ``Endpoint/path``.
+  public var webSocketPath: String {
+    get { listening.webSocketPath }
+    set { listening.webSocketPath = newValue }
+  }
+
   /// The certificate of TLS in PEM, where there are no ``endpoints``; empty for plain connections.
   public var certFile: String {
     get { listening.certFile }
@@ -103,7 +131,8 @@ extension ServerConfiguration {
     set { framing = .zinx(newValue ?? .ltvLittleEndian) }
   }
 
-  /// The listeners, each with a name of its own. Empty means one, ``Endpoint/defaultName``, on ``host`` and ``port``.
+  /// The listeners, each with a name of its own. Empty means those on ``host`` that ``mode`` opens: ``Endpoint/defaultName`` on ``port``,
+  /// ``Endpoint/webSocketName`` on ``webSocketPort``.
   public var endpoints: [Endpoint] {
     get { listening.endpoints }
     set { listening.endpoints = newValue }
@@ -116,14 +145,32 @@ extension ServerConfiguration {
   private struct Listening: Sendable, Equatable {
     var host = "0.0.0.0"
     var port: UInt16 = 7777
+    var mode = ListeningMode.tcp
+    var webSocketPort: UInt16 = 9000
+    var webSocketPath = "/"
     var certFile = ""
     var privateKeyFile = ""
     var endpoints: [Endpoint] = []
 
-    var all: [Endpoint] { endpoints.isEmpty ? [one] : endpoints }
+    var all: [Endpoint] {
+      guard endpoints.isEmpty else { return endpoints }
+      return switch mode {
+      case .tcp: [one]
+      case .webSocket: [ofWebSockets]
+      case .both: [one, ofWebSockets]
+      }
+    }
 
-    private var one: Endpoint {
-      var endpoint = Endpoint(.tcp(host: host, port: port))
+    private var one: Endpoint { onHost(Endpoint.defaultName, port) }
+
+    private var ofWebSockets: Endpoint {
+      var endpoint = onHost(Endpoint.webSocketName, webSocketPort)
+      (endpoint.transport, endpoint.path) = (.webSocket, webSocketPath)
+      return endpoint
+    }
+
+    private func onHost(_ name: String, _ port: UInt16) -> Endpoint {
+      var endpoint = Endpoint(name: name, .tcp(host: host, port: port))
       if !certFile.isEmpty { endpoint.tls = TLSConfiguration(certFile: certFile, privateKeyFile: privateKeyFile) }
       return endpoint
     }

@@ -49,11 +49,14 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     scope = UInt32(bitPattern: credentials.pid ?? -1)
   }
 
-  /// What a proxy has told.
+  /// What a proxy has told. One that takes both families on a socket of IPv6 tells of an IPv4 client by an address of IPv6: the client is
+  /// the same, and is written so.
   init(_ end: ProxyHeader.End) {
     (port, scope) = (end.port, 0)
     switch end.address {
     case .v4(let number): (family, high, low) = (UInt16(AF_INET), UInt64(number.bigEndian), 0)
+    case .v6(let number) where number >> 32 == 0xffff:
+      (family, high, low) = (UInt16(AF_INET), UInt64(UInt32(truncatingIfNeeded: number).bigEndian), 0)
     case .v6(let number):
       family = UInt16(AF_INET6)
       (high, low) = (UInt64(truncatingIfNeeded: number >> 64).bigEndian, UInt64(truncatingIfNeeded: number).bigEndian)
