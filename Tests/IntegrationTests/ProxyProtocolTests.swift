@@ -233,7 +233,7 @@ struct ProxyProtocolTests {
           isFree = (try? await next.receiveSome(upTo: 1)) != nil || kind == 0
         }
       }
-      let told = try server.events.all.compactMap { event -> String? in
+      let told = server.events.all.compactMap { event -> String? in
         if case .arrivalFailed(let peer, _, _, _, _) = event { peer.host } else { nil }
       }
       #expect(told.allSatisfy { $0 == "192.0.2.7" }, "\(told)")
