@@ -48,14 +48,15 @@ struct ReloadPartsTests {
   }
 
   /// What comes of a reload, and the server.
-  private func reload(from old: String, to new: String) throws -> (lines: [String], server: Server) {
+  private func reload(from old: String, to new: String) async throws -> (lines: [String], server: Server) {
     let loaded = try load(old)
     let server = try Server(loaded.configuration.server, plugins: loaded.plugins, routes: loaded.routes) { _ in }
     let reloader = Reloader(
       loaded.configuration, server: server, status: Status(server), output: try LogOutput(to: NoSink()), fixedLevel: nil,
       log: Logger(label: "zinxd") { _ in SwiftLogNoOpLogHandler() }
     ) { () throws(LoadedConfiguration.Refused) in try load(new) }
-    return (reloader.reload(), server)
+    // It waits for tasks, which may need every thread that the tests have.
+    return (try await onThread { reloader.reload() }, server)
   }
 
   private static let listener = #""Listeners": [{"Name": "a", "Address": "127.0.0.1:0", "DataPack": "station"}]"#
@@ -68,8 +69,8 @@ struct ReloadPartsTests {
       // It runs, and has its new name when it is started again.
       (#"{"Plugins": {"station": {"Codec": "old"}}}"#, #"{"Plugins": {"station": {}}, \#(listener)}"#, "a"),
     ])
-  func codecOfNobody(old: String, new: String, listener: String) throws {
-    let (lines, server) = try reload(from: old, to: new)
+  func codecOfNobody(old: String, new: String, listener: String) async throws {
+    let (lines, server) = try await reload(from: old, to: new)
     #expect(
       lines.map { $0.replacing(folder.path, with: "") } == [
         #"error: /z.json: the listener "\#(listener)" has the DataPack "station" of the plugin "station", which is not running, or not with it"#,
@@ -80,8 +81,8 @@ struct ReloadPartsTests {
   }
 
   @Test("the codec of a plugin that runs is taken")
-  func codec() throws {
-    let (lines, server) = try reload(
+  func codec() async throws {
+    let (lines, server) = try await reload(
       from: #"{"Plugins": {"station": {}}}"#, to: #"{"Plugins": {"station": {}}, "DataPack": "station"}"#)
     #expect(lines.isEmpty)
     #expect(server.configuration.withLock { $0.framing.description } == "station")
