@@ -191,6 +191,35 @@ struct TurnTests {
     }
   }
 
+  @Test("a peer that takes no answers keeps nobody else from its worker", arguments: [true, false])
+  func unread(isImmediate: Bool) async throws {
+    let answer = ByteBuffer(repeating: 0, count: 60_000)
+    let isStuck = Atomic(false)
+    try await TestServer.run(
+      .test(workers: 1) { ($0.maxWorkerTaskLen, $0.maxMsgChanLen, $0.slowConsumerTimeout) = (1, 2, .seconds(300)) },
+      register: { routes in
+        if isImmediate {
+          routes.route(2) { try $0.reply(answer) }
+        } else {
+          routes.route(2) { request in
+            do { try request.reply(answer) } catch ZinxError.sendBufferFull {
+              isStuck.store(true, ordering: .relaxed)
+              try await request.connection.sendBuffMsg(2, answer)
+            }
+          }
+        }
+        routes.route(3) { try $0.echo() }
+      }
+    ) { server in
+      let (deaf, good) = try (server.connect(receiveBuffer: 4096), server.connect())
+      try await deaf.send(RawFrame(2).bytes(times: 1000))
+      // A request of it has all of the room, and waits. What a closure waits for is counted before.
+      try await until { server.server.counters.sendWaits > 0 || isStuck.load(ordering: .relaxed) }
+      for number in 0..<3 { #expect(try await good.exchange(RawFrame(3, "\(number)")).text == "\(number)") }
+      deaf.close()
+    }
+  }
+
   @Test("who comes to an actor on a thread whose turn is over has time for more than one request")
   func elsewhere() async throws {
     let lent = Lent()

@@ -18,7 +18,7 @@ struct WorkerRoomTests {
 
   /// Connections without a socket, that find the worker full. Their loop does not run: who is told stays told.
   private func fill(waiting count: Int) -> [Connection] {
-    #expect(worker.reserve(10, limit: 10) == 10)
+    for room in [2, 2, 2, 2, 2] { #expect(worker.reserve(10, limit: 10) == room) }
     let address = SocketAddress(sockaddr_storage())
     let endpoint = server.context(for: Endpoint(.abstract(name: "test")), ServerConfiguration())
     let connections = (0..<count).map {
@@ -36,6 +36,13 @@ struct WorkerRoomTests {
     worker.release(count)
     #expect(worker.waitingConnections == max(0, 5 - count))
     withExtendedLifetime(connections) {}
+  }
+
+  @Test("a connection gets a quarter of the room at once, one request at least", arguments: [(1024, 256), (3, 1), (1, 1)])
+  func share(limit: Int, share: Int) {
+    #expect(worker.room(limit: limit) == share)
+    #expect(worker.reserve(2000, limit: limit) == share)
+    #expect(worker.reserve(2000, limit: limit) == min(share, limit - share))
   }
 
   @Test("who was told tells the next one while there is room, and nobody when there is none")

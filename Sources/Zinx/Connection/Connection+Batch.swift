@@ -35,6 +35,7 @@ extension Connection {
 
   /// Runs a batch as far as no request has to wait; a task goes on with the rest.
   private func run(_ batch: inout Batch, _ cork: Cork) {
+    workerRoom += batch.takeRoom()
     cork.take(self, lender: batch.chunk)
     let outcome = handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
@@ -164,10 +165,23 @@ extension Connection {
   private func userCodeEnded(_ requests: Int, _ traffic: Traffic) {
     if requests > 0 {
       traffic.requestsReceived.countAlone(requests)
-      worker?.release(requests)
+      leaveWorkerRoom()
     }
     guard endActivity() == .busyAndAwaited else { return }
     loop.execute { self.advance() }
+  }
+
+  /// Gives back the room that the running batch has of its worker. The worker's thread.
+  private func leaveWorkerRoom() {
+    guard let worker, workerRoom > 0 else { return }
+    defer { workerRoom = 0 }
+    worker.release(workerRoom)
+  }
+
+  /// Who waits for a peer to take what was sent to it is not queued on the worker: without this a peer that takes nothing would keep the
+  /// others from their worker. Any thread; only the worker's own may touch the room.
+  func leaveWorkerRoomToOthers() {
+    if let worker, worker.isCurrent { leaveWorkerRoom() }
   }
 
   /// Returns what the activity was.

@@ -247,6 +247,7 @@ extension Connection {
 
   /// Suspends the sender. `register` returns nil when there is nothing to wait for.
   private func wait(_ register: (inout Outbox, @escaping Outbox.Resume) -> UInt64?) async throws {
+    leaveWorkerRoomToOthers()
     // Touched under the lock alone. So a cancellation that does not find the token there is seen below, by who registers.
     let token = Atomic<UInt64>(0)
     let outcome = await withTaskCancellationHandler {
@@ -287,7 +288,7 @@ extension Connection {
   func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
-      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) { 
+      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {
         guard makeRoomToGather(cork, for: data.count) else { return false }
       }
       if let chunk, cork.borrow(id, data, of: chunk, pack) {} else { cork.append(id, data, pack) }

@@ -82,6 +82,8 @@ public final class Connection: @unchecked Sendable {
 
   // The thread that runs user code, named by `corkThread` while it gathers.
 
+  /// The room that the running batch has of its worker.
+  @exclusivity(unchecked) var workerRoom = 0
   /// Messages of the running batch that have no route.
   @exclusivity(unchecked) var unknown = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
@@ -203,9 +205,17 @@ struct Batch: Sendable {
   private(set) var end: Int
   /// Frames at the beginning.
   let count: Int
+  /// Those that have room on the worker and have not run: all, or none.
+  private var room: Int
 
   init(chunk: Chunk, start: Int, end: Int, count: Int) {
-    (self.chunk, self.start, self.end, self.count) = (chunk, start, end, count)
+    (self.chunk, self.start, self.end, self.count, room) = (chunk, start, end, count, count)
+  }
+
+  /// The room on the worker, once.
+  mutating func takeRoom() -> Int {
+    defer { room = 0 }
+    return room
   }
 
   /// The memory of the chunk up to the last frame. Valid as long as the batch.

@@ -31,11 +31,14 @@ final class Worker: TaskExecutor, Sendable {
 
   // MARK: Room (event loops)
 
-  /// Takes room for up to `wanted` requests; returns for how many, 0 when the queue is full.
+  /// What one connection gets of the room at once: the others find some too while it is being handled.
+  private static func share(of limit: Int) -> Int { max(1, limit / 4) }
+
+  /// Takes room for up to `wanted` requests of one connection; returns for how many, 0 when the queue is full.
   func reserve(_ wanted: Int, limit: Int) -> Int {
     var current = queued.load(ordering: .relaxed)
     while true {
-      let granted = min(wanted, limit - current)
+      let granted = min(wanted, limit - current, Self.share(of: limit))
       guard granted > 0 else { return 0 }
       let (done, now) = queued.compareExchange(expected: current, desired: current + granted, ordering: .relaxed)
       if done { return granted }
@@ -43,8 +46,8 @@ final class Worker: TaskExecutor, Sendable {
     }
   }
 
-  /// For how many requests there is room at the moment.
-  func room(limit: Int) -> Int { max(0, limit - queued.load(ordering: .relaxed)) }
+  /// For how many requests of one connection there is room at the moment.
+  func room(limit: Int) -> Int { max(0, min(limit - queued.load(ordering: .relaxed), Self.share(of: limit))) }
 
   /// Asks for `Connection.workerHasRoom()` once there is room.
   func notifyWhenRoom(_ connection: Connection, limit: Int) {
@@ -114,7 +117,7 @@ final class Worker: TaskExecutor, Sendable {
   }
 
   /// Whether the caller is on the worker's thread.
-  private var isCurrent: Bool { thread.load(ordering: .relaxed) == clinux_thread() }
+  var isCurrent: Bool { thread.load(ordering: .relaxed) == clinux_thread() }
 
   /// Runs `first`, which may start a task, and what follows from it, for a turn. The worker's thread, and not in a job.
   func runChain(_ first: () -> Void) {
