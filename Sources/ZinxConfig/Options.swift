@@ -136,7 +136,9 @@ extension SettingRule where Value == ListeningMode {
       type: choice.type, allowed: choice.allowed, read: choice.read, write: choice.write,
       faults: { value in
         guard value.content == .string("kcp") else { return [] }
-        return [SettingFault(value: value, reason: "KCP is not spoken here: \(choice.allowed) is what there is, the last for both")]
+        return [
+          SettingFault(value: value, reason: "KCP is not spoken here: \(choice.allowed) is what there is, the last for both")
+        ]
       })
   }
 }

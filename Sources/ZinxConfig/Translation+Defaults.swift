@@ -24,7 +24,8 @@ extension Translation {
   mutating func leaveClosed() {
     guard let mode = values["Mode"] else {
       for name in ["WsPort", "WsPath"] where values.removeValue(forKey: name) != nil {
-        note(.dropped, at: nil, "\(name) is left out: without a Mode that says \"websocket\", or \"\" for both, Go does not open it")
+        note(
+          .dropped, at: nil, "\(name) is left out: without a Mode that says \"websocket\", or \"\" for both, Go does not open it")
       }
       return
     }
@@ -34,7 +35,9 @@ extension Translation {
     for case .string(let word) in [mode.content] { server.mode = ListeningMode(rawValue: word) ?? .tcp }
     guard ShortForm.clashes(server) else { return }
     values["Mode"] = ConfigurationValue(.string("tcp"))
-    note(.choose, at: nil, "Mode is \"tcp\": TcpPort and WsPort are both \(server.port); give one of them another port, and write it \"\"")
+    note(
+      .choose, at: nil,
+      "Mode is \"tcp\": TcpPort and WsPort are both \(server.port); give one of them another port, and write it \"\"")
   }
 
   /// A certificate without a key says nothing, nor the other way round. Go Zinx takes that, and an empty path, for no TLS.

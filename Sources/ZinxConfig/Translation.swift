@@ -102,7 +102,8 @@ struct Translation {
   private mutating func refuse(_ option: Option, _ value: ConfigurationValue) {
     if option.name == "Mode", value.content == .string("kcp") {
       return note(
-        .choose, at: value.position, "Mode is \"kcp\", but KCP is not spoken here: its clients have to come to TcpPort, or to WsPort")
+        .choose, at: value.position,
+        "Mode is \"kcp\", but KCP is not spoken here: its clients have to come to TcpPort, or to WsPort")
     }
     let instead =
       if let standard = GoDefaults.value(of: option.name) {

@@ -39,7 +39,11 @@ struct WebSocketCaseTests {
       }
       peer.raw.close()
       let reason = try await server.reason()
-      if case .failed = rule.outcome { #expect(reason == .webSocketProtocol) } else { #expect(reason == .peerClosed || reason == .truncated) }
+      if case .failed = rule.outcome {
+        #expect(reason == .webSocketProtocol)
+      } else {
+        #expect(reason == .peerClosed || reason == .truncated)
+      }
     }
   }
 }

@@ -33,11 +33,16 @@ struct ImportTests {
     #expect(try short(#"{"WsPort":81}"#) == ["zinx 0.0.0.0:8999"])
     #expect(try notes(#"{"WsPort":81}"#, .dropped).first?.hasPrefix("WsPort is left out: without a Mode that says") == true)
     #expect(try short(#"{"Mode":"","TcpPort":9000}"#) == ["zinx 0.0.0.0:9000"])
-    #expect(try notes(#"{"Mode":"","TcpPort":9000}"#, .choose).contains { $0.hasPrefix("Mode is \"tcp\": TcpPort and WsPort are both 9000") })
+    #expect(
+      try notes(#"{"Mode":"","TcpPort":9000}"#, .choose).contains {
+        $0.hasPrefix("Mode is \"tcp\": TcpPort and WsPort are both 9000")
+      })
   }
 
   @Test func `leaves it to the operator what becomes of clients that came by KCP`() throws {
-    #expect(try notes(#"{"TCPPort":8999,"Mode":"kcp"}"#, .choose).first?.hasPrefix("Mode is \"kcp\", but KCP is not spoken here: ") == true)
+    #expect(
+      try notes(#"{"TCPPort":8999,"Mode":"kcp"}"#, .choose).first?.hasPrefix("Mode is \"kcp\", but KCP is not spoken here: ")
+        == true)
   }
 
   /// Spellings, the application's own keys, wrong types, comments, nesting, emptiness.

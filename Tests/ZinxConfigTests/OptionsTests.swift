@@ -87,7 +87,8 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     half(integer("WsPort", 9000, 0, 65535, reload: true)),
     half(
       OptionCase(
-        key: "WsPath", standard: #""/""#, reload: true, good: [#""/""#, #""/ws""#], bad: noString + [#""ws""#, #""/a?b""#, #""/a b""#],
+        key: "WsPath", standard: #""/""#, reload: true, good: [#""/""#, #""/ws""#],
+        bad: noString + [#""ws""#, #""/a?b""#, #""/a b""#],
         allowed: #"a path that begins with "/", without a query, of at most 256 bytes"#)),
     file("CertFile"),
     file("PrivateKeyFile"),

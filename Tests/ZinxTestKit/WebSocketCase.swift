@@ -78,7 +78,8 @@ public struct WebSocketCase: Sendable, CustomStringConvertible {
 
   // MARK: The cases
 
-  public static let all: [Self] = framing + pings + reserved + operations + fragmentation + texts + closes + lengths + masks + limits
+  public static let all: [Self] =
+    framing + pings + reserved + operations + fragmentation + texts + closes + lengths + masks + limits
 
   private static let framing: [Self] =
     [Self("1.2.1 an empty message", [frame(binary), helloFrame], [hello], .open)]
@@ -121,10 +122,13 @@ public struct WebSocketCase: Sendable, CustomStringConvertible {
     Self("5.2 a pong in two frames", [frame(begun(pong), bytes(1)), frame(continuation, bytes(1))], .failed(1002)),
     Self("5 a close in two frames", [frame(begun(close), [3]), frame(continuation, [0xE8])], .failed(1002)),
     Self("5.3 a message in frames", fragments(), [hello], .open),
-    Self("5.6 with a ping between them", fragments(between: frame(ping, bytes(2))), [hello], pings: [bytes(2), bytes(2), bytes(2)], .open),
+    Self(
+      "5.6 with a ping between them", fragments(between: frame(ping, bytes(2))), [hello], pings: [bytes(2), bytes(2), bytes(2)],
+      .open),
     Self("5 with a pong between them", fragments(between: frame(pong, bytes(2))), [hello], .open),
     Self(
-      "5 of which some are empty", [frame(begun(binary)), frame(begun(continuation)), frame(begun(continuation), hello.bytes()), frame(continuation)],
+      "5 of which some are empty",
+      [frame(begun(binary)), frame(begun(continuation)), frame(begun(continuation), hello.bytes()), frame(continuation)],
       [hello], .open),
     Self("5.9 the end of no message", [frame(continuation, bytes(3)), helloFrame], .failed(1002)),
     Self("5.12 the middle of no message", [frame(begun(continuation), bytes(3)), helloFrame], .failed(1002)),
@@ -132,7 +136,9 @@ public struct WebSocketCase: Sendable, CustomStringConvertible {
     Self("5.18 a message inside another", [frame(begun(binary), hello.bytes()), helloFrame], [hello], .failed(1002)),
     Self("5 text inside a message", [frame(begun(binary), hello.bytes()), frame(text)], [hello], .failed(1003)),
     Self("5 the beginning of a message inside another", [frame(begun(binary)), frame(begun(binary))], .failed(1002)),
-    Self("5.19 pings inside and outside", fragments(between: frame(ping)) + [frame(ping, [1])], [hello], pings: [[], [], [], [1]], .open),
+    Self(
+      "5.19 pings inside and outside", fragments(between: frame(ping)) + [frame(ping, [1])], [hello], pings: [[], [], [], [1]],
+      .open),
   ]
 
   private static let texts: [Self] = [
@@ -149,8 +155,12 @@ public struct WebSocketCase: Sendable, CustomStringConvertible {
       Self("7.1.2 two closes", [closing(1000), closing(1001)], .closed(1000)),
       Self("7.1.3 a ping behind the close", [closing(1000), frame(ping, bytes(3))], .closed(1000)),
       Self("7.1.4 a message behind the close", [closing(1000), helloFrame], .closed(1000)),
-      Self("7.1.5 a close inside a message", [frame(begun(binary), hello.bytes()), closing(1000), frame(continuation)], [hello], .closed(1000)),
-      Self("7.1.6 a long message, then a close", [frame(binary, message(262_144).bytes()), closing(1000)], [message(262_144)], .closed(1000)),
+      Self(
+        "7.1.5 a close inside a message", [frame(begun(binary), hello.bytes()), closing(1000), frame(continuation)], [hello],
+        .closed(1000)),
+      Self(
+        "7.1.6 a long message, then a close", [frame(binary, message(262_144).bytes()), closing(1000)], [message(262_144)],
+        .closed(1000)),
       Self("7 what may not be behind the close", [closing(1000), [0xFF, 0xFF, 0xFF]], .closed(1000)),
       Self("7.3.1 a close without payload", [frame(close)], .closed(nil)),
       Self("7.3.2 a close with half a code", [frame(close, [3])], .failed(1002)),
@@ -181,19 +191,25 @@ public struct WebSocketCase: Sendable, CustomStringConvertible {
     }
 
   private static let limits: [Self] = [
-    Self("9 messages of every length side by side", (9...200).map { frame(binary, message($0).bytes()) }, (9...200).map(message), .open),
+    Self(
+      "9 messages of every length side by side", (9...200).map { frame(binary, message($0).bytes()) }, (9...200).map(message),
+      .open),
     Self("9.3 a message of 256 KiB in frames of 1000 bytes", slices(message(262_144), 1000), [message(262_144)], .open),
     Self(
       "9.7 a thousand messages", [[UInt8]](repeating: helloFrame, count: 1000), [RawFrame](repeating: hello, count: 1000), .open),
     Self("10.1 messages glued in one", [frame(binary, hello.bytes(times: 300))], [RawFrame](repeating: hello, count: 300), .open),
-    Self("10 a message in two", [frame(binary, Array(hello.bytes().prefix(5))), frame(binary, Array(hello.bytes().dropFirst(5)))], [hello], .open),
+    Self(
+      "10 a message in two", [frame(binary, Array(hello.bytes().prefix(5))), frame(binary, Array(hello.bytes().dropFirst(5)))],
+      [hello], .open),
   ]
 
   private static func slices(_ message: RawFrame, _ size: Int) -> [[UInt8]] {
     let bytes = message.bytes()
     return stride(from: 0, to: bytes.count, by: size).map { start in
       let isLast = start + size >= bytes.count
-      return frame(start == 0 ? begun(binary) : isLast ? continuation : begun(continuation), Array(bytes[start..<min(start + size, bytes.count)]))
+      return frame(
+        start == 0 ? begun(binary) : isLast ? continuation : begun(continuation),
+        Array(bytes[start..<min(start + size, bytes.count)]))
     }
   }
 }

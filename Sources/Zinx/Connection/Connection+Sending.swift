@@ -287,7 +287,7 @@ extension Connection {
   func gather(_ id: UInt32, _ data: UnsafeRawBufferPointer, of chunk: Chunk? = nil) -> Bool {
     guard isCorkedHere, let cork else { return false }
     return cork._withUnsafeGuaranteedRef { cork in
-      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) { 
+      if !cork.hasRoom || stopsGathering.load(ordering: .relaxed) {
         guard makeRoomToGather(cork, for: data.count) else { return false }
       }
       if let chunk, cork.borrow(id, data, of: chunk, pack) {} else { cork.append(id, data, pack) }
