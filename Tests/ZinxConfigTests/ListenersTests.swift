@@ -282,8 +282,8 @@ struct ListenersTests {
     let parsed = parse(#"{"Mode": "", "CertFile": "/c", "PrivateKeyFile": "/k"}"#)
     let endpoints = try #require(parsed.configuration).server.allEndpoints
     #expect(endpoints.map { $0.tls?.certFile } == ["/c", "/c"] && endpoints.map { $0.tls?.privateKeyFile } == ["/k", "/k"])
-    #expect(parsed.place(of: "CertFile", listener: "ws")?.column == 25)
-    #expect(parsed.place(of: "CertFile", listener: "zinx")?.column == 25)
+    #expect(parsed.place(of: "CertFile", listener: "ws")?.column == 26)
+    #expect(parsed.place(of: "CertFile", listener: "zinx")?.column == 26)
   }
 
   @Test(

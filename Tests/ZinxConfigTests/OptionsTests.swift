@@ -58,6 +58,13 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       allowed: "the path of a file, which may begin with $CREDENTIALS_DIRECTORY/", isHalf: true)
   }
 
+  /// One that says something where another opens what it is of.
+  private static func half(_ expected: OptionCase) -> OptionCase {
+    var expected = expected
+    expected.isHalf = true
+    return expected
+  }
+
   static let all = [
     OptionCase(
       key: "Name", standard: "\"zinxd\"", reload: false,
@@ -74,6 +81,15 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       ],
       allowed: "an address or a host name"),
     integer("TcpPort", 7777, 0, 65535, reload: true),
+    OptionCase(
+      key: "Mode", standard: #""tcp""#, reload: true, good: [#""tcp""#, #""websocket""#, #""""#],
+      bad: ["1", "null", "true", #"["tcp"]"#, "{}", #""TCP""#, #""udp""#], allowed: #"one of "tcp", "websocket" or """#),
+    half(integer("WsPort", 9000, 0, 65535, reload: true)),
+    half(
+      OptionCase(
+        key: "WsPath", standard: #""/""#, reload: true, good: [#""/""#, #""/ws""#],
+        bad: noString + [#""ws""#, #""/a?b""#, #""/a b""#],
+        allowed: #"a path that begins with "/", without a query, of at most 256 bytes"#)),
     file("CertFile"),
     file("PrivateKeyFile"),
     OptionCase(

@@ -157,12 +157,13 @@ extension Connection {
   /// Closes without handling or flushing the rest.
   func cutOff(_ reason: CloseReason) {
     guard life.phase != .closed else { return }
-    let wasBroken = life.isBroken
+    // What was queued for one that was given up is gone, and with it what the last word would have to stand behind.
+    let hasLastWord = !life.isBroken && !isClosed
     life.cut(reason)
     dropsRest.store(true, ordering: .relaxed)
     isCut.store(true, ordering: .relaxed)
     dropRequests()
-    if let webSocket, !wasBroken { partFrom(webSocket) }
+    if let webSocket, hasLastWord { partFrom(webSocket) }
     // A handler that blocks keeps the connection; the peer need not wait for it.
     shutdown(descriptor, Int32(SHUT_RDWR))
     abandonSocket()

@@ -112,7 +112,7 @@ extension Connection {
   /// Says the last word to a peer that is given up, as far as the kernel takes it at once.
   func partFrom(_ webSocket: WebSocket) {
     closeOutbox {
-      if webSocket.farewell == nil { answerFarewell(webSocket) }
+      answerFarewell(webSocket)
       if let session { answerFarewell(session) }
     }
   }
