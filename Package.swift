@@ -14,6 +14,8 @@ if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .err
 let nonsending = settings + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -73,7 +75,11 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
-      dependencies: ["Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments],
+      dependencies: [
+        "Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments, byteBuffer,
+        // Metrics over HTTP, on a thread of its own.
+        nioPosix, nioHTTP,
+      ],
       swiftSettings: nonsending),
     .target(
       name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),

@@ -121,7 +121,7 @@ extension SettingRule where Value == [Endpoint] {
 }
 
 extension SettingRule where Value == ListenAddress {
-  fileprivate static var listenAddress: Self {
+  static var listenAddress: Self {
     let forms = #"an address such as "127.0.0.1:7777", "[::]:7777", "name:7777", "unix:/run/zinxd/clients.sock" or "unix:@name""#
     return Self(
       type: "string", allowed: forms,
