@@ -22,6 +22,8 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf = Target.Dependency.product(
   name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Protobuf"]))
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -33,6 +35,7 @@ let package = Package(
     .library(name: "ZinxTLS", targets: ["ZinxTLS"]),
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxProtobuf", targets: ["ZinxProtobuf"]),
+    .library(name: "ZinxMetrics", targets: ["ZinxMetrics"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
@@ -47,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -68,6 +72,8 @@ let package = Package(
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
+    // By itself: the daemon shows its metrics without it.
+    .target(name: "ZinxMetrics", dependencies: ["Zinx", coreMetrics], swiftSettings: nonsending),
     // For the tests of others: nobody else links it.
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
@@ -105,6 +111,7 @@ let package = Package(
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
+    .testTarget(name: "ZinxMetricsTests", dependencies: ["ZinxMetrics", "Zinx", metricsTestKit], swiftSettings: settings),
     .testTarget(
       name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxTLS", "ZinxWire", byteBuffer, logging],
       swiftSettings: settings),
