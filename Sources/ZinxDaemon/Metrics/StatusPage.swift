@@ -62,7 +62,7 @@ enum StatusPageStyle {
     #up,footer,.note{color:var(--dim);font-size:.85rem}
     .pill{padding:.1rem .6rem;border-radius:1rem;border:1px solid;font-size:.85rem;color:var(--dim)}
     .pill.good{color:var(--good)}.pill.bad{color:var(--bad)}.pill.warn{color:var(--warn)}
-    .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.7rem}
+    .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(12rem,100%),1fr));gap:.7rem}
     .tile,.tables section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.8rem .9rem;min-width:0}
     .wide{grid-column:1/-1}
     p{margin:0}
@@ -79,6 +79,7 @@ enum StatusPageStyle {
     table{width:100%;border-collapse:collapse;font-size:.9rem}
     td,th{padding:.2rem 0;border-top:1px solid var(--line);text-align:right;font-variant-numeric:tabular-nums;font-weight:400}
     tr:first-child>*{border-top:0}
+    *+td,*+th{padding-left:.8rem}
     th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}
     thead th{color:var(--dim);font-size:.8rem}
     a{color:var(--accent)}
@@ -167,7 +168,7 @@ enum StatusPageScript {
       const none = lines => lines.length ? lines : [['none', '']];
       rows('ended', null, none(reasons(m, 'connections_ended_total')));
       rows('refused', null, none(reasons(m, 'connections_refused_total', 'arrivals_failed_total')));
-      rows('messages', null, [['received', whole.format(read.in)], ['', bytes(one(m, 'received_bytes_total'))], ['sent', whole.format(read.out)], ['', bytes(one(m, 'sent_bytes_total'))],
+      rows('messages', null, [['received', whole.format(read.in)], ['data received', bytes(one(m, 'received_bytes_total'))], ['sent', whole.format(read.out)], ['data sent', bytes(one(m, 'sent_bytes_total'))],
         ...[['without a route', 'messages_unrouted'], ['not decoded', 'messages_undecodable'], ['handler failed', 'handler_errors'], ['skipped, queue full', 'messages_skipped']]
           .map(([label, name]) => [label, one(m, name + '_total')]).filter(l => l[1]).map(([l, n]) => [l, whole.format(n)])]);
     }
