@@ -94,7 +94,7 @@ struct MetricsSiteTests {
     #expect(reply.body.matches(of: /[ ]style="|[ ]on[a-z]+="/).isEmpty)
     // Every name that it shows is one that there is.
     let names = Set((MetricDefinition.ofDaemon + MetricDefinition.ofServer).map(\.sampleName))
-    let asked = StatusPageScript.text.matches(of: /(?:one|by|reasons)\(m, '([a-z_]+)'/).map { "zinx_" + $0.1 }
+    let asked = StatusPageScript.text.matches(of: /(?:one|by|reasons)\(m, '([a-z_]+)'/).map { "zinx_\($0.1)" }
     #expect(asked.count > 15 && names.isSuperset(of: asked))
   }
 
