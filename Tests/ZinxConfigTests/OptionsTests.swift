@@ -126,7 +126,7 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
         #""unix:@zinxd-metrics""#,
       ],
       bad: ["1", "null", "true", "[\"a\"]", "{}", #""a b:9117""#, #"":9117""#],
-      allowed: #"an address such as "127.0.0.1:7777", "[::]:7777", "name:7777", "unix:/run/zinxd/clients.sock" or "unix:@name""#),
+      allowed: #"an address such as "127.0.0.1:9117", "[::1]:9117", "name:9117", "unix:/run/metrics.sock" or "unix:@name""#),
     choice(
       "LogLevel", ["trace", "debug", "info", "notice", "warning", "error", "critical"], reload: true,
       allowed: #"one of "trace", "debug", "info", "notice", "warning", "error" or "critical""#, standard: "info"),
