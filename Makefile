@@ -147,7 +147,7 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish proxies bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
+.PHONY: deb e2e vanish proxies metrics bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs metrics-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -163,6 +163,10 @@ vanish: needs vanish-needs ## cut the line between zinxd and its peers, in netwo
 proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and clients of WebSocket
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/proxies .build/debug/zinxd
+
+metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its alerts
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/metrics .build/debug/zinxd
 
 # --- Counts ---
 
@@ -219,6 +223,15 @@ test-needs:
 
 proxies-needs:
 	$(call install,haproxy:haproxy nginx:nginx-light nginx:libnginx-mod-stream nginx:python3-websockets python3:python3)
+
+# The test starts a Prometheus of its own: where the package was not there, the service that comes with it is stopped again.
+metrics-needs:
+	$(call install,python3:python3)
+	@command -v prometheus >/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus; \
+	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
+	@/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

@@ -14,12 +14,16 @@ if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .err
 let nonsending = settings + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 let byteBuffer = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf = Target.Dependency.product(
   name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Protobuf"]))
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -31,6 +35,7 @@ let package = Package(
     .library(name: "ZinxTLS", targets: ["ZinxTLS"]),
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxProtobuf", targets: ["ZinxProtobuf"]),
+    .library(name: "ZinxMetrics", targets: ["ZinxMetrics"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
@@ -45,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -66,6 +72,8 @@ let package = Package(
     .target(
       name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
+    // By itself: the daemon shows its metrics without it.
+    .target(name: "ZinxMetrics", dependencies: ["Zinx", coreMetrics], swiftSettings: nonsending),
     // For the tests of others: nobody else links it.
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
@@ -73,7 +81,11 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
-      dependencies: ["Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments],
+      dependencies: [
+        "Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments, byteBuffer,
+        // Metrics over HTTP, on a thread of its own.
+        nioPosix, nioHTTP,
+      ],
       swiftSettings: nonsending),
     .target(
       name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
@@ -99,6 +111,7 @@ let package = Package(
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
+    .testTarget(name: "ZinxMetricsTests", dependencies: ["ZinxMetrics", "Zinx", metricsTestKit], swiftSettings: settings),
     .testTarget(
       name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxTLS", "ZinxWire", byteBuffer, logging],
       swiftSettings: settings),

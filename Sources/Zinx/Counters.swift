@@ -5,7 +5,9 @@ import Synchronization
 /// Written by event loops and workers, a batch at a time; read from any thread.
 package final class Counters: Sendable {
   /// What is sent through outboxes, by any thread.
-  let outboxes = Traffic()
+  let outboxes: Traffic
+  /// What is timed now and then, by any thread.
+  package let times = HandlerTimes()
   /// What each event loop and worker counts by itself.
   private let threads = Mutex<[Traffic]>([])
   package let connectionsAccepted = Atomic<UInt64>(0)
@@ -30,7 +32,7 @@ package final class Counters: Sendable {
   private let refused = Tally<RefusalReason>()
   private let failedArrivals = Tally<CloseReason>()
 
-  package init() {}
+  package init() { outboxes = Traffic(times) }
 
   package func countClose(_ reason: CloseReason) { closed.count(reason) }
 
@@ -40,7 +42,7 @@ package final class Counters: Sendable {
 
   /// Counters for one more thread.
   func traffic() -> Traffic {
-    let traffic = Traffic()
+    let traffic = Traffic(times)
     threads.withLock { $0.append(traffic) }
     return traffic
   }
@@ -78,6 +80,10 @@ final class Traffic: Sendable {
   let messagesSent = Atomic<UInt64>(0)
   let bytesReceived = Atomic<UInt64>(0)
   let bytesSent = Atomic<UInt64>(0)
+  /// Those of the server.
+  let times: HandlerTimes
+
+  init(_ times: HandlerTimes = HandlerTimes()) { self.times = times }
 }
 
 /// How often each of a few things happened. Their raw values count from 0: a dictionary would hash each time.

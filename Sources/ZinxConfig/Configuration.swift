@@ -5,6 +5,8 @@ import Zinx
 public struct Configuration: Sendable, Equatable {
   /// What the server needs to know.
   public var server = ServerConfiguration()
+  /// Where metrics and health are asked for by HTTP; nil: nowhere.
+  public var metricsAddress: ListenAddress?
   /// The least severe level that is logged.
   public var logLevel = Logger.Level.info
   /// Exactly the plugins that are on; nil means every plugin that is on by default.

@@ -58,6 +58,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
     for member in members where Self.namesFrames(member) { read(member) }
     if let root = document.value {
       checkForms(members)
+      checkMetrics(members)
       if problems.isEmpty { checkFrames(members) }
       if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints.map(\.name)) }
     }
@@ -100,6 +101,17 @@ public struct ParsedConfiguration: Sendable, Equatable {
           at: place?.value.position,
           "\(label)a frame as DataPack describes it has \(framing.shortestFrame) bytes at least, but MaxPacketSize is \(limit)"))
     }
+  }
+
+  /// Metrics take an address of their own.
+  private mutating func checkMetrics(_ members: [ConfigurationMember]) {
+    guard let address = draft.metricsAddress,
+      let other = draft.server.allEndpoints.first(where: { $0.address.overlaps(address, v6Only: ($0.v6Only, false)) })
+    else { return }
+    let place = members.first { asciiLowercased($0.key) == "metricsaddress" }?.value.position
+    problems.append(
+      ConfigurationProblem(
+        at: place, "MetricsAddress is where the listener \(quotedBriefly(other.name)) listens: take another port"))
   }
 
   /// Of the two ways to say who listens where a file has one.

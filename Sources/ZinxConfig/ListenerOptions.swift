@@ -122,8 +122,12 @@ extension SettingRule where Value == [Endpoint] {
 
 extension SettingRule where Value == ListenAddress {
   fileprivate static var listenAddress: Self {
-    let forms = #"an address such as "127.0.0.1:7777", "[::]:7777", "name:7777", "unix:/run/zinxd/clients.sock" or "unix:@name""#
-    return Self(
+    address(#"an address such as "127.0.0.1:7777", "[::]:7777", "name:7777", "unix:/run/zinxd/clients.sock" or "unix:@name""#)
+  }
+
+  /// - Parameter forms: completes the sentence "must be …".
+  static func address(_ forms: String) -> Self {
+    Self(
       type: "string", allowed: forms,
       read: { if case .string(let text) = $0.content { try? ListenAddress(text) } else { nil } },
       write: { ConfigurationValue(.string($0.description)) },

@@ -109,6 +109,10 @@ private let options: [Option] = [
   Option(
     "MaxByteRate", \.server.maxByteRate, .integer(in: 0...1_000_000_000), unit: "bytes per second", reload: true,
     "Bytes that are read from one connection, after those of one second at once; beyond it reading rests; 0 means no limit"),
+  Option(
+    "MetricsAddress", \.metricsAddress, .optional(metricsAddress), reload: false, absence: "off",
+    "Where metrics (/metrics) and health (/healthz, /readyz) are asked for by HTTP, without TLS or a password; port 0 asks the kernel for one"
+  ),
   Option("LogLevel", \.logLevel, .choice, reload: true, "Least severe level that is logged"),
   Option(
     "Plugins", \.plugins, .plugins, reload: false, absence: "the default plugins",
@@ -120,6 +124,8 @@ private let options: [Option] = [
 
 private let byFoldedName = Dictionary(options.map { (asciiLowercased($0.name), $0) }) { first, _ in first }
 
+private let metricsAddress: SettingRule<ListenAddress> = .address(
+  #"an address such as "127.0.0.1:9117", "[::1]:9117", "name:9117", "unix:/run/metrics.sock" or "unix:@name""#)
 private let hour = Duration.seconds(3600)
 private let day = hour * 24
 let year = day * 365

@@ -95,11 +95,18 @@ public enum Daemon {
 
     // 5. The server. Its port is open when it has started.
     let manager = try ServiceManager(environment: environment)
-    let passed = try PassedSockets.assign(try ListenSockets.claim(environment), to: configuration.server.allEndpoints)
+    var sockets = try ListenSockets.claim(environment)
+    let metricsSockets = PassedSockets.takeMetrics(&sockets, beside: configuration.server.allEndpoints)
+    let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let events = EventLog(log)
     let server = try Server(
       configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
+    let status = Status(server)
+    // Before the server starts: that it does is to be seen.
+    let metrics = try await MetricsService.open(
+      configuration.metricsAddress, passed: metricsSockets,
+      MetricsService.Parts(server, status, events, output, name: log.label, version: version))
     let start = Task {
       let wait = AddressWait(server, configuration.server, passed: passed.map(\.name), manager, log)
       try await server.start(listeningOn: passed + wait.sockets(), certificates: loaded.certificates)
@@ -110,7 +117,6 @@ public enum Daemon {
     try await start.value
 
     // 6. Who looks after it.
-    let status = Status(server)
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
@@ -118,12 +124,14 @@ public enum Daemon {
       reloader, program: log.label, begins: supervision.announceReload, ended: supervision.announceReady, log)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
-    let services: [any Service] = [supervision, drainer]
+    let services: [any Service] = [supervision] + (metrics.map { [$0] } ?? []) + [drainer]
     let group = ServiceGroup(
       configuration: .init(services: services.map { .init(service: $0) }, logger: quiet(log.label)))
 
     // 7. The word that it serves. Only now: whoever has it may send signals, and they are heard.
     announce(server, loaded, log, version: version)
+    if let metrics { log.notice("metrics at \(metrics.places.joined(separator: ", "))") }
+    metrics?.serves()
     supervision.announceReady()
     let actions = ServingActions(
       server: server, status: status, supervision: supervision, reloader: reloader, requests: requests, group: group,

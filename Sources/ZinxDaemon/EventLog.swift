@@ -52,6 +52,8 @@ final class EventLog: Sendable {
   }
 
   private let log: Logger
+  /// Lines that were left out, as far as that was said.
+  private let toldLeftOut = Atomic<UInt64>(0)
   private let toldOfRest = Atomic<Bool>(false)
   /// By topic.
   private let limits = Mutex(Topic.allCases.map(\.limit))
@@ -77,10 +79,16 @@ final class EventLog: Sendable {
   /// Asked before the level, which costs more to know: swift-log copies the handler for it. What the level leaves out is not told either.
   private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .coarse) } }
 
+  /// Lines that were left out since the start. One that is being told at this moment may be missing.
+  var leftOut: UInt64 {
+    limits.withLock { limits in limits.reduce(toldLeftOut.load(ordering: .relaxed)) { $0 + UInt64($1.leftOut) } }
+  }
+
   /// Says how much was left out since the last call. Called about once a second.
   func reportLeftOut() {
     for topic in Topic.allCases {
       let count = limits.withLock { $0[topic.rawValue].takeLeftOut() }
+      toldLeftOut.wrappingAdd(UInt64(count), ordering: .relaxed)
       if count > 0 { log.info("left \(count) lines out of the log", metadata: ["topic": "\(topic.name)"]) }
     }
   }

@@ -25,6 +25,13 @@ enum ExitStatus: Int32, CaseIterable {
         "Give it the Name of a listener of \(path) (FileDescriptorName= in the socket unit): \(unclaimed.listeners.joined(separator: ", "))."
       )
     }
+    if let failed = error as? MetricsService.Failed {
+      let inner = explain(failed.reason, path: path, program: program)
+      return (
+        inner.status, "metrics: \(inner.what)",
+        "Set MetricsAddress in \(path) to an address of this machine that is free, or remove it."
+      )
+    }
     switch error as? ZinxError {
     case .hostNotFound(let host, let reason):
       return (

@@ -11,6 +11,13 @@ enum PassedSockets {
     var listeners: [String]
   }
 
+  /// Takes out those that are for metrics: by the name that no listener bears.
+  static func takeMetrics(_ sockets: inout [ListenSocket], beside endpoints: [Endpoint]) -> [Int32] {
+    guard !endpoints.contains(where: { $0.name == MetricsService.socketName }) else { return [] }
+    defer { sockets.removeAll { $0.name == MetricsService.socketName } }
+    return sockets.filter { $0.name == MetricsService.socketName }.map(\.descriptor)
+  }
+
   /// Throws: ``Unclaimed``; the process is about to end then, and with it the sockets.
   static func assign(_ sockets: [ListenSocket], to endpoints: [Endpoint]) throws(Unclaimed) -> [EndpointSockets] {
     let names = endpoints.map(\.name)

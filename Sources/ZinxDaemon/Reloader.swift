@@ -62,6 +62,7 @@ final class Reloader: Sendable {
     current.withLock { $0 = reload.effective }
     output.level = fixedLevel ?? reload.effective.logLevel
     status.note(nil)
+    status.countReload(isRefused: false)
     let changes = reload.applied.isEmpty ? "nothing changed" : reload.applied.joined(separator: ", ")
     let hasTLS = reload.effective.server.allEndpoints.contains { $0.tls != nil }
     let certificates = hasTLS ? "; certificates were read anew" : ""
@@ -111,6 +112,7 @@ final class Reloader: Sendable {
   private func refuse(_ refused: LoadedConfiguration.Refused) {
     for line in refused.lines + (refused.advice.map { [$0] } ?? []) { log.error("\(line)") }
     status.note("reload refused: \(refused.lines.first ?? "")")
+    status.countReload(isRefused: true)
     log.error(
       "reload refused, the running configuration stays in force",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.reloadRefused.rawValue)"])

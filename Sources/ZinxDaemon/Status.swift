@@ -7,6 +7,15 @@ final class Status: Sendable {
     var isDraining = false
     /// What the operator should know beside the numbers, e.g. why a reload was refused.
     var note: String?
+    var reloads = Reloads()
+  }
+
+  /// Reloads since the start.
+  struct Reloads: Sendable, Equatable {
+    var applied: UInt64 = 0
+    var refused: UInt64 = 0
+    /// Whether the last one was refused.
+    var wasRefused = false
   }
 
   private let server: Server
@@ -20,6 +29,15 @@ final class Status: Sendable {
   func drains() { state.withLock { $0.isDraining = true } }
 
   func note(_ text: String?) { state.withLock { $0.note = text } }
+
+  var reloads: Reloads { state.withLock { $0.reloads } }
+
+  func countReload(isRefused: Bool) {
+    state.withLock { state in
+      state.reloads.wasRefused = isRefused
+      if isRefused { state.reloads.refused += 1 } else { state.reloads.applied += 1 }
+    }
+  }
 
   var text: String {
     let live = server.connManager.count

@@ -84,7 +84,8 @@ public struct WebSocketRules: Sendable, Hashable {
         + "\(more)Content-Type: text/plain; charset=utf-8\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)").utf8)
   }
 
-  private static func encoded(_ bytes: [UInt8]) -> String {
+  /// Bytes in base64 (RFC 4648, 4).
+  package static func encoded(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
     for start in stride(from: 0, to: bytes.count, by: 3) {
       let three = bytes[start..<min(start + 3, bytes.count)]

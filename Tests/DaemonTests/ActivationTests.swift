@@ -89,7 +89,7 @@ extension Daemons {
 }
 
 /// What systemd opens for a socket unit: by default it blocks.
-private final class PassedSocket {
+final class PassedSocket {
   private let descriptor: Descriptor
   let port: UInt16
   var number: Int32 { descriptor.number }

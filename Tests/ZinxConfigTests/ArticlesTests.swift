@@ -5,7 +5,8 @@ import ZinxConfig
 /// The Swift sources and the articles of the repository.
 private struct Repository {
   static let modules = [
-    "Zinx", "ZinxWire", "ZinxClient", "ZinxTLS", "ZinxJSON", "ZinxTesting", "ZinxPlugins", "ZinxDaemon", "ZinxConfig",
+    "Zinx", "ZinxWire", "ZinxClient", "ZinxTLS", "ZinxJSON", "ZinxTesting", "ZinxPlugins", "ZinxMetrics", "ZinxDaemon",
+    "ZinxConfig",
   ]
   static let shared = Repository()
 

@@ -135,6 +135,14 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     seconds("VanishedTimeout", 120, from: "0", below: "-0.001", to: 86400),
     integer("MaxMsgRate", 0, 0, 1_000_000_000, reload: true),
     integer("MaxByteRate", 0, 0, 1_000_000_000, reload: true),
+    OptionCase(
+      key: "MetricsAddress", standard: nil, reload: false,
+      good: [
+        #""127.0.0.1:9117""#, #""[::1]:0""#, #""monitor.example:9117""#, #""unix:/run/zinxd/metrics.sock""#,
+        #""unix:@zinxd-metrics""#,
+      ],
+      bad: ["1", "null", "true", "[\"a\"]", "{}", #""a b:9117""#, #"":9117""#],
+      allowed: #"an address such as "127.0.0.1:9117", "[::1]:9117", "name:9117", "unix:/run/metrics.sock" or "unix:@name""#),
     choice(
       "LogLevel", ["trace", "debug", "info", "notice", "warning", "error", "critical"], reload: true,
       allowed: #"one of "trace", "debug", "info", "notice", "warning", "error" or "critical""#, standard: "info"),
@@ -239,13 +247,14 @@ struct OptionsTests {
        "MaxConnPerIP": 18, "AcceptRate": 19, "ReservedDescriptors": 20, "Allow": ["10.0.0.0/8", "::1"], "Deny": ["10.1.0.0/16"],
        "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9, "LingerTimeout": 10, "SlowConsumerTimeout": 11,
        "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14, "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17,
-       "CertFile": "c", "PrivateKeyFile": "k", "LogLevel": "debug"}
+       "CertFile": "c", "PrivateKeyFile": "k", "MetricsAddress": "[::1]:9117", "LogLevel": "debug"}
       """
     var expected = Configuration()
     expected.server.name = "n"
     expected.server.host = "::1"
     expected.server.port = 1
     expected.server.certFile = "c"
+    expected.metricsAddress = .tcp(host: "::1", port: 9117)
     expected.server.privateKeyFile = "k"
     expected.server.maxConn = 2
     expected.server.maxPacketSize = 3

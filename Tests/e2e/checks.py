@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 
 from machine import CONFIGURATION, HERE, Machine
 from zinx import ADDRESS, GREETING, PONG, Peer, Stream
@@ -179,6 +180,23 @@ def sandbox(machine):
     assert len(configuration) < 10 and not any("passwd" in name for name in configuration), configuration
     assert machine.run("bash", "-c", f": >{root}/etc/zinx/new", check=False)[0] != 0
     return f"uid {status['Uid'].split()[0]}, no capability; all it sees but /usr/lib and /etc: {' '.join(left)}"
+
+
+@check("metrics and health are there in the sandbox, by HTTP")
+def metrics(machine):
+    machine.fresh(MetricsAddress="127.0.0.1:9117")
+
+    def get(page):
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:9117/{page}", timeout=5) as answer:
+            return answer.read().decode()
+
+    assert get("healthz") == "ok\n" and get("readyz") == "ok\n"
+    with Peer() as peer:
+        live(machine, "1/12000 connections")
+        lines = get("metrics").splitlines()
+    assert "zinx_connections 1" in lines and "zinx_draining 0" in lines, lines
+    memory = next(line for line in lines if line.startswith("zinx_resident_memory_bytes "))
+    return memory
 
 
 # What comes with it

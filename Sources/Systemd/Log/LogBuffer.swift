@@ -24,6 +24,8 @@ struct LogBuffer {
   private var heldEntries = 0
   private var heldBytes = 0
   private var dropped = 0
+  /// Entries that were dropped since the start.
+  private(set) var droppedInAll: UInt64 = 0
   private var lastDrop = Duration.zero
 
   /// Numbers of entries since the start; a report is one too. Everything accepted is written once these are equal.
@@ -42,6 +44,7 @@ struct LogBuffer {
     let bytes = entry.byteCount
     guard heldEntries < limits.entries, heldBytes <= limits.bytes - bytes else {
       dropped += 1
+      droppedInAll += 1
       lastDrop = entry.time
       return
     }

@@ -32,6 +32,9 @@ public final class LogOutput: Sendable {
     set { shared.level = newValue }
   }
 
+  /// Messages that found no room and were dropped, since the start; any thread.
+  public var dropped: UInt64 { queue.dropped }
+
   /// The handler for a logger: `LoggingSystem.bootstrap(output.handler(label:metadataProvider:), metadataProvider: nil)`.
   public func handler(label: String, metadataProvider: Logger.MetadataProvider? = nil) -> QueueLogHandler {
     QueueLogHandler(label: label, queue: queue, shared: shared, metadataProvider: metadataProvider)

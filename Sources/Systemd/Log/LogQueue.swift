@@ -27,6 +27,9 @@ final class LogQueue: Sendable {
     if wake { work.signal() }
   }
 
+  /// Entries that found no room since the start. Any thread.
+  var dropped: UInt64 { state.withLock { $0.buffer.droppedInAll } }
+
   /// The writer: waits for entries; `nil` once the queue is closed and empty.
   func next() -> [LogEntry]? {
     while true {

@@ -37,7 +37,7 @@ extension Connection {
   private func run(_ batch: inout Batch, _ cork: Cork) {
     workerRoom += batch.takeRoom()
     cork.take(self, lender: batch.chunk)
-    let outcome = handleImmediately(&batch)
+    let outcome = cork.batchTurn.isDue() ? handleTimed(&batch, cork) : handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
     // While the batch is there, which lends its data to the cork.
     cork.letGo()
@@ -46,9 +46,9 @@ extension Connection {
     case .othersFirst:
       batch.prepareToWait()
       requeue(.requests(batch))
-    case .waits(let route, let notes):
+    case .waits(let route, let notes, let begin):
       batch.prepareToWait()
-      let requests = Requests(batch, of: self, first: route, notes, cork)
+      let requests = Requests(batch, of: self, first: route, notes, cork, timedSince: begin)
       runTask(.requests(requests, count: batch.count), cork)
     }
   }
@@ -58,8 +58,8 @@ extension Connection {
     case done
     /// The turn is over.
     case othersFirst
-    /// The first request of the rest has to wait; what is left to be run of it.
-    case waits(Unmanaged<Route>, Request.Notes)
+    /// The first request of the rest has to wait; what is left to be run of it, and when it was begun, if that is timed.
+    case waits(Unmanaged<Route>, Request.Notes, begin: Int64 = 0)
   }
 
   /// Handles requests as long as none has to wait. `batch` holds the rest.
@@ -81,6 +81,29 @@ extension Connection {
       }
     }
     return .done
+  }
+
+  /// The same, and records how long the first request takes; of one that has to wait that is for who goes on with it.
+  @inline(never)
+  private func handleTimed(_ batch: inout Batch, _ cork: Cork) -> Outcome {
+    var request = Request(connection: self, batch)
+    guard !dropsRest.load(ordering: .relaxed) else { return .done }
+    var frame: FoundFrame?
+    if isForeign {
+      frame = nextForeign(framing, in: batch.frames, from: batch.start)
+      guard let frame else { return .done }
+      request.take(frame)
+    } else if !request.takeNext(of: batch.frames, pack) {
+      return .done
+    }
+    let begin = Instant.now.nanoseconds
+    if let route = handler.handleImmediately(&request) {
+      if frame == nil { batch.advance(to: request.begin) }
+      return .waits(route, request.notes, begin: begin)
+    }
+    cork.traffic.times.handling.record(from: begin, to: Instant.now.nanoseconds)
+    batch.advance(to: frame?.end ?? request.end)
+    return handleImmediately(&batch)
   }
 
   /// The same for frames of others.

@@ -54,6 +54,9 @@ final class Cork: @unchecked Sendable {
   @exclusivity(unchecked) var space = 0
   // Not counted: whoever runs user code holds its connection until it lets go of the cork.
   @exclusivity(unchecked) private var connection: Unmanaged<Connection>?
+  /// Which batch of the thread is timed, and which piece of work that it hands to a worker.
+  @exclusivity(unchecked) var batchTurn = SampleTurn()
+  @exclusivity(unchecked) var queueTurn = SampleTurn()
   /// What values are encoded into before they are gathered; nil while somebody has it.
   @exclusivity(unchecked) private var scratch: ByteBuffer?
 

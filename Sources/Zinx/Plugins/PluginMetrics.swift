@@ -1,7 +1,8 @@
 import Synchronization
 
 /// Numbers that a plugin keeps of what it does, beside those that the server keeps: see ``RouteRegistrar/metrics`` and
-/// ``PluginContext/metrics``. They stand in the summary that a daemon writes at SIGUSR1, and in ``Server/pluginMetrics``.
+/// ``PluginContext/metrics``. They stand in the summary that a daemon writes at SIGUSR1, in ``Server/pluginMetrics``, and in
+/// ``Server/metrics``, which a daemon shows over HTTP (`MetricsAddress`).
 ///
 /// <!-- in: func serve(_ routes: inout RouteRegistrar) { … } -->
 /// ```swift
@@ -90,10 +91,11 @@ public final class PluginHistogram: Sendable, Metric {
   /// Records a time in seconds.
   public func record(_ time: Duration) { record(time / .seconds(1)) }
 
-  var snapshot: PluginMetric.Value {
-    .histogram(
-      PluginMetric.Distribution(
-        bounds: bounds, counts: classes.map(\.value), sum: Double(bitPattern: bits.load(ordering: .relaxed))))
+  var snapshot: PluginMetric.Value { .histogram(distribution) }
+
+  var distribution: PluginMetric.Distribution {
+    PluginMetric.Distribution(
+      bounds: bounds, counts: classes.map(\.value), sum: Double(bitPattern: bits.load(ordering: .relaxed)))
   }
 }
 

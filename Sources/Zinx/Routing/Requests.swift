@@ -36,9 +36,17 @@ final class Requests: @unchecked Sendable {
   @exclusivity(unchecked) private var route: Unmanaged<Route>
   /// What became of the first request before; nil once that is taken over.
   @exclusivity(unchecked) private var firstNotes: Request.Notes?
+  /// When the first request was begun, in nanoseconds, until it is done; 0 where that is not timed.
+  @exclusivity(unchecked) private var timedSince: Int64
 
-  /// - Parameter first: what is left to be run of the batch's first request.
-  init(_ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ notes: Request.Notes, _ cork: Cork) {
+  /// - Parameters:
+  ///   - first: what is left to be run of the batch's first request.
+  ///   - begin: when that was begun, in nanoseconds, if it is timed; else 0.
+  init(
+    _ batch: Batch, of connection: Connection, first: Unmanaged<Route>, _ notes: Request.Notes, _ cork: Cork,
+    timedSince begin: Int64 = 0
+  ) {
+    timedSince = begin
     (self.batch, self.connection, route, firstNotes, self.cork) = (batch, connection, first, notes, cork)
     // Without any, the look for the next message falls through to the frames of others.
     frames = connection.isForeign ? UnsafeRawBufferPointer(start: nil, count: 0) : batch.frames
@@ -67,6 +75,7 @@ final class Requests: @unchecked Sendable {
       current.take(notes)
       return .run(route)
     }
+    if timedSince != 0 { recordTime() }
     while !cork.isTurnOver {
       gatherHere()
       guard isPending || take(&current) else { return .end }
@@ -97,6 +106,7 @@ final class Requests: @unchecked Sendable {
 
   @usableFromInline
   func advanceOnThread(_ request: inout Request) -> Bool {
+    if timedSince != 0 { recordTime() }
     guard gathersOnThread() else {
       current = request
       return false
@@ -114,8 +124,16 @@ final class Requests: @unchecked Sendable {
 
   /// The same on an actor, which may be another thread than the task's.
   func advanceIsolated(_ request: inout Request) -> Bool {
+    if timedSince != 0 { recordTime() }
     gatherHere()
     return takeNext(&request)
+  }
+
+  /// The first request is done, which is timed.
+  @inline(never)
+  private func recordTime() {
+    cork.traffic.times.handling.record(from: timedSince, to: Instant.now.nanoseconds)
+    timedSince = 0
   }
 
   @inline(__always)

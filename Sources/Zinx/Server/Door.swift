@@ -31,6 +31,9 @@ package struct EndpointSockets: Sendable {
     (self.name, self.sockets, self.isPassed, self.file) = (name, sockets, isPassed, file)
   }
 
+  /// Removes the file of a UNIX socket that we opened.
+  package func removeFile() { file?.remove() }
+
   func close() {
     file?.remove()
     for socket in sockets { _ = Descriptor(owning: socket) }

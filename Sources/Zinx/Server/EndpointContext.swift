@@ -120,6 +120,7 @@ final class EndpointContext: Sendable {
 final class Places: Sendable {
   private let most = Atomic<Int>(.max)
   private let taken = Atomic<Int>(0)
+  private let begun = Atomic<UInt64>(0)
 
   /// Connections that are live.
   var live: Int { taken.load(ordering: .relaxed) }
@@ -137,6 +138,12 @@ final class Places: Sendable {
     leave()
     return false
   }
+
+  /// A connection has begun that has a place.
+  func countAccepted() { begun.count() }
+
+  /// Connections that have begun, of all listeners that had these places one after the other.
+  var accepted: UInt64 { begun.load(ordering: .relaxed) }
 
   /// Gives a place back.
   func leave() { taken.wrappingSubtract(1, ordering: .relaxed) }

@@ -3,15 +3,15 @@ import Glibc
 
 /// An address as a number of 128 bits. IPv4 is where `::ffff:0:0/96` has it, so that a peer is the same whether it comes through an
 /// IPv4 socket or through an IPv6 one that takes both.
-struct IPAddress: Sendable, Hashable, CustomStringConvertible {
-  let number: UInt128
+package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
+  package let number: UInt128
 
   init(number: UInt128) { self.number = number }
 
   init(v4 number: UInt32) { self.number = 0xffff_0000_0000 | UInt128(number) }
 
   /// Reads `192.0.2.1`, `2001:db8::1`; nil for anything else, a host name or an interface included.
-  init?(_ text: String) {
+  package init?(_ text: String) {
     // inet_pton(3) would stop at a NUL and take what stands before it.
     guard !text.utf8.contains(0) else { return nil }
     var four = in_addr()
@@ -27,7 +27,7 @@ struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
   var isV4: Bool { number >> 32 == 0xffff }
 
-  var description: String {
+  package var description: String {
     if isV4 { return withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).bigEndian) { Self.text(AF_INET, $0) } }
     return withUnsafeBytes(of: number.bigEndian) { Self.text(AF_INET6, $0) }
   }

@@ -67,7 +67,8 @@ final class LoopContext: @unchecked Sendable {
 
   /// Hands user code to a worker, which is woken at the end of this wake-up, or earlier when there is much to do.
   func submit(_ code: UserCode, of connection: Connection, to worker: Worker) {
-    guard worker.submit(connection, code) else { return }
+    let begin = cork.queueTurn.isDue() ? Instant.now.nanoseconds : 0
+    guard worker.submit(connection, code, at: begin) else { return }
     toWake.append(worker)
     if toWake.count >= Self.wakeAfter { wakeWorkers() }
   }

@@ -33,6 +33,22 @@ extension Server {
     try await openSockets(configuration.withLock { $0 }, except: opened)
   }
 
+  /// Opens sockets for what is not a listener of a server, in the same way: one for each address of a name. The caller owns them.
+  ///
+  /// Throws: ``ZinxError/hostUnresolved(host:reason:)``, ``ZinxError/hostNotFound(host:reason:)``,
+  /// ``ZinxError/cannotListen(address:call:code:)``, ``ZinxError/addressHeld(address:by:)``, `CancellationError`.
+  package static func openSockets(
+    at address: ListenAddress, name: String, backlog: Int32 = 128, lookUp: HostLookUp = systemLookUp
+  ) async throws -> EndpointSockets {
+    guard case .tcp(let host, let port) = address else {
+      let local = try LocalListeningSocket.open(address, mode: 0o660, backlog: backlog)
+      return EndpointSockets(name: name, sockets: [local.socket], isPassed: false, local.file)
+    }
+    let options = ListeningSocket.Options(keepAlive: KeepAlive(.seconds(10)), backlog: backlog)
+    let opened = try ListeningSocket.open(host, await lookUp(host, port), options)
+    return EndpointSockets(name: name, sockets: opened.sockets, isPassed: false, nil)
+  }
+
   func openSockets(_ configuration: ServerConfiguration, except opened: [String]) async throws -> [EndpointSockets] {
     try await openSockets(configuration.allEndpoints.filter { !opened.contains($0.name) }, configuration)
   }

@@ -383,10 +383,11 @@ public final class Server: Sendable {
 
   // MARK: While it runs
 
-  /// Asks every event loop for an answer; `answered` is called on the loop's thread with its index. Returns the number of loops.
-  package func pingLoops(_ answered: @escaping @Sendable (Int) -> Void) -> Int {
+  /// Asks every event loop, or those that `isWanted` says, for an answer; `answered` is called on the loop's thread with its index. Returns
+  /// the number of loops.
+  package func pingLoops(where isWanted: (Int) -> Bool = { _ in true }, _ answered: @escaping @Sendable (Int) -> Void) -> Int {
     let loops = loops
-    for (index, loop) in loops.enumerated() { loop.execute { answered(index) } }
+    for (index, loop) in loops.enumerated() where isWanted(index) { loop.execute { answered(index) } }
     return loops.count
   }
 

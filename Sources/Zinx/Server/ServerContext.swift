@@ -116,6 +116,7 @@ final class ServerContext: Sendable {
   /// A connection has begun. Event loop of the listener.
   func added(_ connection: Connection, isCounted: Bool) {
     counters.connectionsAccepted.count()
+    connection.endpoint.places.countAccepted()
     emit(.connectionAdded(connection, live: connManager.add(connection, isCounted: isCounted)))
   }
 

@@ -6,7 +6,8 @@ import ZinxIO
 final class Worker: TaskExecutor, Sendable {
   private enum Item {
     case job(UnownedJob)
-    case work(Connection, UserCode)
+    /// `at`: when it was queued, in nanoseconds, if that is to be timed; else 0.
+    case work(Connection, UserCode, at: Int64)
   }
 
   private struct Queue {
@@ -62,6 +63,9 @@ final class Worker: TaskExecutor, Sendable {
     notify(count)
   }
 
+  /// Requests that were handed over and are not handled yet. Any thread.
+  var queuedRequests: Int { queued.load(ordering: .relaxed) }
+
   /// How many connections wait for room.
   var waitingConnections: Int { waiting.withLock { $0.count } }
 
@@ -93,14 +97,16 @@ final class Worker: TaskExecutor, Sendable {
   // MARK: Work
 
   /// Has the connection go on with its batch after what others have queued. The worker's thread, which looks at its queue next.
-  func requeue(_ connection: Connection, _ code: UserCode) { queue.withLock { $0.items.append(.work(connection, code)) } }
+  func requeue(_ connection: Connection, _ code: UserCode) { queue.withLock { $0.items.append(.work(connection, code, at: 0)) } }
 
   /// Queues user code without waking the thread. Returns whether it sleeps and nobody else was told to wake it: then ``wake()`` is due
   /// soon. An event loop that brings work for many workers wakes each once, at the end; woken at once, each would take the processor
   /// from it.
-  func submit(_ connection: Connection, _ code: UserCode) -> Bool {
+  ///
+  /// - Parameter begin: nanoseconds of now, if the time until its begin is to be recorded; else 0.
+  func submit(_ connection: Connection, _ code: UserCode, at begin: Int64 = 0) -> Bool {
     queue.withLock { queue in
-      queue.items.append(.work(connection, code))
+      queue.items.append(.work(connection, code, at: begin))
       return queue.sleeps && queue.items.count == 1
     }
   }
@@ -143,9 +149,12 @@ final class Worker: TaskExecutor, Sendable {
     var items: [Item] = []
     while takeItems(&items) || cork.runners.end() {
       for item in items {
-        busySince.store(Instant.now.nanoseconds, ordering: .relaxed)
+        let now = Instant.now.nanoseconds
+        busySince.store(now, ordering: .relaxed)
         switch item {
-        case .work(let connection, let code): connection.run(code, cork)
+        case .work(let connection, let code, let begin):
+          if begin != 0 { cork.traffic.times.queueing.record(from: begin, to: now) }
+          connection.run(code, cork)
         case .job(let job): runChain { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
         cork.letGo()

@@ -1,0 +1,100 @@
+import Glibc
+import ServiceLifecycle
+import Synchronization
+import Systemd
+import Zinx
+import ZinxConfig
+import ZinxIO
+
+/// Metrics and health of a daemon over HTTP, from before its server starts until that has drained.
+final class MetricsService: Service {
+  /// The socket of the metrics could not be opened.
+  struct Failed: Error {
+    let reason: any Error
+  }
+
+  /// The name of the sockets that systemd passes for it.
+  static let socketName = "metrics"
+  /// Between two looks at the event loops.
+  private static let tick = Duration.milliseconds(500)
+
+  private let parts: Parts
+  private let door: MetricsDoor
+
+  /// What is asked when somebody asks.
+  final class Parts: Sendable {
+    let server: Server
+    let status: Status
+    let events: EventLog
+    let output: LogOutput
+    let name: String
+    let version: String
+    let start = Double(time(nil))
+    let isServing = Atomic<Bool>(false)
+    let lags = Mutex(LoopLags())
+
+    init(_ server: Server, _ status: Status, _ events: EventLog, _ output: LogOutput, name: String, version: String) {
+      (self.server, self.status, self.events, self.output) = (server, status, events, output)
+      (self.name, self.version) = (name, version)
+    }
+
+    var health: Health {
+      var health = Health()
+      health.phase = status.isDraining ? .draining : isServing.load(ordering: .relaxed) ? .serving : .starting
+      health.silentLoops = lags.withLock { $0.silent(at: .now) }
+      let busy = server.workerBusyTimes
+      (health.workers, health.blockedWorkers) = (busy.count, busy.count { $0 >= ServerReading.blockedAfter })
+      return health
+    }
+
+    var families: [MetricFamily] {
+      var reading = DaemonReading(name: name, version: version, start: start, isDraining: status.isDraining)
+      reading.reloads = status.reloads
+      (reading.limitedLines, reading.droppedLines) = (events.leftOut, output.dropped)
+      reading.lags = lags.withLock { $0.lags(at: .now) }
+      reading.usage = .now
+      return reading.families + server.metrics
+    }
+  }
+
+  private init(_ parts: Parts, _ door: MetricsDoor) { (self.parts, self.door) = (parts, door) }
+
+  /// Opens what the configuration or systemd wants; nil if nobody does.
+  ///
+  /// Throws: ``Failed``.
+  static func open(
+    _ address: ListenAddress?, passed: [Int32], _ parts: Parts
+  ) async throws(Failed) -> MetricsService? {
+    var site = MetricsSite(families: { parts.families }, health: { parts.health })
+    if let host = address?.host { site.ownNames = [host] }
+    do {
+      if !passed.isEmpty {
+        return MetricsService(parts, try await MetricsDoor.open(.init(name: socketName, sockets: passed, isPassed: true), site))
+      }
+      guard let address else { return nil }
+      return MetricsService(parts, try await MetricsDoor.open(try await Server.openSockets(at: address, name: socketName), site))
+    } catch { throw Failed(reason: error) }
+  }
+
+  /// `http://127.0.0.1:9117/metrics`, or the UNIX socket.
+  var places: [String] { door.addresses.map { $0.hasPrefix("unix:") ? $0 : "http://\($0)/metrics" } }
+
+  /// From here on it is ready.
+  func serves() { parts.isServing.store(true, ordering: .relaxed) }
+
+  /// Looks at the event loops until the server has drained.
+  func run() async throws {
+    while !Task.isShuttingDownGracefully, !Task.isCancelled {
+      look()
+      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.tick) }
+    }
+    await door.close()
+  }
+
+  private func look() {
+    let (parts, now) = (parts, ContinuousClock.now)
+    _ = parts.server.pingLoops(where: { loop in parts.lags.withLock { $0.ask(loop, at: now) } }) { loop in
+      parts.lags.withLock { $0.answered(loop, at: .now) }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import Zinx
+
+/// What somebody asks for by HTTP, as far as it matters here.
+struct MetricsRequest: Sendable, Equatable {
+  var method = "GET"
+  /// Path and query.
+  var target = "/metrics"
+  /// Every value of `Host`, of which there should be one.
+  var hosts: [String] = []
+  /// The values of `Accept`, joined by commas.
+  var accept = ""
+  /// What browsers say of the page that asks.
+  var origin: String?
+  var fetchSite: String?
+  var fetchMode: String?
+  /// Whether it came in at an address that only this machine reaches, where no other name than its own is right.
+  var isLoopback = false
+}
+
+/// What is answered.
+struct MetricsReply: Sendable, Equatable {
+  var status: Int
+  var contentType = "text/plain; charset=utf-8"
+  var body: String
+  /// More headers.
+  var headers: [String: String] = [:]
+
+  /// A line that says what is the matter.
+  init(_ status: Int, _ line: String) { (self.status, body) = (status, line + "\n") }
+}
+
+/// The pages by which metrics and health are asked for. No socket.
+struct MetricsSite: Sendable {
+  let families: @Sendable () -> [MetricFamily]
+  let health: @Sendable () -> Health
+  /// Names by which this machine may be asked at its own address, beside `localhost`.
+  var ownNames: [String] = []
+
+  func answer(_ request: MetricsRequest) -> MetricsReply {
+    if let refusal = refusal(request) { return refusal }
+    let page = page(String(request.target.prefix { $0 != "?" }))
+    guard let page else { return MetricsReply(404, "not found; there are /, /metrics, /healthz and /readyz") }
+    guard ["GET", "HEAD"].contains(request.method) else {
+      var reply = MetricsReply(405, "only GET and HEAD")
+      reply.headers["Allow"] = "GET, HEAD"
+      return reply
+    }
+    return page(request)
+  }
+
+  private func page(_ path: String) -> ((MetricsRequest) -> MetricsReply)? {
+    switch path {
+    case "/": { _ in Self.status }
+    case "/metrics": metrics
+    case "/healthz":
+      { _ in
+        let health = health()
+        return MetricsReply(health.isLive ? 200 : 503, health.liveText)
+      }
+    case "/readyz":
+      { _ in
+        let health = health()
+        return MetricsReply(health.isReady ? 200 : 503, health.readyText)
+      }
+    default: nil
+    }
+  }
+
+  private static var status: MetricsReply {
+    var reply = MetricsReply(200, "")
+    (reply.contentType, reply.body) = ("text/html; charset=utf-8", StatusPage.html)
+    reply.headers["Content-Security-Policy"] = StatusPage.policy
+    return reply
+  }
+
+  private func metrics(_ request: MetricsRequest) -> MetricsReply {
+    let format = AcceptHeader.format(request.accept)
+    var reply = MetricsReply(200, "")
+    (reply.contentType, reply.body) = (format.contentType, OpenMetrics.text(families(), format))
+    return reply
+  }
+
+  /// What pages of others have a browser ask for, and what comes by a name that somebody else has pointed at this machine (DNS rebinding).
+  private func refusal(_ request: MetricsRequest) -> MetricsReply? {
+    guard request.hosts.count <= 1 else { return MetricsReply(400, "more than one Host") }
+    if request.origin != nil { return MetricsReply(403, "not for pages of others") }
+    if let site = request.fetchSite, !["same-origin", "none"].contains(site), request.fetchMode != "navigate" {
+      return MetricsReply(403, "not for pages of others")
+    }
+    if request.isLoopback, let host = request.hosts.first, !isOwn(host) {
+      return MetricsReply(403, "Host is none of this machine: ask by its address or as localhost")
+    }
+    return nil
+  }
+
+  private func isOwn(_ host: String) -> Bool {
+    guard let name = HostHeader.name(host) else { return false }
+    return IPAddress(name) != nil || name == "localhost" || ownNames.contains { $0.lowercased() == name }
+  }
+}
+
+/// The value of `Host`.
+enum HostHeader {
+  /// The name or address in front of the port, in lower case and without brackets; nil for what is neither.
+  static func name(_ value: String) -> String? {
+    if value.hasPrefix("[") {
+      guard let end = value.firstIndex(of: "]"), isPort(value[value.index(after: end)...]) else { return nil }
+      return value[value.index(after: value.startIndex)..<end].lowercased()
+    }
+    let name = value.prefix { $0 != ":" }
+    guard !name.isEmpty, isPort(value[name.endIndex...]) else { return nil }
+    return name.lowercased()
+  }
+
+  private static func isPort(_ text: Substring) -> Bool {
+    text.isEmpty || text.first == ":" && text.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+  }
+}
+
+/// The value of `Accept`.
+enum AcceptHeader {
+  /// The format that is liked best; OpenMetrics where that is not said.
+  static func format(_ value: String) -> OpenMetrics.Format {
+    var (open, text) = (0.0, 0.0)
+    for part in value.split(separator: ",") {
+      let fields = part.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+      let quality = fields.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
+      switch fields.first {
+      case "application/openmetrics-text":
+        // Prometheus asks for the versions that it knows, the best first.
+        open = max(open, fields.contains { $0.hasPrefix("version=") && $0 != "version=1.0.0" } ? 0 : quality)
+      case "text/plain", "text/*", "text/html": text = max(text, quality)
+      default: break
+      }
+    }
+    return text > open ? .prometheus : .openMetrics
+  }
+}
