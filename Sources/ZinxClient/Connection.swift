@@ -142,12 +142,12 @@ actor Connection: ReadinessHandler {
   /// What the peer said before it left may tell why, so it is read first.
   private func peerHasGone(_ error: SystemError) {
     if let goodbye { return finish(goodbye) }
-    // Who is told why is told after that.
-    let unsent = outbox.removeAll()
+    let (unsent, hasTunnel) = (outbox.removeAll(), socket?.tunnel != nil)
     while receive() {}
-    finish(reason(of: error))
-    guard case .closed(let reason) = state.withLock({ $0 }) else { return }
-    for waiter in unsent { waiter.fail(.closed(reason)) }
+    finish(goodbye ?? reason(of: error))
+    var told = Client.CloseReason(error)
+    if hasTunnel, case .closed(let reason) = state.withLock({ $0 }) { told = reason }
+    for waiter in unsent { waiter.fail(.closed(told)) }
   }
 
   private func reason(of error: SystemError) -> Client.CloseReason {

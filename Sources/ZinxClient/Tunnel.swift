@@ -235,6 +235,9 @@ package final class Tunnel {
   /// Whether the last word of this side waits for that of the server.
   package var awaitsGoodbye: Bool { upgrade != nil && phase == .open }
 
+  /// Bytes of memory for what is to be sent, without what a session has sealed.
+  var memory: Int { plain.capacity }
+
   /// Bytes that are to be sent.
   package var outputBytes: Int { session?.output.count ?? plain.readableBytes }
 
@@ -244,10 +247,13 @@ package final class Tunnel {
   /// Lets `send` take from the output once; it returns how many bytes it took, or less than zero. Returns what it returned.
   package func writeOutput(_ send: (UnsafeRawBufferPointer) -> Int) -> Int {
     guard let session else {
-      return plain.readWithUnsafeReadableBytes { bytes in
+      let count = plain.readWithUnsafeReadableBytes { bytes in
         let count = send(bytes)
         return (max(0, count), count)
       }
+      // What has left makes room.
+      if plain.readableBytes == 0 { plain.clear() }
+      return count
     }
     let count = send(session.output)
     if count > 0 { _ = session.sent(count) }
