@@ -127,7 +127,9 @@ let package = Package(
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxBenchTests",
-      dependencies: ["zinx-bench", "Zinx", "ZinxClient", "ZinxIO", "ZinxTLS", "ZinxWire", "ZinxTestKit", byteBuffer, arguments, histogram],
+      dependencies: [
+        "zinx-bench", "Zinx", "ZinxClient", "ZinxIO", "ZinxTLS", "ZinxWire", "ZinxTestKit", byteBuffer, arguments, histogram,
+      ],
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",

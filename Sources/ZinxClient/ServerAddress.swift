@@ -142,7 +142,8 @@ public enum ServerAddressError: Error, Sendable, Hashable, CustomStringConvertib
 
   public var description: String {
     switch self {
-    case .malformed: "an address is host:port, tls://host:port, ws://host:port/path, wss://host:port/path, unix:/path or unix:@name"
+    case .malformed:
+      "an address is host:port, tls://host:port, ws://host:port/path, wss://host:port/path, unix:/path or unix:@name"
     case .unknownScheme(let scheme): "\(scheme)://: the schemes are tcp, tls, ws and wss"
     case .noPort: "there is no port behind the host, as in host:7777"
     case .badPort: "a port is a number from 1 to 65535"

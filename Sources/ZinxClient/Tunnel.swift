@@ -173,7 +173,9 @@ package final class Tunnel {
 
   private func decode(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
     let decoded = decoder.decode(bytes)
-    if let ping = decoded.ping, !hasSaidGoodbye, plain.readableBytes < Self.mostAnswers, outputBytes < Self.mostAnswers { frame(ping, .pong) }
+    if let ping = decoded.ping, !hasSaidGoodbye, plain.readableBytes < Self.mostAnswers, outputBytes < Self.mostAnswers {
+      frame(ping, .pong)
+    }
     switch decoded.end {
     case nil: break
     case .closed(let code):

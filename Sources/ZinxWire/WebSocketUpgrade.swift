@@ -85,7 +85,9 @@ public struct WebSocketUpgrade: Sendable, Hashable {
   }
 
   private func fault(_ answer: WebSocketRequest, _ sha1: ([UInt8]) -> [UInt8]) -> Fault? {
-    guard answer.list("Upgrade").contains(where: { $0.lowercased() == "websocket" }) else { return .notUpgraded(header: "Upgrade") }
+    guard answer.list("Upgrade").contains(where: { $0.lowercased() == "websocket" }) else {
+      return .notUpgraded(header: "Upgrade")
+    }
     guard answer.list("Connection").contains(where: { $0.lowercased() == "upgrade" }) else {
       return .notUpgraded(header: "Connection")
     }
@@ -115,7 +117,8 @@ extension WebSocketUpgrade.Fault: CustomStringConvertible {
     case .notHTTP: "the server does not speak HTTP"
     case .malformed(let reason): "the server's answer is no HTTP: \(reason)"
     case .notFound(let path): "the server has nothing at \(path) (404)"
-    case .status(let status, let reason): "the server has no WebSocket there: it answers \(status)\(reason.isEmpty ? "" : " " + reason)"
+    case .status(let status, let reason):
+      "the server has no WebSocket there: it answers \(status)\(reason.isEmpty ? "" : " " + reason)"
     case .notUpgraded(let header): "the server has no WebSocket there: it answers 101 without a good \(header)"
     case .wrongAccept: "the server's Sec-WebSocket-Accept does not match the key"
     case .unasked(let header): "the server's answer has \(header), which nobody has asked for"

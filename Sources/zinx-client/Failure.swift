@@ -22,7 +22,8 @@ enum Failure {
     noInput.rawValue: "a file cannot be read", unavailable.rawValue: "the server cannot be reached, or /proc is missing",
     output.rawValue: "standard output cannot be written",
     protocolFault.rawValue: "the server does not speak TLS or WebSocket as the address says",
-    notTrusted.rawValue: "the server's certificate is not good, or it does not take this side's", interrupted.rawValue: "interrupted by Ctrl-C",
+    notTrusted.rawValue: "the server's certificate is not good, or it does not take this side's",
+    interrupted.rawValue: "interrupted by Ctrl-C",
   ]
 
   /// What the command ends with where no connection came about.
@@ -44,7 +45,8 @@ enum Failure {
     case .connectionFailed(let tried, let why): reason = tried == endpoint ? why : "\(why) (\(tried))"
     default: reason = "\(error)"
     }
-    return "cannot connect to \(endpoint): \(reason). Is the server running there? See \(isAddress ? "--address" : "--host and --port")."
+    return
+      "cannot connect to \(endpoint): \(reason). Is the server running there? See \(isAddress ? "--address" : "--host and --port")."
   }
 
   static func noProc() -> ExitCode {

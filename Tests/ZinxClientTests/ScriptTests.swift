@@ -162,7 +162,8 @@ struct ScriptPatternTests {
   }
 
   static let shown = [
-    "plain", "a\u{1b}[2Jb\u{7}\n\t\r", #"\n \x41 \"#, "${name} ?{name} ?{} $ ? {}", "\u{202e}gpj\u{200b}", "\\\u{301}n\u{301}", "\u{d4e}\\",
+    "plain", "a\u{1b}[2Jb\u{7}\n\t\r", #"\n \x41 \"#, "${name} ?{name} ?{} $ ? {}", "\u{202e}gpj\u{200b}", "\\\u{301}n\u{301}",
+    "\u{d4e}\\",
     "\"quoted\"", "\u{2028}line", "é\0",
   ]
 
@@ -252,7 +253,8 @@ struct ScriptSessionTests {
     #expect(failure == nil, "\(failure?.text ?? "")")
     let (unanswered, _) = try await Self.run("connect", ["--first", "10:token", "--first-reply", "12", "--timeout", "0.05"])
     #expect(
-      unanswered?.status == Failure.unavailable && unanswered?.text.contains("timed out after 0.05 seconds (after --first)") == true)
+      unanswered?.status == Failure.unavailable
+        && unanswered?.text.contains("timed out after 0.05 seconds (after --first)") == true)
   }
 
   @Test(arguments: ["connect", "close"])

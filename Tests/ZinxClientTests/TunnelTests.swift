@@ -163,7 +163,8 @@ struct TunnelTests {
   @Test func `is refused by an answer that has not read its key`() throws {
     let side = try Side("ws://game.example:8080/ws")
     _ = side.tunnel.start()
-    let answer = "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    let answer =
+      "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
     #expect(side.receive(Array(answer.utf8)) == .ended(.refused(.webSocket(.wrongAccept))))
     let other = try Side("ws://game.example:8080/ws")

@@ -89,7 +89,9 @@ struct WebSocketClientTests {
   @Test func `takes the answer that proves that its key was read`() {
     let head = Self.good + "\r\n"
     #expect(Self.read(head + "frames") == .accepted(length: head.utf8.count))
-    for count in 0..<head.utf8.count { #expect(Self.read(String(decoding: head.utf8.prefix(count), as: UTF8.self)) == .needsMore) }
+    for count in 0..<head.utf8.count {
+      #expect(Self.read(String(decoding: head.utf8.prefix(count), as: UTF8.self)) == .needsMore)
+    }
   }
 
   static let refusals: [(String, WebSocketUpgrade.Fault)] = [
