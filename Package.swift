@@ -91,9 +91,10 @@ let package = Package(
       name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
     .executableTarget(
-      name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", byteBuffer, arguments], swiftSettings: nonsending),
+      name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxTLS", "ZinxWire", byteBuffer, arguments],
+      swiftSettings: nonsending),
     .executableTarget(
-      name: "zinx-bench", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", "CLinux", arguments, histogram],
+      name: "zinx-bench", dependencies: ["ZinxClient", "ZinxIO", "ZinxWire", "CLinux", byteBuffer, arguments, histogram],
       swiftSettings: nonsending),
     // Not a test but measured: handlers in all their forms, for make bench and make guards.
     .executableTarget(
@@ -122,11 +123,13 @@ let package = Package(
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxClientTests",
-      dependencies: ["ZinxClient", "zinx-client", "Zinx", "ZinxTestKit", "ZinxIO", "ZinxWire", byteBuffer, arguments],
+      dependencies: ["ZinxClient", "zinx-client", "Zinx", "ZinxTestKit", "ZinxIO", "ZinxTLS", "ZinxWire", byteBuffer, arguments],
       swiftSettings: nonsending),
     .testTarget(
       name: "ZinxBenchTests",
-      dependencies: ["zinx-bench", "Zinx", "ZinxClient", "ZinxIO", "ZinxWire", "ZinxTestKit", byteBuffer, arguments, histogram],
+      dependencies: [
+        "zinx-bench", "Zinx", "ZinxClient", "ZinxIO", "ZinxTLS", "ZinxWire", "ZinxTestKit", byteBuffer, arguments, histogram,
+      ],
       swiftSettings: nonsending),
     .testTarget(
       name: "IntegrationTests",

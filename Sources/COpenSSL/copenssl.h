@@ -25,6 +25,10 @@ typedef struct {
   size_t taken;
   unsigned char *out;
   size_t out_start, out_count, out_capacity;
+  /// Of a client: the first certificate of the server's chain that is not good; NULL as long as there is none.
+  X509 *rejected;
+  /// Of a client: whether the server has asked for a certificate, and there was none.
+  int is_asked;
 } copenssl_windows;
 
 static inline int copenssl_read(BIO *bio, char *bytes, int count) {
@@ -94,6 +98,37 @@ static inline void copenssl_sent(copenssl_windows *windows, size_t count) {
   free(windows->out);
   windows->out = NULL;
   windows->out_start = windows->out_capacity = 0;
+}
+
+// --- Clients ---
+
+static inline copenssl_windows *copenssl_windows_of(const SSL *session) {
+  BIO *bio = session == NULL ? NULL : SSL_get_rbio(session);
+  return bio == NULL ? NULL : (copenssl_windows *)BIO_get_data(bio);
+}
+
+/// Keeps the certificate that is not good, so that words can be found for it. Whether it is, OpenSSL has decided.
+static inline int copenssl_keep_rejected(int is_good, X509_STORE_CTX *chain) {
+  if (is_good) return is_good;
+  copenssl_windows *windows =
+      copenssl_windows_of((const SSL *)X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  X509 *certificate = X509_STORE_CTX_get_current_cert(chain);
+  if (windows != NULL && windows->rejected == NULL && certificate != NULL && X509_up_ref(certificate) == 1)
+    windows->rejected = certificate;
+  return is_good;
+}
+
+/// Keeps that the server has asked for a certificate; called where there is none.
+static inline int copenssl_keep_asked(SSL *session, X509 **certificate, EVP_PKEY **key) {
+  (void)certificate, (void)key;
+  copenssl_windows *windows = copenssl_windows_of(session);
+  if (windows != NULL) windows->is_asked = 1;
+  return 0;
+}
+
+/// Names are those of the certificate's list alone, and a star stands for a whole label (RFC 9525, 6.3 and 6.4).
+static inline void copenssl_set_name_rules(SSL *session) {
+  SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 }
 
 // --- Macros ---
@@ -173,6 +208,11 @@ static inline int copenssl_name_count(const GENERAL_NAMES *names) { return sk_GE
 /// The subject as RFC 2253 writes it, in UTF-8. Returns -1 without memory.
 static inline int copenssl_print_subject(BIO *text, const X509 *certificate) {
   return X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+}
+
+/// The same of whoever has signed it.
+static inline int copenssl_print_issuer(BIO *text, const X509 *certificate) {
+  return X509_NAME_print_ex(text, X509_get_issuer_name(certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
 }
 
 static inline long copenssl_memory(BIO *memory, char **bytes) { return BIO_get_mem_data(memory, bytes); }

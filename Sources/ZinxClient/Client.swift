@@ -28,27 +28,45 @@ public final class Client: Sendable {
 
   deinit { abandon() }
 
-  /// Connects to the first of the host's addresses, IPv6 or IPv4, that accepts, in the system's order of preference.
+  /// Connects by plain TCP, as ``connect(to:configuration:)`` does.
   ///
-  /// - Parameters:
-  ///   - host: A name or an address.
-  /// - Throws: ``ClientError/connectionFailed(endpoint:reason:)`` about the last address tried, ``ClientError/timedOut(after:)``, or
-  ///   ``ClientError/cancelled``.
+  /// - Parameter host: A name or an address.
   public static func connect(
     host: String, port: UInt16, configuration: ClientConfiguration = ClientConfiguration()
   ) async throws(ClientError) -> Client {
+    try await connect(to: ServerAddress(host: host, port: port), configuration: configuration)
+  }
+
+  /// Connects to the first of the host's addresses, IPv6 or IPv4, that accepts, in the system's order of preference, or to a UNIX socket, and
+  /// settles what the address says: TLS, with the server's certificate verified, and WebSocket.
+  ///
+  /// ```swift
+  /// let client = try await Client.connect(to: ServerAddress("wss://game.example/ws"))
+  /// ```
+  ///
+  /// Reads the files of ``ClientConfiguration/tls`` on the calling thread.
+  ///
+  /// - Throws: ``ClientError/connectionFailed(endpoint:reason:)`` about the last address tried,
+  ///   ``ClientError/handshakeFailed(endpoint:_:)``, ``ClientError/timedOut(after:)``, or ``ClientError/cancelled``.
+  public static func connect(
+    to server: ServerAddress, configuration: ClientConfiguration = ClientConfiguration()
+  ) async throws(ClientError) -> Client {
     let loop: EventLoop
     do { loop = try ClientLoop.shared() } catch {
-      throw .connectionFailed(endpoint: endpoint(host, port), reason: error.description)
+      throw .connectionFailed(endpoint: server.description, reason: error.description)
+    }
+    let transport: Transport
+    do throws(HandshakeFault) { transport = try Transport(server, configuration.tls) } catch {
+      throw .handshakeFailed(endpoint: server.description, error)
     }
     let timeout = configuration.connectTimeout
     let deadline = Instant.now.advanced(byNanoseconds: timeout.inNanoseconds)
-    let addresses = try await Resolver.addresses(of: host, port: port, on: loop, within: timeout)
+    let addresses = try await Resolver.addresses(of: server.place, on: loop, within: timeout)
     var failure = ClientError.timedOut(after: timeout)
     for (index, address) in addresses.enumerated() {
       // An address that swallows every packet must not use up the time of those after it.
       let share = (deadline.nanoseconds - Instant.now.nanoseconds) / Int64(addresses.count - index)
-      let connection = Connection(loop, configuration)
+      let connection = Connection(loop, configuration, transport)
       do {
         try await connection.open(address, within: .nanoseconds(share))
         return Client(connection)
@@ -56,6 +74,9 @@ public final class Client: Sendable {
         throw .cancelled
       } catch .timedOut {
         failure = .timedOut(after: timeout)
+      } catch .handshakeFailed(let endpoint, let fault) {
+        // This is the server: another of its addresses would have nothing else to say.
+        throw .handshakeFailed(endpoint: endpoint, fault)
       } catch {
         failure = error
       }

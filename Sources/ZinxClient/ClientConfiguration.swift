@@ -1,3 +1,4 @@
+import ZinxTLS
 import ZinxWire
 
 /// The settings of a ``Client``.
@@ -10,12 +11,15 @@ public struct ClientConfiguration: Sendable, Hashable {
     get { framing.dataPack }
     set { framing = .zinx(newValue ?? .ltvLittleEndian) }
   }
+  /// TLS, where the address says that it is spoken. The server's certificate is verified unless ``TLSClientConfiguration/verifiesServer`` says
+  /// otherwise. Files are read at a connect, at most once a second.
+  public var tls = TLSClientConfiguration()
   /// Bytes of data in one received message, or of a whole frame that is not Zinx's; one that announces more ends the connection.
   public var maxPacketSize: UInt32 = 16 << 20
   /// Bytes of received messages that may wait in ``Client/messages``. Once there are as many, the socket is not read until some are
   /// taken, so that the server feels it. One message may go beyond it, and every message counts 64 bytes more than its data.
   public var maxUnreadBytes = 1 << 20
-  /// Time to look the name up and to connect, over all of the host's addresses.
+  /// Time to look the name up, to connect, and for the handshakes of TLS and WebSocket, over all of the host's addresses.
   public var connectTimeout = Duration.seconds(10)
   /// Time that ``Client/close()`` gives the peer to read what was sent, and to close too.
   public var closeTimeout = Duration.seconds(5)

@@ -22,6 +22,7 @@ actor Connection: ReadinessHandler {
   nonisolated var loop: EventLoop { executor.loop }
 
   nonisolated let configuration: ClientConfiguration
+  nonisolated let transport: Transport
   /// What the actor's phase is to the outside, readable without a hop.
   nonisolated let state = Mutex(Client.State.connected)
 
@@ -30,10 +31,14 @@ actor Connection: ReadinessHandler {
   var deadline: EventLoop.Timer?
   var heartbeat: HeartbeatLife
   var heartbeatTimer: EventLoop.Timer?
+  /// The kernel has connected, and the tunnel has begun.
+  var isReached = false
+  /// The server has said its last word; the connection ends with this reason as soon as it has closed too.
+  var goodbye: Client.CloseReason?
   private var interest: Readiness = .writable
   private var lastTicket: UInt64 = 0
 
-  private var inbound = Inbound()
+  var inbound = Inbound()
   var outbox = Outbox()
   var replies = ReplyQueue<Reply>()
   var unread: UnreadMessages
@@ -41,8 +46,9 @@ actor Connection: ReadinessHandler {
   var readers = CircularBuffer<(ticket: UInt64, waiter: Waiter<Message?>)>()
   var closers: [Waiter<Void>] = []
 
-  init(_ loop: EventLoop, _ configuration: ClientConfiguration) {
+  init(_ loop: EventLoop, _ configuration: ClientConfiguration, _ transport: Transport) {
     executor = LoopExecutor(loop)
+    self.transport = transport
     self.configuration = configuration
     unread = UnreadMessages(limit: configuration.maxUnreadBytes)
     heartbeat = HeartbeatLife(configuration.heartbeat, at: .now)
@@ -80,7 +86,7 @@ actor Connection: ReadinessHandler {
   nonisolated func ready(_ readiness: Readiness) { assumeIsolated { $0.handle(readiness) } }
 
   private func handle(_ readiness: Readiness) {
-    if case .connecting = phase { return finishConnecting() }
+    if case .connecting = phase { return goOnConnecting() }
     if readiness.contains(.writable) { flush() }
     // Once the peer has gone, no more can come than the kernel holds: it is read although nobody may be taking messages.
     if !readiness.isDisjoint(with: [.readable, .hangUp, .failed]) { receive() }
@@ -91,8 +97,12 @@ actor Connection: ReadinessHandler {
     guard let socket else { return }
     var wanted: Readiness = []
     if !unread.isFull || isClosing { wanted.insert(.readable) }
-    if !outbox.isEmpty { wanted.insert(.writable) }
-    guard wanted != interest else { return }
+    if socket.wantsRoom(hasMore: !outbox.isEmpty) { wanted.insert(.writable) }
+    wait(for: wanted)
+  }
+
+  func wait(for wanted: Readiness) {
+    guard let socket, wanted != interest else { return }
     interest = wanted
     loop.change(socket.number, to: wanted)
   }
@@ -119,19 +129,30 @@ actor Connection: ReadinessHandler {
       case .bytes, .end:
         heartbeat.sent(at: loop.now)
         continue
-      case .wouldBlock: return updateInterest()
+      case .wouldBlock, .staged: return updateInterest()
       case .failed(let error): return peerHasGone(error)
+      case .over(let end): return tunnelHasEnded(end)
       }
     }
+    if let error = socket?.flushTunnel() { return peerHasGone(error) }
     if isClosing { socket?.shutDownWriting() }
     updateInterest()
   }
 
   /// What the peer said before it left may tell why, so it is read first.
   private func peerHasGone(_ error: SystemError) {
-    for waiter in outbox.removeAll() { waiter.fail(.closed(Client.CloseReason(error))) }
+    if let goodbye { return finish(goodbye) }
+    let (unsent, hasTunnel) = (outbox.removeAll(), socket?.tunnel != nil)
     while receive() {}
-    finish(Client.CloseReason(error))
+    finish(goodbye ?? reason(of: error))
+    var told = Client.CloseReason(error)
+    if hasTunnel, case .closed(let reason) = state.withLock({ $0 }) { told = reason }
+    for waiter in unsent { waiter.fail(.closed(told)) }
+  }
+
+  private func reason(of error: SystemError) -> Client.CloseReason {
+    let reason = Client.CloseReason(error)
+    return reason == .reset ? socket?.tunnel?.faultOfSilence.map { .tlsFailed($0) } ?? reason : reason
   }
 
   // MARK: Reading
@@ -144,14 +165,25 @@ actor Connection: ReadinessHandler {
     case .bytes:
       heartbeat.received(at: loop.now)
       decode()
-    case .end: finish(inbound.buffer.readableBytes > 0 ? .truncated : isClosing ? .closed : .closedByPeer)
-    case .wouldBlock: return false
-    case .failed(let error): finish(Client.CloseReason(error))
+      // No event tells of the end that came with the bytes.
+      if !socket.isDiscarding, let end = socket.tunnel?.end { tunnelHasEnded(end) }
+    case .end: streamHasEnded(socket)
+    case .wouldBlock, .staged: return false
+    case .failed(let error): finish(goodbye ?? reason(of: error))
+    case .over(let end): tunnelHasEnded(end)
     }
     return self.socket != nil
   }
 
-  private func decode() {
+  func streamHasEnded(_ socket: StreamSocket) {
+    let isCut = inbound.buffer.readableBytes > 0 || socket.tunnel?.isInsideFrame == true
+    if goodbye == nil, !isCut, !isClosing, socket.tunnel?.end == nil, let fault = socket.tunnel?.faultOfSilence {
+      return finish(.tlsFailed(fault))
+    }
+    finish(goodbye ?? (isCut ? .truncated : isClosing ? .closed : .closedByPeer))
+  }
+
+  func decode() {
     let (framing, limit) = (configuration.framing, configuration.maxPacketSize)
     do {
       while let message = try framing.next(&inbound.buffer, maxPacketSize: limit) { deliver(message) }

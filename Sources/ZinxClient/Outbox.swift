@@ -34,13 +34,28 @@ struct Outbox {
     guard count > 0 else { return (.wouldBlock, []) }
     if count == 1 {
       let outcome = write(&entries[entries.startIndex].frame)
-      if case .bytes = outcome { entries[entries.startIndex].isStarted = true }
+      switch outcome {
+      case .bytes, .staged: entries[entries.startIndex].isStarted = true
+      default: break
+      }
       return (outcome, takeWritten(0))
     }
     var together = ByteBufferAllocator().buffer(capacity: bytes)
     for entry in entries.prefix(count) { together.writeImmutableBuffer(entry.frame) }
     let outcome = write(&together)
+    if case .staged(let count) = outcome { start(count) }
     return (outcome, takeWritten(bytes - together.readableBytes))
+  }
+
+  /// The first `count` bytes cannot be taken back.
+  private mutating func start(_ count: Int) {
+    var rest = count
+    for index in entries.indices {
+      guard rest > 0 else { return }
+      rest -= entries[index].frame.readableBytes
+      // What is withdrawn has no bytes, and is counted as such.
+      if !entries[index].isWithdrawn { entries[index].isStarted = true }
+    }
   }
 
   /// How many entries leave with the next write, and their bytes.

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// An address to connect to, as getaddrinfo(3) found it.
+/// An address to connect to, as getaddrinfo(3) found it, or a UNIX socket's.
 package struct PeerAddress: Sendable {
   private var storage = sockaddr_storage()
   private let length: socklen_t
@@ -13,6 +13,19 @@ package struct PeerAddress: Sendable {
     withUnsafeMutableBytes(of: &storage) {
       $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(info.ai_addrlen)))
     }
+  }
+
+  /// A UNIX socket. Nil where the name is longer than the kernel takes.
+  ///
+  /// - Parameter name: A path, or a name of the abstract name space.
+  init?(local name: String, isAbstract: Bool) {
+    // A byte of zero ends the one and begins the other.
+    let bytes = isAbstract ? [0] + Array(name.utf8) : Array(name.utf8) + [0]
+    let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    guard start + bytes.count <= MemoryLayout<sockaddr_un>.size else { return nil }
+    length = socklen_t(start + bytes.count)
+    storage.ss_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &storage) { UnsafeMutableRawBufferPointer(rebasing: $0[start...]).copyBytes(from: bytes) }
   }
 
   /// The address that a call such as getsockname(2) fills in.
@@ -34,8 +47,9 @@ package struct PeerAddress: Sendable {
     withUnsafePointer(to: storage) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) } }
   }
 
-  /// `127.0.0.1:7777`, `[::1]:7777`.
+  /// `127.0.0.1:7777`, `[::1]:7777`, `unix:/run/zinxd/clients.sock`, `unix:@zinxd`.
   package var description: String {
+    if family == AF_UNIX { return localName }
     var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
     var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
     let status = withSockaddr { address, length in
@@ -47,7 +61,16 @@ package struct PeerAddress: Sendable {
   }
 }
 
-extension PeerAddress: CustomStringConvertible {}
+extension PeerAddress: CustomStringConvertible {
+  private var localName: String {
+    let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    return withUnsafeBytes(of: storage) { bytes in
+      let name = bytes[min(start, Int(length))..<Int(length)]
+      guard name.first == 0 else { return "unix:" + String(decoding: name.prefix { $0 != 0 }, as: UTF8.self) }
+      return "unix:@" + String(decoding: name.dropFirst(), as: UTF8.self)
+    }
+  }
+}
 
 extension PeerAddress: Equatable {
   package static func == (left: PeerAddress, right: PeerAddress) -> Bool { left.description == right.description }

@@ -34,18 +34,23 @@ public final class ReconnectingClient: Sendable {
     var isClosed = false
   }
 
-  private let host: String
-  private let port: UInt16
+  private let server: ServerAddress
   private let configuration: ClientConfiguration
   private let backOff: Reconnect
   private let state = Mutex(State())
 
-  /// Makes a client that connects once it is ``run(_:)``.
-  public init(
+  /// Makes a client of a server that speaks plain TCP.
+  public convenience init(
     host: String, port: UInt16, configuration: ClientConfiguration = ClientConfiguration(), reconnect: Reconnect = Reconnect()
   ) {
-    self.host = host
-    self.port = port
+    self.init(to: ServerAddress(host: host, port: port), configuration: configuration, reconnect: reconnect)
+  }
+
+  /// Makes a client that connects once it is ``run(_:)``.
+  public init(
+    to server: ServerAddress, configuration: ClientConfiguration = ClientConfiguration(), reconnect: Reconnect = Reconnect()
+  ) {
+    self.server = server
     self.configuration = configuration
     backOff = reconnect
   }
@@ -125,7 +130,7 @@ public final class ReconnectingClient: Sendable {
     defer { state.withLock { $0.isConnecting = false } }
     let result = await untilClosed { [self] in
       do throws(ClientError) {
-        return Result<Client, ClientError>.success(try await Client.connect(host: host, port: port, configuration: configuration))
+        return Result<Client, ClientError>.success(try await Client.connect(to: server, configuration: configuration))
       } catch {
         return .failure(error)
       }

@@ -9,6 +9,27 @@ package enum Resolver {
 
   /// Throws: ``ClientError/connectionFailed(endpoint:reason:)``, ``ClientError/timedOut(after:)``, ``ClientError/cancelled``.
   static func addresses(
+    of place: ServerAddress.Place, on loop: EventLoop, within time: Duration
+  ) async throws(ClientError) -> [PeerAddress] {
+    guard case .tcp(let host, let port) = place else { return try lookUp(place).get() }
+    return try await addresses(of: host, port: port, on: loop, within: time)
+  }
+
+  /// Finds the addresses on the calling thread, for as long as that takes.
+  package static func lookUp(_ place: ServerAddress.Place) -> Found {
+    let (name, isAbstract): (String, Bool)
+    switch place {
+    case .tcp(let host, let port): return lookUp(host, port)
+    case .unix(let path): (name, isAbstract) = (path, false)
+    case .abstract(let text): (name, isAbstract) = (text, true)
+    }
+    guard let address = PeerAddress(local: name, isAbstract: isAbstract) else {
+      return .failure(.connectionFailed(endpoint: "unix:\(isAbstract ? "@" : "")\(name)", reason: "the name is too long"))
+    }
+    return .success([address])
+  }
+
+  private static func addresses(
     of host: String, port: UInt16, on loop: EventLoop, within time: Duration
   ) async throws(ClientError) -> [PeerAddress] {
     // An address needs no look-up and no thread.

@@ -65,8 +65,9 @@ struct ContextLoader {
     copenssl_set_minimum(raw, TLS1_2_VERSION)
     if configuration.maxVersion == .v12 { copenssl_set_maximum(raw, TLS1_2_VERSION) }
     if let certFile = configuration.certFile { _ = use(certFile, configuration.privateKeyFile ?? certFile, "", raw) }
+    SSL_CTX_set_client_cert_cb(raw, copenssl_keep_asked)
     if configuration.verifiesServer {
-      SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
+      SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, copenssl_keep_rejected)
       if let caFile = configuration.caFile {
         do throws(TLSFault) { try authorities(PEMFile(caFile, as: "CAFile"), raw, areNamed: false) } catch { add(error) }
       } else {

@@ -63,10 +63,11 @@ public struct TLSConfiguration: Sendable, Equatable {
 }
 
 /// TLS to a server.
-public struct TLSClientConfiguration: Sendable, Equatable {
+public struct TLSClientConfiguration: Sendable, Hashable {
   /// The authorities of the server's certificate, in PEM; nil: those that the system trusts.
   public var caFile: String?
-  /// The name or address that the certificate has to be for; nil: the one that is connected to.
+  /// The name or address that the certificate has to be for, not empty, and the name that is asked for (SNI); nil: the one that is
+  /// connected to.
   public var serverName: String?
   /// Whether the server's certificate is looked at at all. Without it anybody on the way can be the server.
   public var verifiesServer = true

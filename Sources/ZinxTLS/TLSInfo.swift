@@ -53,16 +53,21 @@ extension PeerCertificate {
     fingerprint = digest.prefix(Int(length)).map(Self.hexadecimal).joined()
   }
 
-  static func subject(_ certificate: OpaquePointer) -> String {
+  static func subject(_ certificate: OpaquePointer) -> String { text { copenssl_print_subject($0, certificate) } }
+
+  static func issuer(_ certificate: OpaquePointer) -> String { text { copenssl_print_issuer($0, certificate) } }
+
+  /// What is printed; empty if that fails.
+  private static func text(_ print: (OpaquePointer?) -> CInt) -> String {
     guard let memory = BIO_new(BIO_s_mem()) else { return "" }
     defer { BIO_free(memory) }
     var bytes: UnsafeMutablePointer<CChar>?
-    guard copenssl_print_subject(memory, certificate) >= 0 else { return "" }
+    guard print(memory) >= 0 else { return "" }
     let count = copenssl_memory(memory, &bytes)
     return String(decoding: UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count), as: UTF8.self)
   }
 
-  private static func names(_ certificate: OpaquePointer) -> [String] {
+  static func names(_ certificate: OpaquePointer) -> [String] {
     guard let names = copenssl_names(certificate) else { return [] }
     defer { GENERAL_NAMES_free(names) }
     return (0..<copenssl_name_count(names)).compactMap { index in

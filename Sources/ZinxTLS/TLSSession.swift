@@ -38,8 +38,14 @@ package final class TLSSession: @unchecked Sendable {
   private let raw: OpaquePointer
   private let windows: UnsafeMutablePointer<copenssl_windows>
   private let context: TLSContext
+  /// Whom a client wants.
+  private var expected = ""
   /// Why it ended before its time, once it has.
   package private(set) var failure: TLSFailure?
+  /// OpenSSL's number of the reason (`SSL_R_…`) why it ended; 0 without one.
+  package private(set) var failureCode: CInt = 0
+  /// What is wrong with the server's certificate, for a client that has not taken it.
+  package private(set) var rejection: ServerRejection?
   /// Messages of the protocol since the last plain byte.
   private var messages = 0
   /// Bytes of a record that has come in part: the end of the stream there cuts off what the peer has sent. Whoever calls
@@ -79,23 +85,29 @@ package final class TLSSession: @unchecked Sendable {
 
   deinit {
     SSL_free(raw)
+    X509_free(windows.pointee.rejected)
     copenssl_sent(windows, windows.pointee.out_count)
     windows.deallocate()
   }
 
-  /// Whom the server has to be, for a client.
+  /// Whom the server has to be, for a client. Where that cannot be said the session has failed: it would take anybody.
   private func expect(_ name: String) {
-    guard !name.isEmpty else { return }
+    expected = name
+    copenssl_set_name_rules(raw)
     // An address is no name: it is not asked for (RFC 6066), and stands elsewhere in a certificate.
     if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(raw), name) == 1 { return }
-    copenssl_set_server_name(raw, name)
-    SSL_set1_host(raw, name)
+    guard !name.isEmpty, SSL_set1_host(raw, name) == 1, copenssl_set_server_name(raw, name) == 1 else {
+      ERR_clear_error()
+      failure = TLSFailure(reason: "\(name.isEmpty ? "nothing" : name) is no name that a server can have")
+      return
+    }
   }
 
   // MARK: In
 
   /// Goes on with the handshake. `bytes`: what came from the peer.
   package func handshake(_ bytes: UnsafeRawBufferPointer) -> Handshake {
+    if let failure { return .failed(failure) }
     lend(bytes)
     defer { takeBack() }
     ERR_clear_error()
@@ -228,7 +240,15 @@ package final class TLSSession: @unchecked Sendable {
     return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
+  /// Whether the server has asked for a certificate, and this client has none.
+  package var isAskedForCertificate: Bool { windows.pointee.is_asked != 0 }
+
   private func fail(_ reason: String? = nil) -> TLSFailure {
+    if reason == nil, self.failure == nil {
+      let error = ERR_peek_error()
+      failureCode = copenssl_library(error) == ERR_LIB_SSL ? copenssl_reason(error) : 0
+      rejection = windows.pointee.rejected.map { ServerRejection($0, SSL_get_verify_result(raw), expected) }
+    }
     let failure = reason.map { TLSFailure(reason: $0) } ?? TLSFailure(of: raw)
     // What comes after the first follows from it.
     if self.failure == nil { self.failure = failure }

@@ -1,4 +1,4 @@
-/// Cuts the stream of a client out of the frames of a WebSocket (RFC 6455, section 5): the payload of binary messages, one behind the
+/// Cuts the stream of a peer out of the frames of a WebSocket (RFC 6455, section 5): the payload of binary messages, one behind the
 /// other. Where a message or a frame of it ends means nothing.
 ///
 /// What is not whole yet costs a few bytes, however long its frame is going to be.
@@ -13,20 +13,28 @@ public struct WebSocketDecoder: Sendable {
     public var end: End?
   }
 
-  /// The last that is heard of a client.
+  /// The last that is heard of a peer.
   public enum End: Sendable, Equatable {
     /// It closes, with this code if it says any.
     case closed(UInt16?)
     case failed(Fault)
   }
 
-  /// What no client may do.
+  /// Who sends the frames: those of clients are masked, and those of servers are not.
+  public enum Sender: Sendable {
+    case client, server
+  }
+
+  /// What no peer may do.
   public enum Fault: Error, Sendable, Equatable {
     /// Text, where messages are binary.
     case text
     /// Bits or an operation that nobody has agreed on.
     case reserved
+    /// Of a client.
     case unmasked
+    /// Of a server.
+    case masked
     /// The continuation of no message, or a message inside another.
     case fragment
     /// A control frame of more than 125 bytes, or in parts.
@@ -60,7 +68,9 @@ public struct WebSocketDecoder: Sendable {
   /// The beginning of a control frame.
   private var control: [UInt8] = []
 
-  public init() {}
+  private let isMasked: Bool
+
+  public init(of sender: Sender = .client) { isMasked = sender == .client }
 
   /// Whether a frame or a message has come in part.
   public var isInsideFrame: Bool { rest != nil || isInsideMessage || !header.isEmpty }
@@ -82,7 +92,7 @@ public struct WebSocketDecoder: Sendable {
           self.rest = nil
           try frameEnds(&decoded)
         } else {
-          if header.isEmpty, !isInsideMessage { Self.takeShortMessages(bytes, &position, &decoded.count) }
+          if isMasked, header.isEmpty, !isInsideMessage { Self.takeShortMessages(bytes, &position, &decoded.count) }
           guard try takeHeader(bytes, &position) else { break }
         }
       }
@@ -144,18 +154,20 @@ public struct WebSocketDecoder: Sendable {
     try check(first)
     guard bytes.count > 1 else { return 0 }
     let second = bytes[1]
-    guard second & 0x80 != 0 else { throw .unmasked }
+    guard (second & 0x80 != 0) == isMasked else { throw isMasked ? .unmasked : .masked }
     let short = second & 0x7F
     let isControl = first & 0x08 != 0
     guard short <= 125 || !isControl else { throw .control }
     let lengthSize = short <= 125 ? 0 : short == 126 ? 2 : 8
-    guard bytes.count >= 6 + lengthSize else { return 0 }
+    let maskSize = isMasked ? 4 : 0
+    guard bytes.count >= 2 + lengthSize + maskSize else { return 0 }
     let length = lengthSize == 0 ? UInt64(short) : try longLength(bytes, lengthSize)
-    let word = bytes.loadUnaligned(fromByteOffset: 2 + lengthSize, as: UInt32.self)
+    // Zero masks nothing.
+    let word = isMasked ? bytes.loadUnaligned(fromByteOffset: 2 + lengthSize, as: UInt32.self) : 0
     mask = UInt64(word) << 32 | UInt64(word)
     (operation, isLast, rest) = (first & 0x0F, first & 0x80 != 0, length)
     if !isControl { isInsideMessage = !isLast }
-    return 6 + lengthSize
+    return 2 + lengthSize + maskSize
   }
 
   /// One that does not fit into the second byte.
@@ -255,6 +267,7 @@ extension WebSocketDecoder.Fault: CustomStringConvertible {
     case .text: "it sent text, and messages are binary"
     case .reserved: "its frame has bits or an operation that mean nothing"
     case .unmasked: "its frame is not masked"
+    case .masked: "its frame is masked, as none of a server is"
     case .fragment: "its frame continues no message, or begins one inside another"
     case .control: "its control frame is too long or in parts"
     case .length: "its frame tells its length in too many bytes"

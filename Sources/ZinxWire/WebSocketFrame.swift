@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Frames that a server sends on a WebSocket: whole messages, not masked (RFC 6455, section 5).
+/// Frames that are sent on a WebSocket: whole messages, those of clients masked (RFC 6455, section 5).
 public enum WebSocketFrame {
   /// What a frame is.
   public enum Operation: UInt8, Sendable {
@@ -10,7 +10,7 @@ public enum WebSocketFrame {
     case pong = 10
   }
 
-  /// One with this payload, of at most 125 bytes but for binary ones.
+  /// A server's with this payload, of at most 125 bytes but for binary ones.
   public static func encoded(_ payload: ByteBuffer, _ operation: Operation = .binary) -> ByteBuffer {
     let count = payload.readableBytes
     var frame = ByteBufferAllocator().buffer(capacity: count + longestHeader)
@@ -47,6 +47,44 @@ public enum WebSocketFrame {
       target.storeBytes(of: UInt64(count).bigEndian, toByteOffset: 2, as: UInt64.self)
     }
     return isMiddle ? 4 : 10
+  }
+
+  /// Appends a client's frame to a buffer.
+  ///
+  /// - Parameters:
+  ///   - payload: At most 125 bytes but for a binary one.
+  ///   - mask: Its bytes are those in memory. Nobody on the way may foresee it (section 10.3), so each frame has one of its own.
+  public static func append(
+    _ payload: UnsafeRawBufferPointer, _ operation: Operation = .binary, mask: UInt32, to frames: inout ByteBuffer
+  ) {
+    frames.writeWithUnsafeMutableBytes(minimumWritableBytes: longestHeader) { room in
+      guard let start = room.baseAddress else { return 0 }
+      let count = writeHeader(payload.count, operation, to: start)
+      // The bit that says that a mask follows.
+      room[1] |= 0x80
+      return count
+    }
+    withUnsafeBytes(of: mask) { _ = frames.writeBytes($0) }
+    frames.writeWithUnsafeMutableBytes(minimumWritableBytes: payload.count) { room in
+      masked(payload, mask, into: room)
+      return payload.count
+    }
+  }
+
+  private static func masked(_ source: UnsafeRawBufferPointer, _ mask: UInt32, into target: UnsafeMutableRawBufferPointer) {
+    let word = UInt64(mask) << 32 | UInt64(mask)
+    var index = 0
+    while index + 8 <= source.count {
+      let masked = source.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ word
+      target.storeBytes(of: masked, toByteOffset: index, as: UInt64.self)
+      index += 8
+    }
+    withUnsafeBytes(of: mask) { mask in
+      while index < source.count {
+        target[index] = source[index] ^ mask[index & 3]
+        index += 1
+      }
+    }
   }
 
   /// The last frame of all.

@@ -101,7 +101,7 @@ public struct WebSocketRequest: Sendable, Hashable {
     return String(decoding: parts[1], as: UTF8.self)
   }
 
-  private static func header(_ line: Slice<UnsafeRawBufferPointer>) -> Header? {
+  static func header(_ line: Slice<UnsafeRawBufferPointer>) -> Header? {
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex, line[..<colon].allSatisfy(isToken) else {
       return nil
     }

@@ -67,11 +67,15 @@ public struct WebSocketRules: Sendable, Hashable {
 
   /// The answer that makes a WebSocket of the connection. `sha1` has the digest of bytes.
   public func acceptance(of request: WebSocketRequest, sha1: ([UInt8]) -> [UInt8]) -> [UInt8] {
-    let key = (request["Sec-WebSocket-Key"] ?? "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     let agreed = subprotocol(of: request).map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? ""
     return Array(
       ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        + "Sec-WebSocket-Accept: \(Self.encoded(sha1(Array(key.utf8))))\r\n\(agreed)\r\n").utf8)
+        + "Sec-WebSocket-Accept: \(Self.accept(of: request["Sec-WebSocket-Key"] ?? "", sha1: sha1))\r\n\(agreed)\r\n").utf8)
+  }
+
+  /// What proves that a server has read the key of a request (section 4.2.2).
+  static func accept(of key: String, sha1: ([UInt8]) -> [UInt8]) -> String {
+    encoded(sha1(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
   }
 
   /// The same for who is not let in.

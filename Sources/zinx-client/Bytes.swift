@@ -32,12 +32,12 @@ enum Bytes: Equatable {
     return text.unicodeScalars.allSatisfy { $0 == "\n" || $0 == "\t" || !Self.isControl($0) }
   }
 
-  /// On one line, for a log: controls are shown as escapes, and what is not text as hexadecimal digits.
+  /// On one line, for a log: controls are shown with the escapes that a script takes, and what is not text as hexadecimal digits.
   func oneLine(limit: Int = 1024) -> String {
     switch self {
     case .text(let text):
       let cut = text.unicodeScalars.prefix(limit)
-      let shown = cut.map { Self.isControl($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
+      let shown = zip(cut, cut.dropFirst().map(Optional.some) + [nil]).map(Self.escaped).joined()
       return cut.count < text.unicodeScalars.count ? shown + "…" : shown
     case .binary(let bytes):
       return Self.hexadecimal(Array(bytes.prefix(limit / 2))) + (bytes.count > limit / 2 ? "…" : "")
@@ -53,6 +53,20 @@ enum Bytes: Equatable {
       return "\(hex(start, digits: 8))  \(digits)\(String(repeating: " ", count: 47 - digits.utf8.count))  |\(characters)|"
     }
     .joined(separator: "\n")
+  }
+
+  /// A scalar in front of another as a script has it: what would begin a variable or a place there does not.
+  private static func escaped(_ scalar: Unicode.Scalar, before next: Unicode.Scalar?) -> String {
+    switch scalar {
+    case "$" where next == "{": "\\$"
+    case "?" where next == "{": "\\?"
+    case "\n": "\\n"
+    case "\r": "\\r"
+    case "\t": "\\t"
+    case "\\": "\\\\"
+    case _ where isControl(scalar): String(scalar).utf8.map { "\\x" + hex($0, digits: 2) }.joined()
+    default: String(scalar)
+    }
   }
 
   /// Controls, and the marks that turn the writing direction round, with which one text can pass for another.

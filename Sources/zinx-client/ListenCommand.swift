@@ -35,19 +35,21 @@ struct ListenCommand: AsyncParsableCommand {
         left -= 1
         if left == 0 { return }
       }
-      throw .closed(.closedByPeer)
+      guard case .closed(let reason) = client.state else { throw .closed(.closedByPeer) }
+      throw .closed(reason)
     }
     switch end {
     case .done, .interrupted: await client.close()
-    case .failed(.closed(.closedByPeer)) where count == 0:
-      report.json("disconnected", nil, [("reason", .text("\(Client.CloseReason.closedByPeer)"))])
-      report.human(report.dimmed("\(Client.CloseReason.closedByPeer)"))
+    case .failed(.closed(let reason)) where count == 0 && reason.isOrderly:
+      report.json("disconnected", nil, [("reason", .text("\(reason)"))])
+      report.human(report.dimmed("\(reason)"))
     case .failed(let error): throw Failure.broken(server.endpoint, error, hasReceived: true)
     }
   }
 
   private func listenAgainAndAgain(_ report: Report) async {
-    let client = ReconnectingClient(host: server.host, port: server.port, configuration: server.configuration)
+    server.warn()
+    let client = ReconnectingClient(to: server.choice.server, configuration: server.configuration)
     _ = await Interrupt.race { () throws(ClientError) in
       var left = count
       await client.run { event in

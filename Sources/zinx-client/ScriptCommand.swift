@@ -37,6 +37,7 @@ struct ScriptCommand: AsyncParsableCommand {
   func run() async throws {
     let script = try script()
     let report = Report(json: server.json)
+    server.warn()
     let failures = Failures()
     let end = await Interrupt.race { () throws(ClientError) in
       await withTaskGroup(of: Void.self) { group in
@@ -44,11 +45,11 @@ struct ScriptCommand: AsyncParsableCommand {
       }
     }
     if case .interrupted = end { throw Failure.interrupted }
-    let (broken, unreachable) = failures.counts
+    let (broken, unreachable, status) = failures.counts
     report.json("done", nil, [("sessions", .integer(sessions)), ("failed", .integer(broken + unreachable))])
     if sessions > 1 { report.human("\(sessions) sessions, \(broken + unreachable) failed") }
     if broken > 0 { throw Failure.incomplete }
-    if unreachable > 0 { throw Failure.unavailable }
+    if unreachable > 0 { throw status }
   }
 
   private func hold(_ script: Script, _ number: Int, _ report: Report, _ failures: Failures) async {
@@ -99,14 +100,20 @@ struct ScriptCommand: AsyncParsableCommand {
 private final class Failures: Sendable {
   private static let told = 20
 
-  private let state = Mutex((broken: 0, unreachable: 0))
+  private let state = Mutex((broken: 0, unreachable: 0, status: Failure.unavailable))
 
-  var counts: (broken: Int, unreachable: Int) { state.withLock { $0 } }
+  /// With the status of the first that did not reach the server.
+  var counts: (broken: Int, unreachable: Int, status: ExitCode) { state.withLock { $0 } }
 
   /// Returns whether it is one of the first.
   func add(_ failure: ScriptSession.Failure) -> Bool {
     state.withLock { state in
-      if failure.isUnreachable { state.unreachable += 1 } else { state.broken += 1 }
+      if let status = failure.status {
+        if state.unreachable == 0 { state.status = status }
+        state.unreachable += 1
+      } else {
+        state.broken += 1
+      }
       return state.broken + state.unreachable <= Self.told
     }
   }

@@ -18,7 +18,8 @@ struct ScriptPattern: Equatable {
 
   /// Throws: what is wrong with the text.
   init(_ text: Substring) throws(ScriptMistake) {
-    var rest = text
+    // Not by characters: a mark that is put on a backslash does not change what that means.
+    var rest = text.unicodeScalars
     var bytes: [UInt8] = []
     while let mark = rest.popFirst() {
       switch (mark, rest.first) {
@@ -91,7 +92,7 @@ struct ScriptPattern: Equatable {
     return (start...(data.count - literal.count)).first { data[$0...].starts(with: literal) }
   }
 
-  private static func escaped(_ rest: inout Substring) throws(ScriptMistake) -> [UInt8] {
+  private static func escaped(_ rest: inout Substring.UnicodeScalarView) throws(ScriptMistake) -> [UInt8] {
     switch rest.popFirst() {
     case "n": return [UInt8(ascii: "\n")]
     case "r": return [UInt8(ascii: "\r")]
@@ -102,7 +103,7 @@ struct ScriptPattern: Equatable {
     case "?": return [UInt8(ascii: "?")]
     case "x":
       let digits = rest.prefix(2)
-      guard let bytes = Bytes.parse(hex: String(digits)), bytes.count == 1 else { break }
+      guard let bytes = Bytes.parse(hex: String(Substring(digits))), bytes.count == 1 else { break }
       rest = rest.dropFirst(2)
       return bytes
     default: break
@@ -110,9 +111,9 @@ struct ScriptPattern: Equatable {
     throw ScriptMistake(#"behind \ there is n, r, t, \, ", $, ? or x with two hexadecimal digits"#)
   }
 
-  private static func place(_ mark: Character, _ rest: inout Substring) throws(ScriptMistake) -> Part {
+  private static func place(_ mark: Unicode.Scalar, _ rest: inout Substring.UnicodeScalarView) throws(ScriptMistake) -> Part {
     guard let end = rest.firstIndex(of: "}") else { throw ScriptMistake("\(mark){ has no }") }
-    let name = String(rest[..<end].dropFirst())
+    let name = String(Substring(rest[..<end].dropFirst()))
     rest = rest[rest.index(after: end)...]
     if mark == "?", name.isEmpty { return .capture(nil) }
     guard Script.isName(name) else { throw ScriptMistake("a variable has a name of letters, digits and _, as in \(mark){name}") }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import NIOCore
 import ZinxClient
 import ZinxWire
@@ -8,8 +9,8 @@ actor ScriptSession {
   struct Failure: Error {
     let line: Int
     let text: String
-    /// No connection came about.
-    var isUnreachable = false
+    /// What the command ends with where no connection came about.
+    var status: ExitCode?
   }
 
   private struct Line {
@@ -121,7 +122,7 @@ actor ScriptSession {
     if let line = lines[step.connection] { return line }
     let client: Client
     do throws(ClientError) { client = try await server.open(within: timeout) } catch {
-      throw Failure(line: step.line, text: server.complaint(about: error), isUnreachable: true)
+      throw Failure(line: step.line, text: server.complaint(about: error), status: zinx_client.Failure.status(of: error))
     }
     let mailbox = Mailbox(client)
     let line = Line(client: client, mailbox: mailbox, pump: Task { await mailbox.pump() })

@@ -8,11 +8,32 @@ extension FirstMessage: ExpressibleByArgument {}
 
 /// The options that every subcommand has.
 struct ServerOptions: ParsableArguments {
-  @Option(help: "Address or name of the server.")
-  var host = "127.0.0.1"
+  @Option(help: "Address or name of the server, which speaks plain TCP (default: 127.0.0.1).")
+  var host: String?
 
-  @Option(help: "TCP port of the server.")
-  var port: UInt16 = 7777
+  @Option(help: "TCP port of the server (default: 7777).")
+  var port: UInt16?
+
+  @Option(
+    help: ArgumentHelp(
+      "The server in one, and what it speaks: host:port, tls://host:port, ws://host:port/path, wss://…, unix:/path, unix:@name.",
+      valueName: "address"), transform: ServerAddress.init)
+  var address: ServerAddress?
+
+  @Option(help: "File in PEM with the authorities of the server's certificate, in place of the system's.", completion: .file())
+  var ca: String?
+
+  @Option(help: "File in PEM with the certificate to show the server.", completion: .file())
+  var cert: String?
+
+  @Option(help: "File in PEM with the key of --cert; without it, --cert has both.", completion: .file())
+  var key: String?
+
+  @Option(help: "The name that the server's certificate has to have (default: that of --address).")
+  var serverName: String?
+
+  @Flag(help: "Take any server, whatever its certificate: anybody on the way can be it.")
+  var insecure = false
 
   @Option(help: "The server's header: ltv-le (Zinx V0.5 to V1.0), tlv-be (V1.1 and later), tlv-le (early archives).")
   var pack = DataPack.ltvLittleEndian
@@ -36,6 +57,7 @@ struct ServerOptions: ParsableArguments {
   var json = false
 
   func validate() throws {
+    if let mistake = choice.mistake { throw ValidationError(mistake) }
     if firstReply != nil, first == nil { throw ValidationError("--first-reply goes with --first.") }
     guard (0.001...86_400).contains(timeout) else { throw ValidationError("--timeout \(timeout): 0.001 to 86400 seconds.") }
     guard (0...86_400).contains(heartbeat) else { throw ValidationError("--heartbeat \(heartbeat): 0 to 86400 seconds.") }
@@ -44,8 +66,17 @@ struct ServerOptions: ParsableArguments {
     }
   }
 
+  var choice: ServerChoice {
+    var choice = ServerChoice()
+    (choice.host, choice.port, choice.address) = (host, port, address)
+    (choice.ca, choice.cert, choice.key) = (ca, cert, key)
+    (choice.serverName, choice.isInsecure) = (serverName, insecure)
+    return choice
+  }
+
   var configuration: ClientConfiguration {
     var configuration = ClientConfiguration(pack: pack)
+    configuration.tls = choice.tls
     configuration.connectTimeout = .seconds(timeout)
     configuration.closeTimeout = .seconds(timeout)
     var beats = ClientConfiguration.Heartbeat(interval: .seconds(heartbeat), timeout: .seconds(heartbeatTimeout))
@@ -55,13 +86,17 @@ struct ServerOptions: ParsableArguments {
     return configuration
   }
 
-  var endpoint: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  var endpoint: String { choice.server.description }
+
+  /// Says to people what they have given up. To be called once, before anything is connected.
+  func warn() { if insecure { Output.complain(ServerChoice.warning) } }
 
   /// Connects, or ends the process with a line that says what to do.
   func connect() async throws -> Client {
+    warn()
     do { return try await open() } catch {
       Output.complain(complaint(about: error))
-      throw Failure.unavailable
+      throw Failure.status(of: error)
     }
   }
 
@@ -75,7 +110,7 @@ struct ServerOptions: ParsableArguments {
       // Who says so for each step says so for the close.
       configuration.closeTimeout = .seconds(86_400)
     }
-    let client = try await Client.connect(host: host, port: port, configuration: configuration)
+    let client = try await Client.connect(to: choice.server, configuration: configuration)
     do throws(ClientError) { try await begin(on: client, within: time) } catch {
       client.abandon()
       throw .connectionFailed(endpoint: endpoint, reason: "\(error) (after --first)")
@@ -92,7 +127,7 @@ struct ServerOptions: ParsableArguments {
   }
 
   /// Why there is no connection, and what to do.
-  func complaint(about error: ClientError) -> String { Failure.unreachable(endpoint, error) }
+  func complaint(about error: ClientError) -> String { Failure.unreachable(endpoint, error, isAddress: address != nil) }
 }
 
 /// A client of either kind.

@@ -18,6 +18,7 @@ let package = Package(
         .product(name: "ZinxClient", package: "zinxd"),
         .product(name: "ZinxDaemon", package: "zinxd"),
         .product(name: "ZinxPlugins", package: "zinxd"),
+        .product(name: "ZinxTLS", package: "zinxd"),
         .product(name: "ZinxWire", package: "zinxd"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),

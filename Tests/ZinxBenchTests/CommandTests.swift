@@ -1,6 +1,7 @@
 import ArgumentParser
 import Testing
 import ZinxClient
+import ZinxTLS
 import ZinxWire
 
 @testable import zinx_bench
@@ -14,12 +15,28 @@ struct CommandLineTests {
   @Test("without options is a closed loop against this machine")
   func defaults() throws {
     let command = try ZinxBenchCommand.parse([])
-    #expect(command.server.host == "127.0.0.1")
-    #expect(command.server.port == 7777)
+    #expect(command.server.choice.server == ServerAddress(host: "127.0.0.1", port: 7777))
     let expected = ZinxBenchTests.plan {
       ($0.connections, $0.speakers, $0.warmUp) = (50, 50, 500_000_000)
     }
     #expect(try command.plan() == expected)
+  }
+
+  @Test func `names the server in one, or by host and port, and TLS has its options`() throws {
+    let choice = try ZinxBenchCommand.parse(
+      ["--address", "wss://game.example/ws", "--ca", "ca.pem", "--cert", "c.pem", "--server-name", "zinx.test"]
+    ).server.choice
+    let address = try ServerAddress("wss://game.example/ws")
+    #expect(choice.server == address)
+    #expect(choice.tls.caFile == "ca.pem" && choice.tls.certFile == "c.pem" && choice.tls.privateKeyFile == "c.pem")
+    #expect(choice.tls.serverName == "zinx.test" && choice.tls.verifiesServer)
+    #expect(try !ZinxBenchCommand.parse(["--address", "tls://a:1", "--insecure"]).server.choice.tls.verifiesServer)
+    for line in [
+      "--address tls://a:1 --host b", "--address a:1 --insecure", "--ca ca.pem", "--port 0", "--address tls://a:1 --key k.pem",
+      "--address tls://a:1 --insecure --ca ca.pem", "--address a", "--address ftp://a:1", "--address tls://a:0",
+    ] {
+      #expect(throws: (any Error).self, "\(line)") { try plan(line) }
+    }
   }
 
   @Test("chooses the mode")

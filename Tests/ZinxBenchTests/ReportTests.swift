@@ -102,7 +102,7 @@ struct TallyTests {
     #expect(one.others == 2)
     #expect(one.connected == 1)
     #expect(one.lastReply == 5100)
-    #expect(one.connectError?.code == 111)
+    #expect(one.connectError == .system(SystemError("connect", code: 111)))
     #expect(one.errors == 4)
     #expect(Fault.allCases.filter { one[$0] > 0 } == [.connect, .closed, .wrongSize, .wrongData])
     #expect(Latencies(one.latency).count == 4)

@@ -1,5 +1,8 @@
+import ArgumentParser
 import NIOCore
 import Testing
+import ZinxClient
+import ZinxTLS
 import ZinxWire
 
 @testable import zinx_client
@@ -75,8 +78,8 @@ struct BytesTests {
 
   @Test("of a peer cannot move the cursor, ring the bell, or turn the writing round")
   func oneLine() {
-    #expect(Bytes.text("a\u{1b}[2Jb\u{7}\n").oneLine() == #"a\u{1B}[2Jb\u{07}\n"#)
-    #expect(Bytes.text("\u{202e}gpj").oneLine() == #"\u{202E}gpj"#)
+    #expect(Bytes.text("a\u{1b}[2Jb\u{7}\n").oneLine() == #"a\x1b[2Jb\x07\n"#)
+    #expect(Bytes.text("\u{202e}gpj").oneLine() == #"\xe2\x80\xaegpj"#)
     #expect(Bytes.text("abcdef").oneLine(limit: 3) == "abc…")
     #expect(Bytes.binary([1, 0xff]).oneLine() == "01ff")
     #expect(!Bytes.text("\u{1b}[31m").isPrintable && Bytes.text("two\nlines\t").isPrintable && !Bytes.binary([0]).isPrintable)
@@ -149,5 +152,48 @@ struct PingStatisticsTests {
     for second in 0...PingRun.limit { _ = run.send(at: .seconds(second)) }
     #expect(run.receive(at: .seconds(PingRun.limit + 1))?.sequence == 2)
     #expect(run.sent == PingRun.limit + 1)
+  }
+}
+
+@Suite("The options that name a server")
+struct ServerOptionsTests {
+  @Test func `are a host and a port, or an address with all that is spoken there`() throws {
+    #expect(try ServerOptions.parse([]).choice.server == ServerAddress(host: "127.0.0.1", port: 7777))
+    #expect(try ServerOptions.parse(["--host", "::1", "--port", "1"]).endpoint == "[::1]:1")
+    let options = try ServerOptions.parse(["--address", "tls://a:1", "--ca", "ca.pem", "--cert", "c.pem", "--key", "k.pem"])
+    let address = try ServerAddress("tls://a:1")
+    #expect(options.choice.server == address)
+    let tls = options.configuration.tls
+    #expect(tls.caFile == "ca.pem" && tls.certFile == "c.pem" && tls.privateKeyFile == "k.pem" && tls.verifiesServer)
+    #expect(try !ServerOptions.parse(["--address", "wss://a", "--insecure"]).configuration.tls.verifiesServer)
+  }
+
+  static let mistakes = [
+    "--address a", "--address a:1 --port 2", "--address a:1 --ca ca.pem", "--insecure", "--address tls://a:1 --key k.pem",
+    "--address tls://a:1 --insecure --ca ca.pem", "--address tls://a:1 --insecure --server-name b", "--port 0",
+  ]
+
+  @Test(arguments: mistakes)
+  func `are refused where they do not go together`(line: String) {
+    #expect(throws: (any Error).self) { try ServerOptions.parse(line.split(separator: " ").map(String.init)) }
+  }
+
+  @Test func `say why no connection came about, what to look at, and with which status the command ends`() {
+    func words(_ fault: HandshakeFault) -> String {
+      Failure.unreachable("tls://a:1", .handshakeFailed(endpoint: "a:1", fault), isAddress: true)
+    }
+    #expect(
+      words(.rejected(.wrongName(wanted: "a", names: ["b", "c"])))
+        == "cannot connect to tls://a:1: the server's certificate is not for a but for b, c. See --server-name.")
+    #expect(words(.noTLS) == "cannot connect to tls://a:1: the server does not speak TLS. See --address.")
+    let statuses: [(HandshakeFault, Int32)] = [
+      (.rejected(.selfSigned(subject: "CN=a")), 77), (.certificateWanted, 77), (.certificateRefused("it was revoked"), 77),
+      (.file("CAFile: ca.pem: No such file or directory"), 66), (.noTLS, 76), (.webSocket(.notFound(path: "/")), 76),
+      (.silence(during: .tls), 76),
+    ]
+    for (fault, status) in statuses {
+      #expect(Failure.status(of: .handshakeFailed(endpoint: "a:1", fault)).rawValue == status, "\(fault)")
+    }
+    #expect(Failure.status(of: .timedOut(after: .seconds(1))).rawValue == 69)
   }
 }

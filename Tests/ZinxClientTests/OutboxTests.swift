@@ -54,6 +54,22 @@ struct OutboxTests {
     #expect(writes.joined() == "aaabbbddd")
   }
 
+  @Test mutating func `are not taken back once they are on their way in another form, and come again until they have left`() {
+    append("aaa", "bbb", "ccc")
+    _ = outbox.write { bytes in .staged(bytes.readableBytes - 4) }
+    append("ddd")
+    #expect(["a", "b", "c", "d"].map { outbox.giveUp(ticket($0)).isWithdrawn } == [false, false, true, true])
+    append("eee")
+    write(upTo: 5)
+    write()
+    #expect(writes.joined() == "aaabbbeee")
+    append("f")
+    _ = outbox.write { _ in .staged(1) }
+    #expect(!outbox.giveUp(ticket("f")).isWithdrawn && !outbox.isEmpty)
+    write()
+    #expect(writes.joined() == "aaabbbeeef" && outbox.isEmpty)
+  }
+
   @Test("leave nothing when all are taken back")
   mutating func allGivenUp() {
     append("a", "b", "c")

@@ -161,6 +161,18 @@ struct ScriptPatternTests {
     }
   }
 
+  static let shown = [
+    "plain", "a\u{1b}[2Jb\u{7}\n\t\r", #"\n \x41 \"#, "${name} ?{name} ?{} $ ? {}", "\u{202e}gpj\u{200b}", "\\\u{301}n\u{301}",
+    "\u{d4e}\\",
+    "\"quoted\"", "\u{2028}line", "é\0",
+  ]
+
+  @Test(arguments: shown)
+  func `is what is printed of a text, written back`(text: String) throws {
+    let line = Bytes.text(text).oneLine()
+    #expect(try ScriptPattern(line[...]).filled(["name": [7]]) == Array(text.utf8), "\(line)")
+  }
+
   @Test func `takes bytes that are no text`() throws {
     #expect(try ScriptPattern(#"\xff?{a}"#).match([0xff, 0xfe, 0], [:]) == ["a": [0xfe, 0]])
   }
@@ -241,7 +253,8 @@ struct ScriptSessionTests {
     #expect(failure == nil, "\(failure?.text ?? "")")
     let (unanswered, _) = try await Self.run("connect", ["--first", "10:token", "--first-reply", "12", "--timeout", "0.05"])
     #expect(
-      unanswered?.isUnreachable == true && unanswered?.text.contains("timed out after 0.05 seconds (after --first)") == true)
+      unanswered?.status == Failure.unavailable
+        && unanswered?.text.contains("timed out after 0.05 seconds (after --first)") == true)
   }
 
   @Test(arguments: ["connect", "close"])
@@ -262,7 +275,7 @@ struct ScriptSessionTests {
     let free = try FakeServer().port
     let failure = try await Self.hold("\nconnect", ["--port", "\(free)"], Recorder<String>())
     #expect(
-      failure?.line == 2 && failure?.isUnreachable == true
+      failure?.line == 2 && failure?.status == Failure.unavailable
         && failure?.text.contains("cannot connect to 127.0.0.1:\(free)") == true)
   }
 }

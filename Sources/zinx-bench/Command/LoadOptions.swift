@@ -2,22 +2,6 @@ import ArgumentParser
 import ZinxClient
 import ZinxWire
 
-extension DataPack: ExpressibleByArgument {}
-
-struct ServerOptions: ParsableArguments {
-  @Option(help: "Address or name of the server.")
-  var host = "127.0.0.1"
-
-  @Option(help: "TCP port of the server.")
-  var port: UInt16 = 7777
-
-  @Option(help: "The server's header: ltv-le (Zinx V0.5 to V1.0), tlv-be (V1.1 and later), tlv-le (early archives).")
-  var pack = DataPack.ltvLittleEndian
-
-  @Option(help: "Seconds to wait for connections, and for the last replies.")
-  var timeout = 5.0
-}
-
 /// How many bytes the data of a reply has.
 enum ReplySize: ExpressibleByArgument, Equatable {
   case any
@@ -110,7 +94,7 @@ struct LoadOptions: ParsableArguments {
     plan.warmUp = nanoseconds(warmUp ?? (idle || messages != nil ? 0 : 0.5))
     plan.extent = messages.map { .messages($0) } ?? .nanoseconds(nanoseconds(seconds ?? 5))
     plan.timeout = nanoseconds(server.timeout)
-    plan.sources = sources ?? Self.sources(for: plan, host: server.host)
+    plan.sources = sources ?? Self.sources(for: plan, server.choice.server)
     plan.verifies = verify
     plan.isSilent = silent
     (plan.first, plan.firstReply) = (first, firstReply)
@@ -124,10 +108,10 @@ struct LoadOptions: ParsableArguments {
   /// In churn the ports of connections that have ended stay taken for a minute.
   private static let sourcesOfChurn = 64
 
-  private static func isLoopback(_ host: String) -> Bool { host.hasPrefix("127.") }
+  private static func isLoopback(_ server: ServerAddress) -> Bool { server.host?.hasPrefix("127.") == true }
 
-  private static func sources(for plan: Plan, host: String) -> Int {
-    guard isLoopback(host) else { return 0 }
+  private static func sources(for plan: Plan, _ server: ServerAddress) -> Int {
+    guard isLoopback(server) else { return 0 }
     if plan.mode == .churn { return sourcesOfChurn }
     return plan.connections <= portsPerSource ? 0 : (plan.connections + portsPerSource - 1) / portsPerSource
   }
@@ -165,9 +149,9 @@ struct LoadOptions: ParsableArguments {
       ((churn || idle) && inFlight != 1, "--in-flight is 1 with --churn and --idle."),
       ((churn || idle) && speakers != nil, "--speakers does not go with --churn and --idle."),
       (verify && replySize != nil, "--verify and --reply-size: one of them."),
-      ((sources ?? 0) > 0 && !Self.isLoopback(server.host), "--sources goes with a server on 127.0.0.0/8 only."),
-      (server.port == 0, "--port 0: 1 to 65535."),
+      ((sources ?? 0) > 0 && !Self.isLoopback(server.choice.server), "--sources goes with a server on 127.0.0.0/8 only."),
     ]
+    if let mistake = server.choice.mistake { throw ValidationError(mistake) }
     for (isMistake, text) in mistakes where isMistake { throw ValidationError(text) }
   }
 }

@@ -50,11 +50,17 @@ struct ZinxBenchCommand: ParsableCommand {
     if let serverPID, ServerUsage.of(pid: serverPID) == nil {
       throw Failure.unavailable("there is no process \(serverPID) that may be looked at. See --server-pid.")
     }
-    let address = try Target.address(of: server.host, port: server.port, timeout: plan.timeout)
+    let choice = server.choice
+    if choice.isInsecure { Output.complain(ServerChoice.warning) }
+    let transport: Transport
+    do throws(HandshakeFault) { transport = try Transport(choice.server, choice.tls) } catch {
+      throw Failure.unavailable("cannot connect to \(choice.server): \(error). See --ca, --cert and --key.")
+    }
+    let address = try Target.address(of: choice, transport, timeout: plan.timeout)
     Signals.block()
-    var run = Run(plan, address, serverPID: serverPID, isQuiet: quiet)
+    var run = Run(plan, address, transport, serverPID: serverPID, isQuiet: quiet)
     let summary: Summary
-    do throws(SystemError) { summary = try run.perform(endpoint: "\(address)") } catch {
+    do throws(SystemError) { summary = try run.perform(endpoint: transport.isPlain ? "\(address)" : "\(choice.server)") } catch {
       throw Failure.unavailable("\(error). See --threads.")
     }
     if json {

@@ -1,4 +1,5 @@
 import Glibc
+import ZinxClient
 import ZinxIO
 
 /// How connections begin and end.
@@ -25,7 +26,7 @@ extension LoadThread {
       }
     }
     let late = SystemError("connect", code: ETIMEDOUT)
-    for connection in connections[..<next] where connection.state == .connecting || connection.state == .greeting {
+    for connection in connections[..<next] where connection.isUnderWay {
       tally.failedToConnect(connection.state == .greeting ? SystemError("--first", code: ETIMEDOUT) : late)
       _ = connection.close()
       owed -= 1
@@ -43,19 +44,24 @@ extension LoadThread {
       try poller.add(descriptor, .writable, index: index)
     } catch {
       if connection.state == .connecting { owed -= 1 }
-      failed(connection, index, error)
+      failed(connection, index, .system(error))
     }
   }
 
   /// Connecting has come to an end.
   mutating func decide(_ connection: Connection, _ index: Int) {
-    if let error = Socket.connectError(connection.descriptor) { return refused(connection, index, error) }
+    if let error = Socket.connectError(connection.descriptor) { return refused(connection, index, .system(error)) }
+    if transport.isPlain { reached(connection, index) } else { beginShaking(connection, index) }
+  }
+
+  /// All is settled but what is said first.
+  mutating func reached(_ connection: Connection, _ index: Int) {
     if let first = plan.first {
       let frame = first.frame(plan.pack)
-      let sent = frame.withUnsafeBytes { send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      let sent = frame.withUnsafeBytes { connection.sendAtOnce($0) }
       // A fresh socket has room for a login.
       guard sent == frame.count else {
-        return refused(connection, index, SystemError("--first", code: sent < 0 ? errno : EMSGSIZE))
+        return refused(connection, index, .system(SystemError("--first", code: sent < 0 ? errno : EMSGSIZE)))
       }
       if plan.firstReply != nil {
         connection.state = .greeting
@@ -79,12 +85,12 @@ extension LoadThread {
   }
 
   /// None has come about.
-  mutating func refused(_ connection: Connection, _ index: Int, _ error: SystemError) {
+  mutating func refused(_ connection: Connection, _ index: Int, _ error: ConnectFault) {
     owed -= 1
     failed(connection, index, error)
   }
 
-  private mutating func failed(_ connection: Connection, _ index: Int, _ error: SystemError) {
+  private mutating func failed(_ connection: Connection, _ index: Int, _ error: ConnectFault) {
     tally.failedToConnect(error)
     _ = connection.close()
     park(index)

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NIOCore
 import ZinxClient
 import ZinxIO
 
@@ -22,6 +23,7 @@ struct LoadThread: ~Copyable {
 
   let plan: Plan
   let address: PeerAddress
+  let transport: Transport
   let control: Control
   let lane: Control.Lane
   let thread: Int
@@ -47,11 +49,14 @@ struct LoadThread: ~Copyable {
   /// Connections to begin again after a pause, and when; see ``failed(_:_:)``.
   var parked: [Int] = []
   var unparkAt: Int64 = .max
-  private var buffer = [UInt8](repeating: 0, count: Self.bytesPerRead)
+  var buffer = [UInt8](repeating: 0, count: Self.bytesPerRead)
+  /// What a tunnel has made of it.
+  var stream = ByteBuffer()
 
-  init(_ plan: Plan, _ address: PeerAddress, _ control: Control, thread: Int) throws(SystemError) {
+  init(_ plan: Plan, _ address: PeerAddress, _ transport: Transport, _ control: Control, thread: Int) throws(SystemError) {
     self.plan = plan
     self.address = address
+    self.transport = transport
     self.control = control
     self.thread = thread
     lane = control.lanes[thread]
@@ -140,6 +145,7 @@ struct LoadThread: ~Copyable {
     switch connection.state {
     case .closed: break
     case .connecting: decide(connection, index)
+    case .shaking: shake(connection, index)
     case .greeting: receiveGreeting(connection, index)
     case .open:
       if readiness.isReadable || readiness.isBroken {
@@ -152,15 +158,20 @@ struct LoadThread: ~Copyable {
 
   /// Waits for the answer to what was sent first.
   private mutating func receiveGreeting(_ connection: Connection, _ index: Int) {
+    if let tunnel = connection.tunnel { return receiveGreeting(connection, index, through: tunnel) }
     let count = buffer.withUnsafeMutableBytes { recv(connection.descriptor, $0.baseAddress, $0.count, 0) }
     now = Instant.now.nanoseconds
     guard count > 0 else {
       if count < 0, errno == EAGAIN || errno == EINTR { return }
-      return refused(connection, index, SystemError("--first", code: count == 0 ? ECONNRESET : errno))
+      return refused(connection, index, .system(SystemError("--first", code: count == 0 ? ECONNRESET : errno)))
     }
     let found = buffer.withUnsafeBytes { connection.reader.read(UnsafeRawBufferPointer(rebasing: $0[..<count]), greeting) }
+    greeted(connection, index, found)
+  }
+
+  mutating func greeted(_ connection: Connection, _ index: Int, _ found: ReplyReader.Found) {
     tally.saw(others: found.others)
-    guard !found.isNonsense else { return refused(connection, index, SystemError("--first", code: EBADMSG)) }
+    guard !found.isNonsense else { return refused(connection, index, .system(SystemError("--first", code: EBADMSG))) }
     guard found.replies > 0 else { return }
     connection.reader.forgetReplies()
     opened(connection, index)
@@ -169,6 +180,7 @@ struct LoadThread: ~Copyable {
   /// One read. Returns whether the connection goes on.
   @inline(__always)
   private mutating func receive(_ connection: Connection) -> Bool {
+    if let tunnel = connection.tunnel { return receive(connection, through: tunnel) }
     let count = buffer.withUnsafeMutableBytes { recv(connection.descriptor, $0.baseAddress, $0.count, 0) }
     now = Instant.now.nanoseconds
     guard count > 0 else {
@@ -183,7 +195,7 @@ struct LoadThread: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func settle(_ replies: Int, of connection: Connection) {
+  mutating func settle(_ replies: Int, of connection: Connection) {
     var left = replies
     while let run = connection.log.take(atMost: left) {
       left -= run.count
@@ -210,6 +222,7 @@ struct LoadThread: ~Copyable {
 
   /// Hands the kernel what the connection has to send.
   private mutating func flush(_ connection: Connection, _ index: Int) {
+    if let tunnel = connection.tunnel { return flush(connection, index, through: tunnel) }
     while !connection.cursor.pending.isEmpty {
       let frames = connection.cursor.pending.prefix(template.count)
       template.tag(frames, connection: connection.number)
@@ -228,7 +241,7 @@ struct LoadThread: ~Copyable {
     awaitRoom(connection, index, false)
   }
 
-  private func awaitRoom(_ connection: Connection, _ index: Int, _ awaits: Bool) {
+  func awaitRoom(_ connection: Connection, _ index: Int, _ awaits: Bool) {
     guard connection.awaitsRoom != awaits else { return }
     connection.awaitsRoom = awaits
     poller.change(connection.descriptor, awaits ? [.readable, .writable] : .readable, index: index)

@@ -9,15 +9,17 @@ struct Run {
 
   private let plan: Plan
   private let address: PeerAddress
+  private let transport: Transport
   private let pid: Int32?
   private let control: Control
   private var line: ProgressLine
   private var isInterrupted = false
   private var lastLine = Instant.now.nanoseconds
 
-  init(_ plan: Plan, _ address: PeerAddress, serverPID: Int32?, isQuiet: Bool) {
+  init(_ plan: Plan, _ address: PeerAddress, _ transport: Transport, serverPID: Int32?, isQuiet: Bool) {
     self.plan = plan
     self.address = address
+    self.transport = transport
     pid = serverPID
     control = Control(threads: plan.threads)
     line = ProgressLine(isQuiet: isQuiet)
@@ -62,11 +64,11 @@ struct Run {
   private func startThreads() throws(SystemError) -> [Thread] {
     var threads: [Thread] = []
     for index in 0..<plan.threads {
-      let (plan, address, control) = (plan, address, control)
+      let (plan, address, transport, control) = (plan, address, transport, control)
       threads.append(
         try Thread {
           do throws(SystemError) {
-            var thread = try LoadThread(plan, address, control, thread: index)
+            var thread = try LoadThread(plan, address, transport, control, thread: index)
             thread.run()
           } catch {
             control.lanes[index].fail(error)

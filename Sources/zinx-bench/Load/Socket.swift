@@ -5,15 +5,25 @@ import ZinxIO
 
 /// The calls on the socket of a connection.
 enum Socket {
+  /// Milliseconds that a full backlog of a UNIX socket is given.
+  private static let mostPauses = 5000
+
   /// A socket that is connecting to `address`: it becomes writable when that is decided.
   ///
   /// `source`: 127.0.0.(2 + source) is the own address, nil leaves it to the kernel. One address has some 28000 ports.
   static func connecting(to address: PeerAddress, source: Int?) throws(SystemError) -> Int32 {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-    let socket = try Descriptor(socket(address.family, type, Int32(IPPROTO_TCP)), from: "socket")
-    set(socket.number, Int32(IPPROTO_TCP), TCP_NODELAY)
+    let isLocal = address.family == AF_UNIX
+    let socket = try Descriptor(socket(address.family, type, isLocal ? 0 : Int32(IPPROTO_TCP)), from: "socket")
+    if !isLocal { set(socket.number, Int32(IPPROTO_TCP), TCP_NODELAY) }
     if let source { try bind(socket.number, source) }
-    let status = address.withSockaddr { Glibc.connect(socket.number, $0, $1) }
+    var status = address.withSockaddr { Glibc.connect(socket.number, $0, $1) }
+    // The backlog is full, of which a UNIX socket says no more than that (connect(2)).
+    for _ in 0..<mostPauses {
+      guard isLocal, status != 0, errno == EAGAIN else { break }
+      _ = poll(nil, 0, 1)
+      status = address.withSockaddr { Glibc.connect(socket.number, $0, $1) }
+    }
     guard status == 0 || errno == EINPROGRESS || errno == EINTR else { throw SystemError("connect") }
     return socket.release()
   }

@@ -1,4 +1,5 @@
 import Histogram
+import ZinxClient
 import ZinxIO
 
 /// What may go wrong in a run, counted.
@@ -36,6 +37,19 @@ enum Fault: Int, CaseIterable, Sendable {
   }
 }
 
+/// Why a connection did not come about.
+enum ConnectFault: Error, Hashable, Sendable {
+  case system(SystemError)
+  case handshake(HandshakeFault)
+
+  var reason: String {
+    switch self {
+    case .system(let error): error.reason
+    case .handshake(let fault): fault.description
+    }
+  }
+}
+
 /// What one thread has counted, or all of them together. Times are in nanoseconds.
 struct Tally: Sendable {
   /// Longer times count as this one: ten minutes.
@@ -55,7 +69,7 @@ struct Tally: Sendable {
   private(set) var errors = 0
   private(set) var faults = [Int](repeating: 0, count: Fault.allCases.count)
   /// Why the first connect failed that did.
-  private(set) var connectError: SystemError?
+  private(set) var connectError: ConnectFault?
   /// When the last reply came.
   private(set) var lastReply: Int64 = 0
   private(set) var latency = Self.histogram()
@@ -72,7 +86,9 @@ struct Tally: Sendable {
     errors += number
   }
 
-  mutating func failedToConnect(_ error: SystemError) {
+  mutating func failedToConnect(_ error: SystemError) { failedToConnect(.system(error)) }
+
+  mutating func failedToConnect(_ error: ConnectFault) {
     count(.connect)
     if connectError == nil { connectError = error }
   }
