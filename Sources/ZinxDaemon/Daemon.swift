@@ -95,7 +95,9 @@ public enum Daemon {
 
     // 5. The server. Its port is open when it has started.
     let manager = try ServiceManager(environment: environment)
-    let passed = try PassedSockets.assign(try ListenSockets.claim(environment), to: configuration.server.allEndpoints)
+    var sockets = try ListenSockets.claim(environment)
+    let controls = ControlPlace.take(from: &sockets, listeners: configuration.server.allEndpoints.map(\.name))
+    let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let events = EventLog(log)
     let server = try Server(
       configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
@@ -114,8 +116,9 @@ public enum Daemon {
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    let requests = ReloadRequest.serve(
-      reloader, program: log.label, begins: supervision.announceReload, ended: supervision.announceReady, log)
+    let controller = Controller(
+      server: server, status: status, reloader: reloader, supervision: supervision, output: output, log: log, version: version)
+    let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
     let services: [any Service] = [supervision, drainer]
@@ -126,12 +129,13 @@ public enum Daemon {
     announce(server, loaded, log, version: version)
     supervision.announceReady()
     let actions = ServingActions(
-      server: server, status: status, supervision: supervision, reloader: reloader, requests: requests, group: group,
+      server: server, status: status, supervision: supervision, reloader: reloader, group: group,
       signals: signals, output: output, log: log)
     signals.began(.serving, actions.perform)
 
     // 8. Run until a signal, then drain.
     try await group.run()
+    control?.close()
     log.notice("stopped", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
   }
 
