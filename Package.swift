@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
     .executable(name: "zinxd", targets: ["zinxd"]),
+    .executable(name: "zinxctl", targets: ["zinxctl"]),
     .executable(name: "zinx-client", targets: ["zinx-client"]),
     .executable(name: "zinx-bench", targets: ["zinx-bench"]),
   ],
@@ -78,11 +79,13 @@ let package = Package(
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
     .target(name: "ZinxPlugins", dependencies: ["Zinx", byteBuffer, logging], swiftSettings: settings),
+    // The lines of the control socket, for both ends: it knows neither server nor daemon.
+    .target(name: "ZinxControl", dependencies: [], swiftSettings: nonsending),
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
     .target(
       name: "ZinxDaemon",
       dependencies: [
-        "Zinx", "ZinxConfig", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments, byteBuffer,
+        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments, byteBuffer,
         // Metrics over HTTP, on a thread of its own.
         nioPosix, nioHTTP,
       ],
@@ -90,6 +93,8 @@ let package = Package(
     .target(
       name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
     .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
+    .executableTarget(
+      name: "zinxctl", dependencies: ["ZinxControl", "ZinxIO", "ZinxWire", arguments], swiftSettings: nonsending),
     .executableTarget(
       name: "zinx-client", dependencies: ["ZinxClient", "ZinxIO", "ZinxTLS", "ZinxWire", byteBuffer, arguments],
       swiftSettings: nonsending),
@@ -120,6 +125,8 @@ let package = Package(
       name: "ZinxConfigTests", dependencies: ["ZinxConfig", "Zinx", "ZinxTLS", "ZinxWire", "ZinxTestKit", logging],
       swiftSettings: nonsending
     ),
+    .testTarget(
+      name: "ZinxControlTests", dependencies: ["ZinxControl", "zinxctl", "ZinxTestKit", arguments], swiftSettings: nonsending),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd", "ZinxTestKit", logging], swiftSettings: nonsending),
     .testTarget(
       name: "ZinxClientTests",
@@ -141,7 +148,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "ZinxDaemon", "zinxd", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxTLS", "ZinxWire", "Systemd", "ZinxTestKit",
+        "ZinxDaemon", "ZinxControl", "zinxd", "zinxctl", "Zinx", "ZinxConfig", "ZinxIO", "ZinxPlugins", "ZinxTLS", "ZinxWire",
+        "Systemd", "ZinxTestKit",
         "CLinux",
         "zinx-client", "zinx-bench", byteBuffer, logging, arguments,
       ],

@@ -9,6 +9,8 @@ public struct Configuration: Sendable, Equatable {
   public var metricsAddress: ListenAddress?
   /// The least severe level that is logged.
   public var logLevel = Logger.Level.info
+  /// Where the control socket is: a path, `@name`, or `off`; nil: in the runtime directory.
+  public var controlSocket: String?
   /// Exactly the plugins that are on; nil means every plugin that is on by default.
   public var plugins: [PluginEntry]?
   /// What the file keeps for others.

@@ -62,7 +62,7 @@ public struct OptionOf<Root: Sendable>: Sendable {
   public func value(in root: Root) -> ConfigurationValue? { fetch(root) }
 
   /// Sets the option in `root`, or leaves it as it is and says what is wrong with the value.
-  func apply(_ value: ConfigurationValue, to root: inout Root) -> [ConfigurationProblem] { store(value, &root) }
+  package func apply(_ value: ConfigurationValue, to root: inout Root) -> [ConfigurationProblem] { store(value, &root) }
 
   static func problems<Value>(_ name: String, _ value: ConfigurationValue, _ rule: SettingRule<Value>) -> [ConfigurationProblem] {
     let faults = rule.faults(value)

@@ -115,6 +115,10 @@ private let options: [Option] = [
   ),
   Option("LogLevel", \.logLevel, .choice, reload: true, "Least severe level that is logged"),
   Option(
+    "ControlSocket", \.controlSocket, .controlSocket, reload: false,
+    absence: "control.sock in the runtime directory, none outside systemd",
+    "UNIX socket on which zinxctl and systemctl reload ask the daemon, for root and the user of the service; off means none"),
+  Option(
     "Plugins", \.plugins, .plugins, reload: false, absence: "the default plugins",
     "Exactly the plugins that are on, each with its settings"),
   Option(
@@ -171,5 +175,19 @@ extension SettingRule where Value == [PluginEntry]? {
       write: { entries in
         entries.map { ConfigurationValue(.object($0.map { ConfigurationMember(key: $0.name, value: $0.printable) })) }
       })
+  }
+}
+
+extension SettingRule where Value == String? {
+  /// Where the daemon is asked; the kernel takes 107 bytes.
+  fileprivate static var controlSocket: Self {
+    Self(
+      type: "string", allowed: "a path that begins with / or @ and has at most 107 bytes, or \"off\"",
+      read: { value in
+        guard case .string(let text) = value.content else { return nil }
+        let isPath = (text.hasPrefix("/") || text.hasPrefix("@")) && (2...107).contains(text.utf8.count) && !text.utf8.contains(0)
+        return text == "off" || isPath ? .some(text) : nil
+      },
+      write: { $0.map { ConfigurationValue(.string($0)) } })
   }
 }

@@ -35,7 +35,9 @@ extension Daemon {
     }
     if let section = arguments.manual { finish(section.text(registry, program: name)) }
     if arguments.reload {
-      let (status, lines) = ReloadRequest.ask(program: name)
+      // A bad file says nothing of where to ask: the daemon that runs has read another one.
+      let loaded = try? loader(arguments, registry, name: name)()
+      let (status, lines) = ReloadRequest.ask(loaded?.configuration.controlSocket, program: name)
       for line in lines { complain(line, nil) }
       exit(status.rawValue)
     }

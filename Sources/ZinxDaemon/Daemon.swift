@@ -97,6 +97,7 @@ public enum Daemon {
     let manager = try ServiceManager(environment: environment)
     var sockets = try ListenSockets.claim(environment)
     let metricsSockets = PassedSockets.takeMetrics(&sockets, beside: configuration.server.allEndpoints)
+    let controls = ControlPlace.take(from: &sockets, listeners: configuration.server.allEndpoints.map(\.name))
     let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let events = EventLog(log)
     let server = try Server(
@@ -120,8 +121,9 @@ public enum Daemon {
     let supervision = Supervision(server, status, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
-    let requests = ReloadRequest.serve(
-      reloader, program: log.label, begins: supervision.announceReload, ended: supervision.announceReady, log)
+    let controller = Controller(
+      server: server, status: status, reloader: reloader, supervision: supervision, output: output, log: log, version: version)
+    let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
     let services: [any Service] = [supervision] + (metrics.map { [$0] } ?? []) + [drainer]
@@ -134,12 +136,13 @@ public enum Daemon {
     metrics?.serves()
     supervision.announceReady()
     let actions = ServingActions(
-      server: server, status: status, supervision: supervision, reloader: reloader, requests: requests, group: group,
+      server: server, status: status, supervision: supervision, reloader: reloader, group: group,
       signals: signals, output: output, log: log)
     signals.began(.serving, actions.perform)
 
     // 8. Run until a signal, then drain.
     try await group.run()
+    control?.close()
     log.notice("stopped", metadata: ["MESSAGE_ID": "\(LifecycleMessage.stopped.rawValue)"])
   }
 

@@ -9,6 +9,7 @@ enum LifecycleMessage: String, CaseIterable {
   case handlersAbandoned = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c41"
   case pluginTaskFailed = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c70"
   case pluginTasksAbandoned = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c71"
+  case controlled = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c80"
   case status = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c42"
   case connectionAdded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c07"
   case connectionEnded = "5c1d9ac4b7c34ac7a3d4a3b35d4a9c08"

@@ -3,6 +3,7 @@ import Synchronization
 import Systemd
 import Zinx
 import ZinxConfig
+import ZinxControl
 import ZinxIO
 import ZinxWire
 
@@ -11,6 +12,8 @@ final class Reloader: Sendable {
   /// Held while the file is read, so that of two reloads the later one reads later.
   private let turn = Mutex(())
   private let current: Mutex<Configuration>
+  /// What was set by hand since the last reload, in the order in which it was.
+  private let setOptions = Mutex<[SetOption]>([])
   private let load: @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
   private let server: Server
   private let status: Status
@@ -35,20 +38,28 @@ final class Reloader: Sendable {
   /// `DrainTimeout` as it is in force.
   var drainTimeout: Duration { current.withLock { $0.server.drainTimeout } }
 
-  /// The lines on what is wrong with the file, of which the last says what to do; none when it is in force. From any thread, one at a time.
-  func reload() -> [String] {
+  /// What came of a reload.
+  struct Outcome {
+    /// On what is wrong with the file; the last says what to do. None when it is in force.
+    var problems: [String] = []
+    var applied: [String] = []
+    var needsRestart: [String] = []
+    var warnings: [String] = []
+  }
+
+  /// Reads the file and puts it into force. From any thread, one at a time.
+  func reload() -> Outcome {
     turn.withLock { _ in readAndSwitch() }
   }
 
-  private func readAndSwitch() -> [String] {
-    do { try apply(try load()) } catch {
+  private func readAndSwitch() -> Outcome {
+    do { return try apply(try load()) } catch {
       refuse(error)
-      return error.lines + [error.advice ?? "Correct the file, then reload again."]
+      return Outcome(problems: error.lines + [error.advice ?? "Correct the file, then reload again."])
     }
-    return []
   }
 
-  private func apply(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) {
+  private func apply(_ loaded: LoadedConfiguration) throws(LoadedConfiguration.Refused) -> Outcome {
     for warning in loaded.warnings { log.warning("\(warning)") }
     try checkCodecs(loaded)
     let plugins = server.successors(among: loaded.plugins, loaded.routes)
@@ -60,6 +71,7 @@ final class Reloader: Sendable {
       throw LoadedConfiguration.Refused(lines: ["error: \(what)"], advice: advice)
     }
     current.withLock { $0 = reload.effective }
+    setOptions.withLock { $0 = [] }
     output.level = fixedLevel ?? reload.effective.logLevel
     status.note(nil)
     status.countReload(isRefused: false)
@@ -73,6 +85,7 @@ final class Reloader: Sendable {
     if !reload.needsRestart.isEmpty {
       log.warning("takes effect at the next restart: \(reload.needsRestart.joined(separator: ", "))")
     }
+    return Outcome(applied: reload.applied, needsRestart: reload.needsRestart, warnings: loaded.warnings)
   }
 
   /// A codec that comes with a plugin which does not run, or by a name that it has by new settings, has nobody behind it.
@@ -95,7 +108,7 @@ final class Reloader: Sendable {
   private func switchServer(
     to configuration: ServerConfiguration, _ plugins: [any RoutePlugin], _ certificates: ListenerCertificates
   ) throws {
-    let (outcome, parker) = (Outcome(), Parker())
+    let (outcome, parker) = (SwitchOutcome(), Parker())
     Task { [server] in
       do { try await server.reload(configuration, plugins: plugins, certificates: certificates) } catch {
         outcome.error.withLock { $0 = error }
@@ -107,7 +120,43 @@ final class Reloader: Sendable {
   }
 
   /// Why a switch has failed.
-  private final class Outcome: Sendable { let error = Mutex<(any Error)?>(nil) }
+  private final class SwitchOutcome: Sendable { let error = Mutex<(any Error)?>(nil) }
+
+  // MARK: By hand
+
+  /// What is in force.
+  var configuration: Configuration { current.withLock { $0 } }
+
+  /// What was set by hand since the last reload.
+  var overrides: [SetOption] { setOptions.withLock { $0 } }
+
+  /// With no reload at the same time.
+  func inTurn<Result>(_ body: () throws(ControlError) -> Result) throws(ControlError) -> Result {
+    try turn.withLock { _ throws(ControlError) in try body() }
+  }
+
+  /// Puts a configuration into force in which one option was set.
+  func use(_ new: Configuration, _ change: SetOption) {
+    server.apply(new.server)
+    output.level = fixedLevel ?? new.logLevel
+    current.withLock { $0 = new }
+    note(change)
+  }
+
+  /// Logs from this level on, whatever the command line says.
+  func setLevel(_ level: Logger.Level) {
+    let before = output.level
+    output.level = level
+    note(SetOption(key: "LogLevel", value: .string(level.rawValue), before: .string(before.rawValue)))
+  }
+
+  private func note(_ change: SetOption) {
+    setOptions.withLock { set in
+      let before = set.first { $0.key == change.key }?.before ?? change.before
+      set.removeAll { $0.key == change.key }
+      set.append(SetOption(key: change.key, value: change.value, before: before))
+    }
+  }
 
   private func refuse(_ refused: LoadedConfiguration.Refused) {
     for line in refused.lines + (refused.advice.map { [$0] } ?? []) { log.error("\(line)") }

@@ -16,7 +16,6 @@ struct ServingActions: Sendable {
   let status: Status
   let supervision: Supervision
   let reloader: Reloader
-  let requests: RequestSocket?
   let group: ServiceGroup
   let signals: Signals
   let output: LogOutput
@@ -58,7 +57,6 @@ struct ServingActions: Sendable {
   }
 
   private func drain() {
-    requests?.close()
     log.notice(
       "draining: \(server.connManager.count) connections left",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.draining.rawValue)"])

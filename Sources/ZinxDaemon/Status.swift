@@ -24,6 +24,10 @@ final class Status: Sendable {
 
   init(_ server: Server) { self.server = server }
 
+  var uptime: Duration { .now - start }
+
+  var noteText: String? { state.withLock { $0.note } }
+
   var isDraining: Bool { state.withLock { $0.isDraining } }
 
   func drains() { state.withLock { $0.isDraining = true } }
@@ -42,7 +46,9 @@ final class Status: Sendable {
   var text: String {
     let live = server.connManager.count
     let (isDraining, note) = state.withLock { ($0.isDraining, $0.note) }
-    return Self.text(live: live, arriving: server.arriving, maxConn: server.maxConn, isDraining: isDraining, note: note)
+    return Self.text(
+      live: live, arriving: server.arriving, maxConn: server.maxConn, isDraining: isDraining, isSuspended: server.isSuspended,
+      note: note)
   }
 
   /// Lines for the log.
@@ -50,7 +56,7 @@ final class Status: Sendable {
     let workers = server.workerBusyTimes
     return Self.report(
       text, server.counters, queuedBytes: server.queuedBytes, workers: workers.count,
-      busy: workers.count { $0 > .zero }, uptime: .now - start) + [Self.line(server.listeners)] + Self.lines(server.pluginMetrics)
+      busy: workers.count { $0 > .zero }, uptime: uptime) + [Self.line(server.listeners)] + Self.lines(server.pluginMetrics)
   }
 
   /// `listeners: public [::]:7777 12 connections, local unix:/run/zinxd/clients.sock 0 connections`.
@@ -100,9 +106,12 @@ final class Status: Sendable {
   }
 
   /// - Parameter arriving: those in a handshake, which have places but are no connections yet.
-  static func text(live: Int, arriving: Int = 0, maxConn: Int, isDraining: Bool, note: String?) -> String {
+  static func text(
+    live: Int, arriving: Int = 0, maxConn: Int, isDraining: Bool, isSuspended: Bool = false, note: String?
+  ) -> String {
     let arrivals = arriving > 0 ? ", \(arriving) arriving" : ""
-    let numbers = isDraining ? "Draining: \(live) connections left" : "\(live)/\(maxConn) connections\(arrivals)"
+    let rest = isSuspended ? ", accepts nobody until zinxctl resume" : ""
+    let numbers = isDraining ? "Draining: \(live) connections left" : "\(live)/\(maxConn) connections\(arrivals)\(rest)"
     return note.map { "\(numbers); \($0)" } ?? numbers
   }
 }

@@ -21,6 +21,17 @@ package final class Parker: @unchecked Sendable {
     while sem_wait(semaphore) == -1, errno == EINTR {}
   }
 
+  /// The same for a limited time. Returns false when that has passed without a wake-up.
+  package func park(atMost time: Duration) -> Bool {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    let nanoseconds = deadline.tv_nsec + Int(clamping: max(.zero, time).inNanoseconds)
+    deadline.tv_sec += nanoseconds / 1_000_000_000
+    deadline.tv_nsec = nanoseconds % 1_000_000_000
+    while sem_timedwait(semaphore, &deadline) == -1 { if errno != EINTR { return false } }
+    return true
+  }
+
   /// Wakes one sleeper, or keeps the next one awake. Any thread.
   package func unpark() { sem_post(semaphore) }
 }

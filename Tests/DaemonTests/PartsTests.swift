@@ -163,7 +163,8 @@ struct LifecycleMessageTests {
     case .messagesSkipped: .handshakeFailed
     case .handshakeFailed: .proxyHeader
     case .proxyHeader: .certificate
-    case .certificate: nil
+    case .certificate: .controlled
+    case .controlled: nil
     }
   }
 
@@ -177,6 +178,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 30)
+    #expect(ids.count == 31)
   }
 }

@@ -56,7 +56,7 @@ struct ReloadPartsTests {
       log: Logger(label: "zinxd") { _ in SwiftLogNoOpLogHandler() }
     ) { () throws(LoadedConfiguration.Refused) in try load(new) }
     // It waits for tasks, which may need every thread that the tests have.
-    return (try await onThread { reloader.reload() }, server)
+    return (try await onThread { reloader.reload().problems }, server)
   }
 
   private static let listener = #""Listeners": [{"Name": "a", "Address": "127.0.0.1:0", "DataPack": "station"}]"#

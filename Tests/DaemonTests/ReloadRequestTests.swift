@@ -65,7 +65,7 @@ extension Daemons {
       let folder = try TestFolder()
       let run = try await request(in: folder)
       #expect(run.status == 69)
-      #expect(run.errors.first == "error: \(folder.path)/reload: connect: No such file or directory")
+      #expect(run.errors.first == "error: \(folder.path)/control.sock: connect: No such file or directory")
 
       try await withRuntimeDirectory(local()) { daemon, ended in
         _ = try await daemon.port()

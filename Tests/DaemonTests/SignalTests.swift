@@ -2,6 +2,7 @@ import Glibc
 import Systemd
 import Testing
 import Zinx
+import ZinxControl
 import ZinxTestKit
 
 @testable import ZinxDaemon
@@ -72,10 +73,12 @@ extension Daemons {
       let folder = try TestFolder()
       let asked = Recorder<Bool>()
       let gate = BlockingGate()
-      let socket = try RequestSocket(path: "\(folder.path)/reload") {
+      let listener = try ControlListener(path: "\(folder.path)/control.sock")
+      let greeting = ControlProtocol.hello(program: "zinxd", version: "0").description
+      let socket = try ControlSocket([listener], greeting: greeting) { request, _, write in
         asked.append(true)
         gate.pass()
-        return RequestSocket.Answer(isSuccess: true, text: "")
+        _ = write(ControlProtocol.answer(request.id, [:]).description)
       }
       defer { socket.close() }
       try await withDaemon(local(), ["--reload"], environment: ["RUNTIME_DIRECTORY": folder.path]) { daemon, _ in

@@ -147,6 +147,13 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       "LogLevel", ["trace", "debug", "info", "notice", "warning", "error", "critical"], reload: true,
       allowed: #"one of "trace", "debug", "info", "notice", "warning", "error" or "critical""#, standard: "info"),
     OptionCase(
+      key: "ControlSocket", standard: nil, reload: false,
+      good: ["\"off\"", "\"/run/zinxd/control.sock\"", "\"@zinxd\"", "\"/\(String(repeating: "s", count: 106))\""],
+      bad: noString + [
+        "\"control.sock\"", "\"/\"", "\"@\"", "\"OFF\"", "\"/\(String(repeating: "s", count: 107))\"", #""/a\u0000""#,
+      ],
+      allowed: #"a path that begins with / or @ and has at most 107 bytes, or "off""#),
+    OptionCase(
       key: "Plugins", standard: nil, reload: false, good: ["{}", "{\"ping\": {}}", "{\"ping\": {\"MsgID\": 3}, \"echo\": {}}"],
       bad: ["null", "[]", "\"ping\"", "true", "1"], allowed: "an object: plugin name to its settings"),
     OptionCase(

@@ -12,6 +12,7 @@ final class HeldOutbox {
 
   var queue: ByteBuffer { outbox.queue }
   var messages: Int { outbox.messages }
+  var messagesWritten: UInt64 { outbox.messagesWritten }
   var bytesAccepted: UInt64 { outbox.bytesAccepted }
   var bytesWritten: UInt64 { outbox.bytesWritten }
   var isClosed: Bool { outbox.isClosed }
@@ -25,7 +26,7 @@ final class HeldOutbox {
   func append(frame: ByteBuffer, isCorked: Bool, isShared: Bool = false, isRaw: Bool = false) {
     outbox.append(frame: frame, isCorked: isCorked, isShared: isShared, isRaw: isRaw)
   }
-  func passed(_ count: Int) -> Bool { outbox.passed(count) }
+  func passed(_ count: Int) -> Bool { outbox.passed(count, frames: 1) }
   func uncork(_ frames: ByteBuffer, count: Int, written: Int) { outbox.uncork(frames, count: count, written: written) }
   func block(at now: Instant, progress: Bool) -> Bool { outbox.block(at: now, progress: progress) }
   func unblock() { outbox.unblock() }

@@ -76,6 +76,7 @@ struct OutboxTests {
       outbox.wrote(count)
       written += count
       #expect(outbox.messages == ends.filter { $0 > written }.count, "after \(written) bytes")
+      #expect(outbox.messagesWritten == ends.count { $0 <= written })
     }
     #expect(outbox.isEmpty)
     #expect(outbox.queue.storageCapacity == 0, "an idle connection holds no buffer")
@@ -109,6 +110,7 @@ struct OutboxTests {
     outbox.uncork(Self.frames(2, 3), count: 2, written: written)
     #expect(outbox.queue.readableBytes == 20 - written)
     #expect(outbox.messages == (written < 10 ? 2 : written < 20 ? 1 : 0))
+    #expect(outbox.messagesWritten == UInt64(written / 10))
   }
 
   @Test("uncorking nothing changes nothing")

@@ -141,7 +141,7 @@ def late_name(machine):
 
 @check("systemd-analyze verify is silent")
 def verify(machine):
-    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket")
+    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket", "zinxd-control.socket")
     assert output == "", output
 
 
@@ -175,7 +175,7 @@ def sandbox(machine):
     places = "usr etc var srv opt mnt media boot run"
     seen = machine.output("bash", "-c", f"cd {root}; find {places} -path 'usr/lib*' -prune -o ! -type d -print")
     left = [name for name in seen.split() if not name.startswith(("etc/", "run/systemd/journal/"))]
-    assert sorted(left) == ["run/systemd/notify", "run/zinxd/reload", "usr/sbin/zinxd"], left
+    assert sorted(left) == ["run/systemd/notify", "run/zinxd/control.sock", "usr/sbin/zinxd"], left
     configuration = [name for name in seen.split() if name.startswith("etc/")]
     assert len(configuration) < 10 and not any("passwd" in name for name in configuration), configuration
     assert machine.run("bash", "-c", f": >{root}/etc/zinx/new", check=False)[0] != 0
@@ -213,7 +213,7 @@ def materials(machine):
         assert re.match(r"[0-9]+\.[0-9]+", packages[name]["versionInfo"]), packages[name]
         assert packages[name]["licenseDeclared"].startswith("Apache-2.0"), packages[name]
     told = {soname for package in packages.values() for soname in re.findall(r"\S+\.so\.[0-9]+", package.get("comment", ""))}
-    for program in ["/usr/sbin/zinxd", "/usr/bin/zinx-client", "/usr/bin/zinx-bench"]:
+    for program in ["/usr/sbin/zinxd", "/usr/bin/zinxctl", "/usr/bin/zinx-client", "/usr/bin/zinx-bench"]:
         section = subprocess.run(["readelf", "-d", machine.path(program)], check=True, capture_output=True, text=True).stdout
         missing = set(re.findall(r"\(NEEDED\).*\[(.+)\]", section)) - {name.rstrip(",") for name in told}
         assert not missing, missing
@@ -482,6 +482,78 @@ def crash(machine):
     return f"{took * 1000:.0f} ms"
 
 
+# The control socket
+
+
+def zinxctl(machine, *arguments, user=None):
+    """As root, or as another user who has what groups he has; status and output."""
+    who = ["setpriv", "--reuid", user, "--regid", "nogroup", "--init-groups", "--"] if user else []
+    return machine.run(*who, "zinxctl", *arguments, check=False)
+
+
+@check("zinxctl sees and steers the service as root, and tells anybody else what to switch on")
+def control(machine):
+    machine.fresh()
+    with Peer() as first, Peer() as second:
+        assert second.ask() == (0, PONG)
+        status = json.loads(zinxctl(machine, "status", "--json")[1])
+        assert (status["connections"], status["maxConn"], status["draining"]) == (2, 12000, False), status
+        listed = json.loads(zinxctl(machine, "connections", "--json", "--sort", "-received")[1])
+        assert [entry["received"] for entry in listed] == [1, 0], listed
+        since = machine.now()
+        assert zinxctl(machine, "close", str(listed[0]["id"])) == (0, "closed 1\n")
+        assert second.rest() == []
+        assert zinxctl(machine, "set", "MaxConn", "1")[0] == 0
+        live(machine, "1/1 connections")
+        assert zinxctl(machine, "drain")[0] == 0
+        live(machine, "1/1 connections, accepts nobody until zinxctl resume")
+        assert first.ask() == (0, PONG)
+        assert zinxctl(machine, "resume")[0] == 0
+        live(machine, "1/1 connections")
+        code, output = zinxctl(machine, "reload")
+        assert code == 0 and "took effect: MaxConn: 1 \u2192 12000" in output, output
+        assert re.search(r"control: closes 1 connections \(uid 0, pid \d+\)", machine.messages(since)), machine.messages(since)
+        assert zinxctl(machine, "health")[0] == 0
+    code, output = zinxctl(machine, "status", user="nobody")
+    assert code == 1 and "Permission denied" in output and "zinxd-control.socket" in output, output
+    machine.systemctl("stop", "zinxd")
+    code, output = zinxctl(machine, "status")
+    assert code == 69, output
+
+
+@check("zinxd-control.socket lets a group in, and nobody else")
+def control_group(machine):
+    machine.fresh()
+    groups, users = machine.read("/etc/group"), machine.read("/etc/passwd")
+    machine.write("/etc/group", groups + "gamers:x:2000:player\n")
+    machine.write("/etc/passwd", users + "player:x:2001:65534::/:/bin/sh\n")
+    try:
+        machine.write("/etc/systemd/system/zinxd-control.socket.d/group.conf", "[Socket]\nSocketGroup=gamers\n")
+        machine.systemctl("daemon-reload")
+        machine.systemctl("enable", "--now", "zinxd-control.socket")
+        machine.systemctl("restart", "zinxd")
+        with Peer() as peer:
+            assert peer.ask() == (0, PONG)
+            code, output = zinxctl(machine, "connections", "--json", user="player")
+            assert code == 0 and len(json.loads(output)) == 1, output
+            since = machine.now()
+            assert zinxctl(machine, "close", "--where", "received > 0", user="player") == (0, "closed 1\n")
+            assert peer.rest() == []
+        line = re.search(r"control: closes 1 connections \((.*)\)", machine.messages(since))
+        assert line and line.group(1).startswith("uid unknown, pid "), machine.messages(since)
+        code, output = zinxctl(machine, "status", user="nobody")
+        assert code == 1 and "zinxd-control.socket" in output, output
+        assert zinxctl(machine, "status")[0] == 0, "root is let in by the other one"
+        machine.systemctl("reload", "zinxd")
+    finally:
+        machine.systemctl("disable", "--now", "zinxd-control.socket")
+        machine.run("rm", "-rf", "/etc/systemd/system/zinxd-control.socket.d")
+        machine.systemctl("daemon-reload")
+        machine.write("/etc/group", groups)
+        machine.write("/etc/passwd", users)
+    return f"the service sees the member as {line.group(1)}"
+
+
 # The socket
 
 
@@ -517,7 +589,7 @@ def isolated(machine):
     machine.run("mkdir", "-p", "/etc/systemd/system/zinxd.service.d")
     machine.run("ln", "-s", "/usr/share/zinxd/zinxd-isolated.conf", "/etc/systemd/system/zinxd.service.d/")
     machine.systemctl("daemon-reload")
-    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket")
+    output = machine.output("systemd-analyze", "verify", "--man=no", "zinxd.service", "zinxd.socket", "zinxd-control.socket")
     assert output == "", output
     machine.systemctl("start", "zinxd")
     assert machine.property("ActiveState", "zinxd.socket") == "active"

@@ -66,7 +66,7 @@ class Machine:
         """The service as it was installed but for these settings, just started."""
         self.run("rm", "-rf", "/etc/systemd/system/zinxd.service.d")
         self.systemctl("daemon-reload")
-        self.systemctl("stop", "zinxd.socket", "zinxd.service")
+        self.systemctl("stop", "zinxd.socket", "zinxd-control.socket", "zinxd.service")
         self.systemctl("reset-failed", "zinxd.service", check=False)
         self.configure(**settings)
         self.systemctl("start", "zinxd")

@@ -49,6 +49,8 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case webSocketProtocol
   /// The peer sent what can never be a frame of the protocol that its listener speaks: see ``Framing``.
   case badFrame
+  /// An operator has ended it: see ``Connection/kill(reason:atOnce:)``.
+  case killed
 
   public var description: String {
     switch self {
@@ -74,6 +76,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .proxyHeader: "proxy-header"
     case .webSocketProtocol: "websocket-protocol"
     case .badFrame: "bad-frame"
+    case .killed: "killed"
     }
   }
 

@@ -63,8 +63,7 @@ extension Connection {
       receivedNothing(count, isBroken: isBroken)
       return isDrained
     }
-    receiving.received(at: loop.now)
-    context.traffic.bytesReceived.countAlone(count)
+    countReceived(count)
     keepReceived(isPutBack: isPutBack, read: count)
     advance()
     return isDrained
@@ -87,6 +86,15 @@ extension Connection {
     if isPutBack || !isEmpty { keepReceived() }
     if drainRest != nil { drained(count) }
     pace?.read(count)
+  }
+
+  /// Bytes came, at the time of the loop.
+  @inline(__always)
+  func countReceived(_ count: Int) {
+    receiving.received(at: loop.now)
+    receivedAt.store(loop.now.nanoseconds, ordering: .relaxed)
+    context.traffic.bytesReceived.countAlone(count)
+    bytesReceived.countAlone(count)
   }
 
   /// Whether what the inbox holds goes back in front of the bytes to come: a small piece of a frame is cheaper to copy than to piece
@@ -166,7 +174,10 @@ extension Connection {
       if granted < scan.frames { scan = scanAgain(bytes, maxPacketSize, limit: granted) }
     }
     nextFrame = scan.nextFrame
-    if scan.frames > 0 { receiving.frameEnded() }
+    if scan.frames > 0 {
+      receiving.frameEnded()
+      messagesReceived.countAlone(scan.frames)
+    }
     if awaitsFirstMessage || scan.error != nil { examine(bytes, scan, maxPacketSize: maxPacketSize) }
     return scan
   }

@@ -348,7 +348,9 @@ extension Connection {
       var result = WriteResult.done
       if cork.hasLoans {
         if outbox.queue.readableBytes == 0, session == nil { written = writePieces(of: cork) }
-        if written == cork.length, outbox.passed(written) { return (.done, outbox.takeResumable(limit: limit)) }
+        if written == cork.length, outbox.passed(written, frames: cork.count) {
+          return (.done, outbox.takeResumable(limit: limit))
+        }
         cork.copyLoans()
       }
       let bytes = cork.bytes

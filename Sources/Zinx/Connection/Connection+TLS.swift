@@ -45,8 +45,7 @@ extension Connection {
       return (opened, end, say(session, &outbox))
     }
     // A peer that has sent nothing but what the protocol itself says is as quiet as before.
-    if opened > 0 || session.held > 0 { receiving.received(at: loop.now) }
-    context.traffic.bytesReceived.countAlone(opened)
+    if opened > 0 || session.held > 0 { countReceived(opened) }
     let decoded = webSocket.map { context.received.decode(from: start, &$0.decoder) }
     keepReceived(isPutBack: isPutBack, read: sealed.count, isEmpty: decoded?.count ?? opened == 0)
     let isBroken = if case .failed = end { true } else { false }

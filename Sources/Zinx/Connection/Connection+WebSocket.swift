@@ -28,8 +28,7 @@ extension Connection {
       receivedNothing(count, isBroken: isBroken)
       return isDrained
     }
-    receiving.received(at: loop.now)
-    context.traffic.bytesReceived.countAlone(count)
+    countReceived(count)
     let decoded = context.received.decode(from: start, &webSocket.decoder)
     keepReceived(isPutBack: isPutBack, read: count, isEmpty: decoded.count == 0)
     if !took(decoded, webSocket) { advance() }
@@ -54,7 +53,7 @@ extension Connection {
     let decoded = rest.withUnsafeMutableBytes { webSocket.decoder.decode($0) }
     let isPutBack = prepareToReceive()
     rest.withUnsafeBytes { context.received.put(UnsafeRawBufferPointer(rebasing: $0[..<decoded.count])) }
-    receiving.received(at: loop.now)
+    countReceived(0)
     keepReceived(isPutBack: isPutBack, read: 0, isEmpty: decoded.count == 0)
     let isOver = took(decoded, webSocket)
     if !isOver { advance() }

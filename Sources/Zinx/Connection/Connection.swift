@@ -23,6 +23,7 @@ public final class Connection: @unchecked Sendable {
   public let id: UInt64
   public let remoteAddress: SocketAddress
 
+  let acceptedAt: Instant
   let descriptor: Int32
   let server: ServerContext
   let endpoint: EndpointContext
@@ -56,6 +57,11 @@ public final class Connection: @unchecked Sendable {
   /// What the outbox counts in the memory of all queues, as last seen under its lock.
   let queueMemory = Atomic<Int>(0)
   let isFlushScheduled = Atomic<Bool>(false)
+  /// Messages and bytes that have come, and when the last ones did, in nanoseconds of ``ZinxIO/Instant``. Written by the event loop alone,
+  /// for a whole read or batch at once; read by whoever looks at the connection.
+  let messagesReceived = Atomic<UInt64>(0)
+  let bytesReceived = Atomic<UInt64>(0)
+  let receivedAt: Atomic<Int64>
   /// What the user code of this connection does.
   let activity = Atomic<Activity>(.idle)
   /// Requests that have not been started are dropped.
@@ -136,6 +142,8 @@ public final class Connection: @unchecked Sendable {
     self.id = id
     self.descriptor = descriptor
     self.remoteAddress = remoteAddress
+    acceptedAt = now
+    receivedAt = Atomic(now.nanoseconds)
     self.server = server
     self.context = context
     loop = context.loop
@@ -172,6 +180,15 @@ public final class Connection: @unchecked Sendable {
     let isFirst = !dropsRest.exchange(true, ordering: .acquiringAndReleasing)
     if isFirst, let text { self[CloseText.self] = text }
     loop.execute { self.end(.stopped, handlingRest: false) }
+  }
+
+  /// Ends the connection with reason `killed`, as an operator does: gently as ``stop(reason:)``, or at once without handling or flushing
+  /// anything. Returns at once; any thread.
+  ///
+  /// - Parameter text: who has done it, or why, in words for the log and ``closeText``; of the first call.
+  public func kill(reason text: String? = nil, atOnce: Bool = false) {
+    if let text, !dropsRest.load(ordering: .relaxed) { self[CloseText.self] = text }
+    if atOnce { cut(.killed) } else { stop(as: .killed) }
   }
 
   /// The same with another reason.

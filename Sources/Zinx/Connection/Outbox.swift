@@ -54,6 +54,8 @@ struct Outbox: ~Copyable {
   /// Bytes of the first frame that are still to be written.
   private var firstFrameRest = 0
   private(set) var bytesAccepted: UInt64 = 0
+  /// Frames that were handed over and not dropped.
+  private var messagesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
   private(set) var isClosed = false
   /// `errno` of the write that failed; 0 without one.
@@ -84,6 +86,9 @@ struct Outbox: ~Copyable {
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
+  /// Frames that the kernel has taken as a whole.
+  var messagesWritten: UInt64 { messagesAccepted - UInt64(messages) }
+
   /// Bytes that wait to be written.
   var bytes: Int { queue.readableBytes + behind.readableBytes }
 
@@ -113,12 +118,14 @@ struct Outbox: ~Copyable {
     lengths?.append(frame.readableBytes, isBehind: isCorked)
     bytesAccepted += UInt64(frame.readableBytes)
     messages += 1
+    messagesAccepted += 1
     if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame, isShared: isShared) }
   }
 
-  /// The kernel took `count` bytes of whole frames past the empty queue. Returns false, having done nothing, if others wait behind them.
-  mutating func passed(_ count: Int) -> Bool {
+  /// The kernel took `count` bytes, which are `frames` whole frames, past the empty queue. Returns false, having done nothing, if others wait behind them.
+  mutating func passed(_ count: Int, frames: Int) -> Bool {
     guard isEmpty else { return false }
+    messagesAccepted += UInt64(frames)
     bytesAccepted += UInt64(count)
     bytesWritten += UInt64(count)
     return true
@@ -127,7 +134,7 @@ struct Outbox: ~Copyable {
   /// Takes over the corked frames of which the kernel took the first `written` bytes, then what was sent behind them.
   mutating func uncork(_ frames: UnsafeRawBufferPointer, count: Int, written: Int) {
     // The usual case: all of it has left already.
-    if written == frames.count, passed(written) { return }
+    if written == frames.count, passed(written, frames: count) { return }
     uncork(ByteBuffer(bytes: frames), count: count, written: written)
   }
 
@@ -135,6 +142,7 @@ struct Outbox: ~Copyable {
   mutating func uncork(_ frames: ByteBuffer, count: Int, written: Int) {
     bytesAccepted += UInt64(frames.readableBytes)
     bytesWritten += UInt64(written)
+    messagesAccepted += UInt64(count)
     if written < frames.readableBytes {
       messages += count
       if lengths != nil {
@@ -328,6 +336,7 @@ struct Outbox: ~Copyable {
     isClosed = true
     sealedMemory = 0
     flows()
+    messagesAccepted -= UInt64(messages)
     messages = 0
     firstFrameRest = 0
     // An empty buffer costs a few counts of references; most connections end with nothing queued.

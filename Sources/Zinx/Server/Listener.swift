@@ -73,6 +73,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// A place in `MaxConn` has become free, or the limit was raised.
   func placeFree() { loop.execute { self.resume() } }
 
+  /// The server is suspended: epoll need not tell of those who come. ``placeFree()`` is due when it goes on.
+  func suspend() { loop.execute { self.rest() } }
+
   /// Connections accepted from here on are watched so.
   func setKeepAlive(_ keepAlive: KeepAlive) {
     loop.execute {
@@ -108,8 +111,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   // MARK: On the loop
 
   private func open() throws {
-    try loop.register(descriptor, for: .readable, self)
-    isAccepting = true
+    isAccepting = !isSuspended
+    try loop.register(descriptor, for: isAccepting ? .readable : .nothing, self)
   }
 
   private func close() {
@@ -140,6 +143,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   func ready(_ readiness: Readiness) {
     guard !readiness.isBroken else { return lost() }
+    if isSuspended { return rest() }
     // Somebody waits, so there is somebody whom the rate keeps waiting.
     if let opening = gate.opening(at: loop.now) { return waitForRate(until: opening) }
     burst.ended(after: accept(upTo: burst.size))
@@ -153,6 +157,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// Returns false when there is nothing to accept, or no place, or it is too early.
   private func acceptOne() -> Bool {
+    // The word of an operator holds from when it is given, also in the middle of a burst.
+    if isSuspended, !isClosing { return false }
     // Whether anybody is left to wait shows at the next wake-up. At the end there is no later.
     if gate.opening(at: loop.now) != nil, !isClosing { return false }
     let lack = takePlace()
@@ -313,8 +319,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     loop.change(descriptor, to: .nothing)
   }
 
+  private var isSuspended: Bool { server.isSuspended.load(ordering: .sequentiallyConsistent) }
+
   private func resume() {
-    guard !isAccepting, !isClosed else { return }
+    guard !isAccepting, !isClosed, !isSuspended else { return }
     isAccepting = true
     loop.change(descriptor, to: .readable)
   }

@@ -11,7 +11,7 @@ public struct PeerCredentials: Sendable, Hashable, CustomStringConvertible {
   init(pid: Int32?, uid: UInt32?, gid: UInt32?) { (self.pid, self.uid, self.gid) = (pid, uid, gid) }
 
   /// Of the peer of a connected socket; nil where there are none.
-  init?(of socket: Int32) {
+  package init?(of socket: Int32) {
     // struct ucred, which Swift does not see.
     var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, .max, .max)
     guard clinux_peer_credentials(socket, &pid, &uid, &gid) == 0 else { return nil }

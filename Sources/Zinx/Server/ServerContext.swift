@@ -16,6 +16,9 @@ final class ServerContext: Sendable {
   let accept: AcceptCall
   let workers: WorkerPool
   let queueMemory = QueueMemory()
+  /// Nobody is accepted for the time being, by the word of an operator.
+  let isSuspended = Atomic<Bool>(false)
+  let recentlyEnded = Mutex(RecentlyEnded())
   let emit: EventSink
   private let routes: RouteRegistrar
   /// Those of the listeners, by the plugins that these choose; nil: all.
@@ -97,6 +100,9 @@ final class ServerContext: Sendable {
   /// The messages that a plugin has registered.
   func ids(of plugin: String) -> [MessageIDs] { routes.ids(of: plugin) }
 
+  /// What has a route.
+  var routeInfos: [RouteInfo] { routes.routes.map { RouteInfo(ids: $0.ids, plugin: $0.owner) } }
+
   private func handler(for choice: [String]?) -> MsgHandler {
     guard let handler = handlers.withLock({ $0[choice] }) else { preconditionFailure("a listener that was not prepared for") }
     return handler
@@ -160,6 +166,7 @@ final class ServerContext: Sendable {
     // Out of the table before the place is free: the table never holds more than `MaxConn` either.
     let live = connManager.remove(connection)
     connection.endpoint.places.leave()
+    note(connection, reason, fault)
     let mayEnter = admission.withLock { $0.leave() }
     emit(.connectionEnded(connection, reason, live: live, fault: fault))
     connManager.told()

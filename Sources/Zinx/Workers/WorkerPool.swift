@@ -9,8 +9,11 @@ final class WorkerPool: Sendable {
   init(size: Int, _ counters: Counters) { workers = (0..<size).map { _ in Worker(counters.traffic()) } }
 
   /// The worker of a connection; nil without workers (`WorkerPoolSize` 0).
-  func worker(for connectionID: UInt64) -> Worker? {
-    workers.isEmpty ? nil : workers[Int(connectionID % UInt64(workers.count))]
+  func worker(for connectionID: UInt64) -> Worker? { index(for: connectionID).map { workers[$0] } }
+
+  /// Its number, from 0.
+  func index(for connectionID: UInt64) -> Int? {
+    workers.isEmpty ? nil : Int(connectionID % UInt64(workers.count))
   }
 
   func start() throws(SystemError) {

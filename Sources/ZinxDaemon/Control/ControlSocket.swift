@@ -1,0 +1,128 @@
+import CLinux
+import Glibc
+import Logging
+import Synchronization
+import ZinxControl
+import ZinxIO
+
+/// The control socket: accepts on a thread of its own and gives each client one, so that neither an event loop nor a worker takes part, and
+/// a client that waits for a reload, or does not read, keeps no other waiting. How many there are is bounded, and how long each may take.
+final class ControlSocket: Sendable {
+  /// Answers a request, a line at a time.
+  typealias Answer = @Sendable (ControlRequest, ControlPeer, _ write: (String) -> Bool) -> Void
+
+  static let clientLimit = 16
+  /// Time for a client to take a line.
+  private static let writeTime = Duration.seconds(10)
+  private static let readSize = 16 << 10
+
+  private let listeners: [ControlListener]
+  private let greeting: String
+  private let answer: Answer
+  private let wakeUp: Descriptor
+  private let clients = Atomic<Int>(0)
+  private let isClosed = Atomic<Bool>(false)
+  private let isDown = Parker()
+
+  /// Takes ownership of the listeners.
+  ///
+  /// Throws: ``SystemError`` without a descriptor or a thread; the listeners are closed then.
+  init(_ listeners: [ControlListener], greeting: String, answer: @escaping Answer) throws(SystemError) {
+    self.listeners = listeners
+    self.greeting = greeting
+    self.answer = answer
+    do throws(SystemError) {
+      wakeUp = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC)), from: "eventfd")
+      _ = try Thread { [self] in
+        nameThread("zinx-control")
+        run()
+      }
+    } catch {
+      for listener in listeners { listener.close() }
+      throw error
+    }
+  }
+
+  /// Where it listens.
+  var paths: [String] { listeners.compactMap(\.path) }
+
+  /// Takes no more clients, and removes its file. Those that are there stay until they go, or the process ends. Once.
+  func close() {
+    guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    var one: UInt64 = 1
+    _ = write(wakeUp.number, &one, MemoryLayout.size(ofValue: one))
+    isDown.park()
+  }
+
+  // MARK: The accepting thread
+
+  private func run() {
+    var entries = [pollfd(fd: wakeUp.number, events: Int16(POLLIN), revents: 0)]
+    entries += listeners.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+    while !isClosed.load(ordering: .sequentiallyConsistent) {
+      guard poll(&entries, nfds_t(entries.count), -1) > 0 else { continue }
+      for (entry, listener) in zip(entries.dropFirst(), listeners) where entry.revents != 0 { accept(listener) }
+    }
+    for listener in listeners { listener.close() }
+    isDown.unpark()
+  }
+
+  private func accept(_ listener: ControlListener) {
+    let descriptor = clinux_accept4(listener.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+    guard descriptor >= 0 else {
+      // Without descriptors a client waits until there is one; the others that may be meant are over at once.
+      if errno != EINTR, errno != EAGAIN, errno != ECONNABORTED { usleep(100_000) }
+      return
+    }
+    let peer = ControlPeer(of: descriptor)
+    guard peer.mayEnter(by: listener.access, own: geteuid()) else {
+      return refuse(descriptor, ControlError(.notPermitted, "only root and the user of the service may enter here"))
+    }
+    guard clients.wrappingAdd(1, ordering: .relaxed).newValue <= Self.clientLimit else {
+      clients.wrappingSubtract(1, ordering: .relaxed)
+      return refuse(descriptor, ControlError(.busy, "\(Self.clientLimit) clients are connected, which is the limit"))
+    }
+    do {
+      _ = try Thread { [self] in
+        nameThread("zinx-control-c")
+        serve(UnixStream(owning: descriptor), peer)
+        clients.wrappingSubtract(1, ordering: .relaxed)
+      }
+    } catch {
+      clients.wrappingSubtract(1, ordering: .relaxed)
+      refuse(descriptor, ControlError(.busy, "\(error)"))
+    }
+  }
+
+  private func refuse(_ descriptor: Int32, _ error: ControlError) {
+    let stream = UnixStream(owning: descriptor)
+    _ = stream.write(ControlProtocol.answer(nil, error).description, within: .milliseconds(100))
+  }
+
+  // MARK: The thread of a client
+
+  private func serve(_ stream: consuming UnixStream, _ peer: ControlPeer) {
+    var session = ControlSession(greeting: greeting, at: .now)
+    while true {
+      switch session.next(at: .now) {
+      case .write(let line):
+        guard stream.write(line, within: Self.writeTime) else { return }
+      case .perform(let request):
+        var isThere = true
+        answer(request, peer) { line in
+          isThere = isThere && stream.write(line, within: Self.writeTime)
+          return isThere
+        }
+        guard isThere else { return }
+        session.answered(at: .now)
+      case .read(let time):
+        switch stream.read(upTo: Self.readSize, within: time) {
+        case .bytes(let bytes): session.received(bytes, at: .now)
+        case .end: session.ended()
+        case .timeOut: break
+        }
+      case .end: return
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Glibc
+import ZinxControl
+
+/// A conversation with the daemon, which ends the process when it fails.
+struct Conversation {
+  /// Where the service has its sockets: its own, and that of `zinxd-control.socket` for a group.
+  static let places = ["/run/zinxd/control.sock", "/run/zinxd-control.sock"]
+
+  private let client: ControlClient
+  private let paths: [String]
+
+  init(_ options: CommonOptions) throws {
+    paths = options.socket.map { [$0] } ?? Self.places
+    client = try Self.connect(paths)
+  }
+
+  /// To the first one that can be entered.
+  private static func connect(_ paths: [String]) throws -> ControlClient {
+    var failures: [ControlClient.Failure] = []
+    for path in paths {
+      do throws(ControlClient.Failure) { return try ControlClient(path) } catch { failures.append(error) }
+    }
+    // One that is there and may not be entered tells more than one that is not.
+    let failure = failures.first { if case .unreachable(let error) = $0 { error.code != ENOENT } else { true } } ?? failures[0]
+    throw end(failure, paths)
+  }
+
+  func ask(_ command: ControlRequest.Command) throws -> JSON {
+    do throws(ControlClient.Failure) { return try client.ask(command) } catch { throw Self.end(error, paths) }
+  }
+
+  private static func end(_ failure: ControlClient.Failure, _ paths: [String]) -> ExitCode {
+    let (status, lines) = Failure.explain(failure, paths: paths)
+    for line in lines { Output.complain(line) }
+    return status
+  }
+}

@@ -1,0 +1,166 @@
+import ArgumentParser
+import ZinxControl
+
+/// A command that shows what the daemon tells, and changes nothing.
+protocol LookCommand: ParsableCommand {
+  var options: CommonOptions { get }
+  var request: ControlRequest.Command { get }
+  /// For people.
+  func lines(_ result: JSON) -> [String]
+  /// What `--json` prints of it.
+  func json(_ result: JSON) -> JSON
+}
+
+extension LookCommand {
+  func run() throws {
+    let result = try Conversation(options).ask(request)
+    let lines = options.json ? [json(result).description] : lines(result)
+    if !lines.isEmpty { Output.print(lines.joined(separator: "\n")) }
+  }
+
+  func json(_ result: JSON) -> JSON { result }
+  func lines(_ result: JSON) -> [String] { Table.pairs(result) }
+}
+
+/// One that shows a list: `--json` prints an array.
+protocol ListCommand: LookCommand {
+  /// Under which the elements are in the result.
+  static var name: String { get }
+  static var table: Table { get }
+}
+
+extension ListCommand {
+  func json(_ result: JSON) -> JSON { result[Self.name] ?? [] }
+  func lines(_ result: JSON) -> [String] { Self.table.lines(result[Self.name]?.array ?? []) }
+}
+
+struct StatusCommand: LookCommand {
+  static let configuration = CommandConfiguration(commandName: "status", abstract: "The daemon as a whole.")
+  @OptionGroup var options: CommonOptions
+  var request: ControlRequest.Command { .status }
+}
+
+struct HealthCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "health",
+    abstract: "Whether its event loops answer and no handler holds a worker up; the exit status says it too.")
+  @OptionGroup var options: CommonOptions
+
+  func run() throws {
+    let result = try Conversation(options).ask(.health)
+    Output.print(options.json ? result.description : Table.pairs(result).joined(separator: "\n"))
+    if result["healthy"]?.bool != true { throw Failure.refused }
+  }
+}
+
+struct ConnectionsCommand: ListCommand {
+  static let configuration = CommandConfiguration(commandName: "connections", abstract: "The live connections.")
+  static let name = "connections"
+  static let table = Table([
+    .init("ID", "id", right: true), .init("PEER", "peer"), .init("LISTENER", "listener"), .init("USER", "user"),
+    .init("AGE", "ageSeconds", right: true), .init("IDLE", "idleSeconds", right: true),
+    .init("RECEIVED", "received", right: true),
+    .init("SENT", "sent", right: true), .init("QUEUED", "queued", right: true), .init("BYTES", "queuedBytes", right: true),
+  ])
+
+  @OptionGroup var options: CommonOptions
+
+  @Option(
+    name: .customLong("where"), help: ArgumentHelp("Only those of which this is true, such as 'idle > 5m'.", valueName: "expr"))
+  var filter: Filter?
+
+  // Unconditional: it may begin with a dash.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("In order of this field, from the least; -field: from the most.", valueName: "field"))
+  var sort: FieldOrder?
+
+  @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
+  var limit: Int?
+
+  func validate() throws { if let limit, limit < 0 { throw ValidationError("--limit must not be negative") } }
+
+  var request: ControlRequest.Command { .connections(.init(filter: filter, order: sort, limit: limit)) }
+}
+
+struct ShowCommand: LookCommand {
+  static let configuration = CommandConfiguration(commandName: "show", abstract: "All there is to say of one connection.")
+  @OptionGroup var options: CommonOptions
+  @Argument(help: "Its id.") var id: UInt64
+  var request: ControlRequest.Command { .show(id) }
+}
+
+struct ClosedCommand: ListCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "closed", abstract: "The last 1000 connections that have ended, the last one first.")
+  static let name = "closed"
+  static let table = Table([
+    .init("ID", "id", right: true), .init("PEER", "peer"), .init("LISTENER", "listener"), .init("USER", "user"),
+    .init("ENDED", "agoSeconds", right: true), .init("AFTER", "durationSeconds", right: true),
+    .init("RECEIVED", "received", right: true), .init("SENT", "sent", right: true), .init("REASON", "reason"),
+    .init("TEXT", "text"),
+  ])
+  @OptionGroup var options: CommonOptions
+
+  @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
+  var limit: Int?
+
+  func validate() throws { if let limit, limit < 0 { throw ValidationError("--limit must not be negative") } }
+
+  var request: ControlRequest.Command { .closed(limit: limit) }
+}
+
+struct UsersCommand: ListCommand {
+  static let configuration = CommandConfiguration(commandName: "users", abstract: "The users who are there.")
+  static let name = "users"
+  static let table = Table([.init("USER", "name"), .init("CONNECTIONS", "connections", right: true)])
+  @OptionGroup var options: CommonOptions
+  var request: ControlRequest.Command { .users }
+}
+
+struct GroupsCommand: ListCommand {
+  static let configuration = CommandConfiguration(commandName: "groups", abstract: "The groups that have members.")
+  static let name = "groups"
+  static let table = Table([.init("GROUP", "name"), .init("MEMBERS", "members", right: true)])
+  @OptionGroup var options: CommonOptions
+  var request: ControlRequest.Command { .groups }
+}
+
+struct PluginsCommand: ListCommand {
+  static let configuration = CommandConfiguration(commandName: "plugins", abstract: "The plugins that run, and what they count.")
+  static let name = "plugins"
+  static let table = Table([
+    .init("PLUGIN", "name"), .init("IDS", "ids"), .init("RELOADABLE", "reloadable"), .init("METRICS", "metrics"),
+    .init("SUMMARY", "summary"),
+  ])
+  @OptionGroup var options: CommonOptions
+  var request: ControlRequest.Command { .plugins }
+}
+
+struct RoutesCommand: ListCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "routes", abstract: "The messages that have routes, and whose these are.")
+  static let name = "routes"
+  static let table = Table([.init("IDS", "ids", right: true), .init("PLUGIN", "plugin")])
+  @OptionGroup var options: CommonOptions
+  var request: ControlRequest.Command { .routes }
+}
+
+extension Filter: ExpressibleByArgument {
+  /// Nil never comes back: what is wrong is told by its place.
+  package init?(argument: String) {
+    do throws(ControlError) { try self.init(argument) } catch {
+      Output.complain("--where: \(error)")
+      Zinxctl.exit(withError: ExitCode.validationFailure)
+    }
+  }
+}
+
+extension FieldOrder: ExpressibleByArgument {
+  package init?(argument: String) {
+    do throws(ControlError) { try self.init(argument) } catch {
+      Output.complain("--sort: \(error)")
+      Zinxctl.exit(withError: ExitCode.validationFailure)
+    }
+  }
+}

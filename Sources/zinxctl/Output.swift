@@ -1,0 +1,39 @@
+import ArgumentParser
+import Glibc
+import ZinxIO
+
+/// Writes to the two standard outputs.
+enum Output {
+  /// Ends the process when it cannot be written: nobody would get what was asked for.
+  static func print(_ text: String) {
+    do { try Program.print(text + "\n") } catch {
+      complain("\(error). What was asked for is not all there.")
+      exit(Failure.output.rawValue)
+    }
+  }
+
+  static func complain(_ text: String) { write("zinxctl: \(text)\n") }
+
+  /// Ends the process as the command line wants it: with its help, or with what is wrong with it.
+  static func end(_ error: any Error) -> Never {
+    let (text, status) = (Zinxctl.fullMessage(for: error), Zinxctl.exitCode(for: error))
+    if !text.isEmpty { if status.isSuccess { print(text) } else { write(text + "\n") } }
+    exit(status.rawValue)
+  }
+
+  private static func write(_ text: String) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = retryingOnInterrupt { bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) } }
+      if count < 0 { return }
+      bytes = bytes.dropFirst(count)
+    }
+  }
+
+  /// Asks somebody at a terminal. What is not yes is no.
+  static func ask(_ question: String) -> Bool {
+    write("\(question) [y/N] ")
+    let answer = readLine()?.lowercased()
+    return answer == "y" || answer == "yes"
+  }
+}

@@ -1,0 +1,81 @@
+import ZinxControl
+
+/// Values in columns, for people.
+struct Table {
+  struct Column {
+    var title: String
+    /// The key of the JSON.
+    var key: String
+    var isRight: Bool
+
+    init(_ title: String, _ key: String, right isRight: Bool = false) {
+      (self.title, self.key, self.isRight) = (title, key, isRight)
+    }
+  }
+
+  let columns: [Column]
+
+  init(_ columns: [Column]) { self.columns = columns }
+
+  /// The lines, the first one with the titles.
+  func lines(_ rows: [JSON]) -> [String] {
+    let cells = [columns.map(\.title)] + rows.map { row in columns.map { Self.text(row[$0.key] ?? nil, of: $0.key) } }
+    let widths = columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    return cells.map { row in
+      let padded = row.indices.map { index in
+        let space = String(repeating: " ", count: widths[index] - row[index].count)
+        return columns[index].isRight ? space + row[index] : row[index] + space
+      }
+      return String(padded.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+    }
+  }
+
+  /// A value as a cell: harmless in a terminal, whatever a peer has made of its name.
+  static func text(_ value: JSON, of key: String) -> String {
+    switch value {
+    case .null: return "-"
+    case .bool(let flag): return flag ? "yes" : "no"
+    case .string(let text): return shown(text)
+    case .array(let elements): return elements.isEmpty ? "-" : elements.map { text($0, of: key) }.joined(separator: ",")
+    case .object(let members):
+      return members.isEmpty ? "-" : members.map { "\(shown($0.key)) \(text($0.value, of: $0.key))" }.joined(separator: ", ")
+    case .integer, .number:
+      if key.hasSuffix("Seconds"), let seconds = value.number { return duration(seconds) }
+      return value.description
+    }
+  }
+
+  /// Controls and what turns the direction of writing are shown as escapes.
+  static func shown(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: JSON.isHidden) else { return text }
+    return text.unicodeScalars.map { JSON.isHidden($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
+  }
+
+  /// `0.25s`, `42s`, `3m05s`, `2h07m`, `5d03h`.
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(exactly: min(seconds, 9e15).rounded(.down)) ?? 0
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    switch whole {
+    case ..<1: return "\(Int((seconds * 1000).rounded()))ms"
+    case ..<60: return "\(whole)s"
+    case ..<3600: return "\(whole / 60)m\(two(whole % 60))s"
+    case ..<86400: return "\(whole / 3600)h\(two(whole % 3600 / 60))m"
+    default: return "\(whole / 86400)d\(two(whole % 86400 / 3600))h"
+    }
+  }
+
+  /// Members one below the other, names in one column.
+  static func pairs(_ value: JSON) -> [String] {
+    let members = value.members ?? []
+    let width = members.map(\.key.count).max() ?? 0
+    return members.flatMap { member -> [String] in
+      let name = member.key + String(repeating: " ", count: width - member.key.count)
+      if case .array(let elements) = member.value, elements.contains(where: { $0.members != nil }) {
+        return elements.enumerated().map { index, element in
+          (index == 0 ? name : String(repeating: " ", count: width)) + "  " + text(element, of: member.key)
+        }
+      }
+      return ["\(name)  \(text(member.value, of: member.key))"]
+    }
+  }
+}

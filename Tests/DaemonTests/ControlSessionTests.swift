@@ -1,0 +1,137 @@
+import Systemd
+import Testing
+import ZinxControl
+import ZinxIO
+
+@testable import ZinxDaemon
+
+@Suite("The life of a client of the control socket")
+struct ControlSessionTests {
+  private static func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
+
+  /// One that has been greeted, at second 0.
+  private static func session() -> ControlSession {
+    var session = ControlSession(greeting: "hello", at: at(0))
+    _ = session.next(at: at(0))
+    return session
+  }
+
+  private static let status = Array("{\"id\":1,\"command\":\"status\"}\n".utf8)
+
+  @Test("begins with the word of the daemon, then waits")
+  func greeting() {
+    var session = ControlSession(greeting: "hello", at: Self.at(0))
+    #expect(session.next(at: Self.at(0)) == .write("hello"))
+    #expect(session.next(at: Self.at(0)) == .read(within: ControlSession.idleTime))
+  }
+
+  @Test("takes a request however it is cut", arguments: 1...29)
+  func cut(piece: Int) {
+    var session = Self.session()
+    var rest = Self.status[...]
+    while rest.count > piece {
+      session.received(Array(rest.prefix(piece)), at: Self.at(1))
+      rest = rest.dropFirst(piece)
+      #expect(session.next(at: Self.at(1)) == .read(within: ControlSession.lineTime))
+    }
+    session.received(Array(rest), at: Self.at(2))
+    #expect(session.next(at: Self.at(2)) == .perform(ControlRequest(id: 1, .status)))
+    #expect(session.next(at: Self.at(2)) == .read(within: ControlSession.idleTime))
+  }
+
+  @Test("takes several one after the other, and passes over empty lines")
+  func several() {
+    var session = Self.session()
+    session.received(Self.status + Array("\n \r\n".utf8) + Self.status, at: Self.at(1))
+    for _ in 0..<2 { #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status))) }
+    #expect(session.next(at: Self.at(1)) == .read(within: ControlSession.idleTime))
+  }
+
+  @Test("answers what is no request, and goes on")
+  func fault() {
+    var session = Self.session()
+    session.received(Array("{\"id\":5,\"command\":\"fly\"}\n".utf8) + Self.status, at: Self.at(1))
+    #expect(
+      session.next(at: Self.at(1))
+        == .write(#"{"id":5,"error":{"code":"bad-request","message":"there is no command \"fly\""}}"#))
+    #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status)))
+  }
+
+  @Test(
+    "ends when a line is longer than it may be, whether its end has come or not, even if it is empty", arguments: [true, false],
+    [0x20, 0x78])
+  func long(hasEnd: Bool, last: UInt8) {
+    var session = Self.session()
+    let line = [UInt8](repeating: 0x20, count: ControlProtocol.longestLine) + [last]
+    session.received(hasEnd ? line + [0x0A] : line, at: Self.at(1))
+    let answer = if case .write(let line) = session.next(at: Self.at(1)) { line } else { "" }
+    #expect(answer.contains("the line is longer than 65536 bytes"))
+    #expect(session.next(at: Self.at(1)) == .end)
+  }
+
+  @Test("ends when the rest of a line does not come, however slowly it trickles")
+  func halfLine() {
+    var session = Self.session()
+    for second in 1..<11 { session.received([0x7B], at: Self.at(Int64(second))) }
+    #expect(session.next(at: Self.at(10)) == .read(within: .seconds(1)))
+    #expect(session.next(at: Self.at(11)) == .end)
+  }
+
+  @Test("ends when nothing is asked for a while, counted from the last answer")
+  func idle() {
+    var session = Self.session()
+    session.received(Self.status, at: Self.at(500))
+    _ = session.next(at: Self.at(500))
+    session.answered(at: Self.at(550))
+    #expect(session.next(at: Self.at(1149)) == .read(within: .seconds(1)))
+    #expect(session.next(at: Self.at(1150)) == .end)
+  }
+
+  @Test("answers what was asked before the client's end, and drops half a line")
+  func end() {
+    var session = Self.session()
+    session.received(Self.status + [0x7B], at: Self.at(1))
+    session.ended()
+    #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status)))
+    #expect(session.next(at: Self.at(1)) == .end)
+  }
+}
+
+@Suite("Who may enter the control socket")
+struct ControlPeerTests {
+  @Test("by our own socket root and the user of the service, by one that systemd has made whoever its file lets in")
+  func access() {
+    for (uid, isOwner) in [(0, true), (990, true), (1000, false), (nil, false)] as [(UInt32?, Bool)] {
+      let peer = ControlPeer(uid: uid, pid: 7)
+      #expect(peer.mayEnter(by: .owner, own: 990) == isOwner)
+      #expect(peer.mayEnter(by: .file, own: 990))
+    }
+  }
+
+  @Test("is told by uid and pid, as far as the namespaces show them")
+  func text() {
+    #expect("\(ControlPeer(uid: 0, pid: 7))" == "uid 0, pid 7")
+    #expect("\(ControlPeer(uid: nil, pid: nil))" == "uid unknown, pid unknown")
+  }
+}
+
+@Suite("Where the control socket is")
+struct ControlPlaceTests {
+  @Test("in the runtime directory, unless the file says where, or that there is none")
+  func path() {
+    #expect(ControlPlace.path(nil, runtimeDirectory: "/run/zinxd") == "/run/zinxd/control.sock")
+    #expect(ControlPlace.path(nil, runtimeDirectory: nil) == nil)
+    #expect(ControlPlace.path("/x/y", runtimeDirectory: "/run/zinxd") == "/x/y")
+    #expect(ControlPlace.path("off", runtimeDirectory: "/run/zinxd") == nil)
+  }
+
+  @Test("and which passed sockets are for it: those of its name, unless a listener has that")
+  func passed() {
+    var sockets = [ListenSocket(descriptor: 3, name: "zinx"), ListenSocket(descriptor: 4, name: "control")]
+    let kept = sockets
+    #expect(ControlPlace.take(from: &sockets, listeners: ["control"]).isEmpty)
+    #expect(sockets == kept)
+    #expect(ControlPlace.take(from: &sockets, listeners: ["zinx"]).map(\.descriptor) == [4])
+    #expect(sockets == [kept[0]])
+  }
+}

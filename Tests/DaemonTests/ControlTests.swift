@@ -1,0 +1,366 @@
+import Glibc
+import Synchronization
+import Testing
+import ZinxControl
+import ZinxTestKit
+
+@testable import ZinxDaemon
+
+extension Daemons {
+  /// The control socket of a daemon, and `zinxctl` at the other end.
+  @Suite("The control socket")
+  struct ControlTests {
+    /// A daemon with a runtime directory, which is the test's folder.
+    private func withControl(
+      _ configuration: String = local(), _ body: (DaemonProcess, Control) async throws -> Void
+    ) async throws {
+      let folder = try TestFolder()
+      try folder.write("zinx.json", configuration)
+      let daemon = try DaemonProcess(
+        [DaemonProcess.path("zinxd")], environment: ["RUNTIME_DIRECTORY": folder.path], in: folder.path)
+      do { try await body(daemon, Control(folder: folder)) } catch {
+        try await daemon.kill()
+        throw error
+      }
+      daemon.signal(SIGTERM)
+      #expect(try await daemon.exit().status == 0)
+      #expect(access(folder.path + "/control.sock", F_OK) != 0, "the file goes with the daemon")
+    }
+
+    private func eventually(_ condition: () async throws -> Bool) async throws {
+      try await until { (try? await condition()) == true }
+    }
+
+    /// The way to a daemon.
+    struct Control {
+      let folder: TestFolder
+      var path: String { folder.path + "/control.sock" }
+
+      /// Runs `zinxctl` to its end.
+      func run(_ arguments: String...) async throws -> Run {
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments + ["--socket", path], in: folder.path)
+        let status = try await tool.exit().status
+        return Run(status: status, output: tool.outputLines, errors: tool.errorLines)
+      }
+
+      /// Its JSON.
+      func json(_ arguments: String...) async throws -> JSON {
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments + ["--socket", path, "--json"], in: folder.path)
+        #expect(try await tool.exit().status == 0, "\(tool.errorLines)")
+        return try JSON(parsing: tool.outputLines.joined().utf8)
+      }
+    }
+
+    @Test("tells the status, the connections and one of them")
+    func look() async throws {
+      try await withControl(local(#""MaxConn": 5, "Name": "game""#)) { daemon, control in
+        let port = try await daemon.port()
+        let (first, second) = (try await FakePeer.greeted(by: port), try await FakePeer.greeted(by: port))
+        #expect(try await first.ask(0) == "ping...ping...ping")
+        let status = try await control.json("status")
+        #expect(status["version"]?.string == Daemon.version)
+        #expect(status["connections"] == 2 && status["maxConn"] == 5 && status["draining"] == false)
+        #expect(try #require(status["uptimeSeconds"]?.number) > 0)
+        let connections = try #require(try await control.json("connections").array)
+        #expect(connections.map { $0["id"] } == [0, 1])
+        for field in Field.allCases { #expect(connections[0][field.rawValue] != nil, "a filter speaks of what JSON has") }
+        #expect(connections.map { $0["received"] } == [1, 0])
+        #expect(connections.map { $0["sent"] } == [2, 1])
+        #expect(connections.allSatisfy { $0["queued"] == 0 && $0["listener"] == "zinx" && $0["user"] == .some(.null) })
+        #expect(connections.allSatisfy { $0["peer"]?.string?.hasPrefix("127.0.0.1:") == true })
+        #expect(connections.allSatisfy { ($0["ageSeconds"]?.number ?? -1) >= ($0["idleSeconds"]?.number ?? .infinity) })
+        #expect(try await control.json("connections", "--where", "received > 0", "--sort", "-id").array?.map { $0["id"] } == [0])
+        #expect(try await control.json("connections", "--sort", "-id", "--limit", "1").array?.map { $0["id"] } == [1])
+        #expect(try await control.json("show", "1")["dataPack"]?.string == "ltv-le")
+        let missing = try await control.run("show", "7")
+        #expect(missing.status == 1 && missing.errors == ["zinxctl: there is no connection 7"])
+        let table = try await control.run("connections")
+        #expect(table.output.count == 3 && table.output[0].hasPrefix("ID  PEER"))
+        second.close()
+      }
+    }
+
+    @Test("closes connections, by id and by filter, tells how many, and keeps what there was of them")
+    func close() async throws {
+      try await withControl { daemon, control in
+        let port = try await daemon.port()
+        var peers: [FakePeer] = []
+        for _ in 0..<4 { peers.append(try await FakePeer.greeted(by: port)) }
+        #expect(try await control.run("close", "1").output == ["closed 1"])
+        #expect(try await peers[1].readToEnd().isEmpty)
+        peers[1].close()
+        try await daemon.line(containing: "connection ended: killed (uid \(geteuid()), pid ")
+        try await daemon.line(containing: "control: closes 1 connections (uid \(geteuid()), pid ")
+        let mixed = try await control.run("close", "1", "2")
+        #expect(mixed.status == 1 && mixed.output == ["closed 1"] && mixed.errors == ["zinxctl: there is no connection 1"])
+        peers[2].close()
+        try await eventually { try await control.json("connections").array?.count == 2 }
+        #expect(try await control.run("close", "--where", "peer in 127.0.0.0/8", "--now", "--yes").output == ["closed 2"])
+        for peer in peers { peer.close() }
+        try await eventually { try await control.json("closed").array?.count == 4 }
+        let closed = try #require(try await control.json("closed").array)
+        #expect(closed.allSatisfy { $0["reason"] == "killed" && $0["text"]?.string?.hasPrefix("uid \(geteuid()), pid ") == true })
+        #expect(try await control.json("closed", "--limit", "1").array?.count == 1)
+      }
+    }
+
+    @Test("stops accepting and goes on, and says so in the status")
+    func drain() async throws {
+      try await withControl { daemon, control in
+        let port = try await daemon.port()
+        let first = try await FakePeer.greeted(by: port)
+        #expect(try await control.run("drain").output == ["accepts nobody any more; 1 connections stay"])
+        #expect(try await control.json("health")["ready"] == false)
+        #expect(try await control.json("status")["draining"] == true)
+        let second = try await FakePeer.connect(to: port)
+        #expect(try await first.ask(0) == "ping...ping...ping")
+        #expect(try await control.json("status")["connections"] == 1)
+        #expect(try await control.run("resume").output == ["accepts again"])
+        _ = try await second.receive()
+        #expect(try await second.ask(0) == "ping...ping...ping")
+        #expect(try await control.run("drain", "--close").output == ["accepts nobody any more; 2 connections are ending"])
+        #expect(try await first.readToEnd().isEmpty)
+        #expect(try await second.readToEnd().isEmpty)
+        #expect(try await control.json("status")["draining"] == true)
+      }
+    }
+
+    @Test("sets options until the next reload, and says which")
+    func set() async throws {
+      try await withControl(local(#""MaxConn": 9"#)) { daemon, control in
+        _ = try await daemon.port()
+        #expect(try await control.run("set", "maxconn", "1").output == ["MaxConn: 9 → 1, until the next reload"])
+        #expect(try await control.run("log", "debug").output == ["LogLevel: \"info\" → \"debug\", until the next reload"])
+        let status = try await control.json("status")
+        #expect(status["maxConn"] == 1 && status["set"] == ["MaxConn": 1, "LogLevel": "debug"] && status["logLevel"] == "debug")
+        for (key, value, words) in [
+          ("MaxConn", "0", "MaxConn is 0, but must be a whole number from 1 to 1000000"),
+          ("IOThreads", "2", "IOThreads cannot be set while the daemon runs: it takes a restart"),
+          ("Listeners", "[]", "Listeners cannot be set while the daemon runs: change it in the file, then reload"),
+          ("Bogus", "2", "there is no key \"Bogus\""),
+        ] {
+          let run = try await control.run("set", key, value)
+          #expect(run.status == 1 && run.errors == ["zinxctl: \(words)"])
+        }
+        try control.folder.write("zinx.json", local(#""MaxConn": 9, "IOThreads": 3"#))
+        let reload = try await control.run("reload")
+        #expect(reload.status == 0)
+        #expect(reload.output.contains("took effect: MaxConn: 1 → 9"))
+        #expect(reload.output.last?.hasPrefix("needs a restart: IOThreads: ") == true)
+        #expect(try await control.json("status")["set"] == [:])
+        try control.folder.write("zinx.json", "{")
+        let bad = try await control.run("reload")
+        #expect(bad.status == 1 && bad.errors.first?.contains("zinx.json:1:2: error: ") == true)
+      }
+    }
+
+    @Test("shows plugins, routes, users and groups, and its health")
+    func lists() async throws {
+      try await withControl { daemon, control in
+        _ = try await daemon.port()
+        let plugins = try #require(try await control.json("plugins").array)
+        #expect(plugins.compactMap { $0["name"]?.string }.sorted() == ["greeting", "heartbeat", "hello", "ping"])
+        let routes = try #require(try await control.json("routes").array)
+        #expect(routes.contains(["ids": "0", "plugin": "ping"]))
+        #expect(try await control.json("users") == [])
+        #expect(try await control.json("groups") == [])
+        #expect(try await control.json("health") == ["healthy": true, "ready": true, "problems": []])
+      }
+    }
+
+    @Test("answers while MaxConn is reached and every worker is blocked")
+    func busy() async throws {
+      let plugins = #""MaxConn": 1, "WorkerPoolSize": 1, "Plugins": {"echo": {"Blocking": true, "Delay": 3}}"#
+      try await withControl(local(plugins)) { daemon, control in
+        let peer = try await FakePeer.connect(to: try await daemon.port())
+        try await peer.send(3, "x")
+        try await eventually { try await control.json("connections").array?.first?["received"] == 1 }
+        let connection = try #require(try await control.json("connections").array?.first)
+        #expect(connection["busy"] == true && connection["sent"] == 0)
+        #expect(try await control.json("status")["busyWorkers"] == 1)
+        #expect(try await control.run("close", "0", "--now").output == ["closed 1"])
+      }
+    }
+
+    @Test("answers while the daemon ends, but reloads no more")
+    func ending() async throws {
+      let plugins = #""WorkerPoolSize": 1, "Plugins": {"echo": {"Delay": 30}}"#
+      try await withControl(local(plugins)) { daemon, control in
+        let peer = try await FakePeer.connect(to: try await daemon.port())
+        try await peer.send(3, "x")
+        try await eventually { try await control.json("connections").array?.first?["received"] == 1 }
+        daemon.signal(SIGTERM)
+        try await daemon.line(containing: "draining: 1 connections left")
+        let status = try await control.json("status")
+        #expect(status["ending"] == true && status["draining"] == true && status["connections"] == 1)
+        for command in ["reload", "resume"] { #expect(try await control.run(command).status == 1) }
+        #expect(try await control.run("close", "0", "--now").output == ["closed 1"])
+      }
+    }
+
+    @Test("is nowhere outside systemd, and where the file says")
+    func place() async throws {
+      let path = "/tmp/zinxd-control-\(getpid()).sock"
+      try await withDaemon(local("\"ControlSocket\": \"\(path)\"")) { daemon, folder in
+        _ = try await daemon.port()
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl"), "status", "--socket", path], in: folder.path)
+        #expect(try await tool.exit().status == 0)
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        let reload = try DaemonProcess([DaemonProcess.path("zinxd"), "--reload"], in: folder.path)
+        #expect(try await reload.exit().status == 0, "\(reload.errorLines)")
+        // Another one leaves it to the first.
+        try await withDaemon(local("\"ControlSocket\": \"\(path)\"")) { other, _ in
+          try await other.line(containing: "no control socket at \(path), ")
+          _ = try await other.port()
+        }
+        daemon.signal(SIGTERM)
+        _ = try await daemon.exit()
+        #expect(access(path, F_OK) != 0)
+      }
+    }
+
+    @Test("takes the place of a file that is no socket from nobody")
+    func file() async throws {
+      let folder = try TestFolder()
+      try folder.write("precious", "x")
+      try await withDaemon(local("\"ControlSocket\": \"\(folder.path)/precious\"")) { daemon, _ in
+        try await daemon.line(containing: "no control socket at ")
+        _ = try await daemon.port()
+        #expect(access("\(folder.path)/precious", F_OK) == 0)
+      }
+    }
+
+    @Test("that is not there is said, with status 69, and wrong usage with 64")
+    func usage() async throws {
+      let control = Control(folder: try TestFolder())
+      let nobody = try await control.run("status")
+      #expect(nobody.status == 69)
+      #expect(nobody.errors.first == "zinxctl: \(control.path): connect: No such file or directory")
+      for arguments in [
+        ["fly"], ["close"], ["close", "x"], ["connections", "--where", "idle >"], ["connections", "--sort", "size"],
+      ] {
+        let tool = try DaemonProcess(
+          [DaemonProcess.path("zinxctl")] + arguments + ["--socket", control.path], in: control.folder.path)
+        #expect(try await tool.exit().status == 64, "\(arguments)")
+      }
+    }
+  }
+}
+
+/// The socket itself, in this process.
+@Suite("A control socket", .timeLimit(.minutes(1)))
+struct ControlSocketTests {
+  private let folder: TestFolder
+  private var path: String { folder.path + "/control.sock" }
+
+  init() throws { folder = try TestFolder() }
+
+  private func open(_ answer: @escaping ControlSocket.Answer) throws -> ControlSocket {
+    try ControlSocket(
+      [ControlListener(path: path)], greeting: ControlProtocol.hello(program: "test", version: "1").description, answer: answer)
+  }
+
+  private func open() throws -> ControlSocket {
+    try open { request, _, write in _ = write(ControlProtocol.answer(request.id, ["command": .string(request.name)]).description)
+    }
+  }
+
+  /// Reads a line.
+  private func line(_ stream: borrowing UnixStream) -> String? {
+    var bytes: [UInt8] = []
+    while bytes.last != 0x0A {
+      guard case .bytes(let more) = stream.read(upTo: 1, within: .seconds(20)) else { return nil }
+      bytes += more
+    }
+    return String(decoding: bytes.dropLast(), as: UTF8.self)
+  }
+
+  @Test("greets, and answers one request after the other")
+  func conversation() throws {
+    let socket = try open()
+    defer { socket.close() }
+    let client = try ControlClient(path)
+    #expect(client.program == "test")
+    for _ in 0..<3 { #expect(try client.ask(.status) == ["command": "status"]) }
+  }
+
+  @Test("tells who asks")
+  func peer() throws {
+    let socket = try open { request, peer, write in
+      _ = write(ControlProtocol.answer(request.id, ["peer": .string("\(peer)")]).description)
+    }
+    defer { socket.close() }
+    #expect(try ControlClient(path).ask(.status) == ["peer": .string("uid \(geteuid()), pid \(getpid())")])
+  }
+
+  @Test("serves others while one does not end a request, one does not read and one waits for its answer")
+  func stubborn() throws {
+    let gate = BlockingGate()
+    let socket = try open { request, _, write in
+      if request.command == .reload { gate.pass() }
+      let answer = ControlProtocol.answer(request.id, .object([.init("x", .string(String(repeating: "x", count: 60_000)))]))
+        .description
+      _ = write(answer)
+    }
+    defer { socket.close() }
+    let half = try UnixStream(connectingTo: path)
+    let deaf = try UnixStream(connectingTo: path)
+    let waiting = try UnixStream(connectingTo: path)
+    let isHalf = half.write("{", within: .seconds(1))
+    for _ in 0..<100 { _ = deaf.write(#"{"command":"status"}"#, within: .seconds(1)) }
+    let isAsked = waiting.write(#"{"command":"reload"}"#, within: .seconds(1))
+    #expect(isHalf && isAsked)
+    #expect(try ControlClient(path).ask(.status)["x"] != nil)
+    gate.open()
+    let (greeting, answer) = (line(waiting), line(waiting))
+    #expect(greeting?.hasPrefix("{\"control\":1") == true && answer?.hasPrefix("{\"id\":null,\"result\":") == true)
+  }
+
+  @Test("takes so many clients and no more, and takes another when one has gone")
+  func limit() async throws {
+    let socket = try open()
+    defer { socket.close() }
+    var clients: [ControlClient] = []
+    let place = path
+    for _ in 0..<ControlSocket.clientLimit { clients.append(try ControlClient(place)) }
+    #expect(throws: ControlClient.Failure.self) { try ControlClient(place) }
+    clients.removeLast()
+    try await until { (try? ControlClient(place)) != nil }
+    for client in clients { #expect(try client.ask(.health) == ["command": "health"]) }
+  }
+
+  @Test("ends a line that is too long, with a word about it")
+  func tooLong() throws {
+    let socket = try open()
+    defer { socket.close() }
+    let stream = try UnixStream(connectingTo: path)
+    let greeting = line(stream)
+    _ = stream.write(String(repeating: " ", count: 70_000), within: .seconds(5))
+    let (fault, end) = (line(stream), line(stream))
+    #expect(greeting?.hasPrefix("{\"control\":1,") == true)
+    #expect(fault?.contains("\"bad-line\"") == true)
+    #expect(end == nil)
+  }
+
+  @Test("is no more when it is closed, as often as that is")
+  func closed() throws {
+    let socket = try open()
+    socket.close()
+    socket.close()
+    #expect(access(path, F_OK) != 0)
+    #expect(throws: ControlClient.Failure.unreachable(UnixError("connect", code: ENOENT))) { try ControlClient(path) }
+  }
+
+  @Test("replaces a socket to which nobody listens, and leaves one to which somebody does")
+  func stale() throws {
+    // As a process leaves it that was killed.
+    Glibc.close(try ControlListener(path: path).descriptor)
+    #expect(access(path, F_OK) == 0)
+    let socket = try open()
+    defer { socket.close() }
+    #expect(try ControlClient(path).ask(.users) == ["command": "users"])
+    #expect(throws: (any Error).self) { try open() }
+    #expect(try ControlClient(path).ask(.users) == ["command": "users"])
+  }
+}
