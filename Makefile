@@ -147,7 +147,7 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish proxies bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
+.PHONY: deb e2e vanish proxies tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs tls-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -163,6 +163,10 @@ vanish: needs vanish-needs ## cut the line between zinxd and its peers, in netwo
 proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and clients of WebSocket
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/proxies .build/debug/zinxd
+
+tls: needs tls-needs ## let clients of OpenSSL, GnuTLS and Python speak TLS with zinxd
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/tls .build/debug/zinxd
 
 # --- Counts ---
 
@@ -219,6 +223,9 @@ test-needs:
 
 proxies-needs:
 	$(call install,haproxy:haproxy nginx:nginx-light nginx:libnginx-mod-stream nginx:python3-websockets python3:python3)
+
+tls-needs:
+	$(call install,openssl:openssl gnutls-cli:gnutls-bin python3:python3)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)
