@@ -184,7 +184,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile soak-needs
+.PHONY: soak drains hostile handshakes soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -195,7 +195,10 @@ soak: soak-needs ## attack a zinxd for MINUTES=2 and check that nothing is lost 
 drains: soak-needs ## end a zinxd under load COUNT=200 times and check that nothing is lost (SEED=)
 	Tests/soak/drains $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) .build/release/zinxd
 
-hostile: soak-needs ## measure good clients beside connect floods and slow-loris peers for SECONDS=60 each
+handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
+	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
+
+hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
 
 soak-needs: needs

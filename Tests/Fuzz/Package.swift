@@ -13,16 +13,19 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "ClientText",
+        "ClientText", "CRandom",
         .product(name: "Zinx", package: "zinxd"),
         .product(name: "ZinxClient", package: "zinxd"),
         .product(name: "ZinxDaemon", package: "zinxd"),
         .product(name: "ZinxPlugins", package: "zinxd"),
+        .product(name: "ZinxTLS", package: "zinxd"),
         .product(name: "ZinxWire", package: "zinxd"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     // Links to files of zinx-client: an executable of another package cannot be imported.
     .target(name: "ClientText"),
+    // OpenSSL itself is linked with ZinxTLS.
+    .target(name: "CRandom"),
   ]
 )
