@@ -27,9 +27,9 @@ private enum Contexts {
     return context
   }
 
-  /// Without a certificate, with one, and with chains of 20 and 150 KiB, of which OpenSSL takes the first.
+  /// Without a certificate, with one, and with chains of 20 and 110 KiB, of which OpenSSL takes the first.
   static let clients: [TLSContext] = [TLSConfiguration.Version.v12, .v13].flatMap { version in
-    [0, 1, 60, 400].map { certificates in
+    [0, 1, 60, 250].map { certificates in
       var configuration = TLSClientConfiguration()
       configuration.caFile = folder + "ca.pem"
       configuration.maxVersion = version
@@ -49,7 +49,7 @@ private enum Contexts {
     for _ in 0..<count { fwrite(bytes, 1, length, file) }
     fclose(one)
     fclose(file)
-    atexit { for count in [1, 60, 400] { unlink("/tmp/zinx-fuzz-\(getpid())-\(count).pem") } }
+    atexit { for count in [1, 60, 250] { unlink("/tmp/zinx-fuzz-\(getpid())-\(count).pem") } }
     return path
   }
 }
