@@ -64,7 +64,7 @@ let package = Package(
     // Empty without the trait; its tests are those of Tests/Examples/World, which has it.
     .target(name: "ZinxProtobuf", dependencies: ["ZinxWire", byteBuffer, protobuf], swiftSettings: nonsending),
     .target(
-      name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, deque, logging, lifecycle],
+      name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
       swiftSettings: settings),
     // For the tests of others: nobody else links it.
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),

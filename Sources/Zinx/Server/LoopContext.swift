@@ -1,4 +1,3 @@
-import DequeModule
 import ZinxIO
 
 /// NIOCore, which lends us `ByteBuffer`, has a type of this name too.
@@ -12,9 +11,6 @@ final class LoopContext: @unchecked Sendable {
   private static let wakeAfter = 64
   /// How long outboxes are written at the end of one wake-up, in nanoseconds. The rest comes after the next look at the descriptors.
   private static let flushTime: Int64 = 500_000
-  /// How long handshakes go on at the end of one wake-up, in nanoseconds, beyond the first. One with full keys takes longer: whoever is in
-  /// waits for one and no more.
-  private static let handshakeTime: Int64 = 100_000
 
   let loop: EventLoop
   let cork: Cork
@@ -24,8 +20,6 @@ final class LoopContext: @unchecked Sendable {
   @exclusivity(unchecked) private var sealedChunk: Chunk?
   /// Those who are not connections yet, by their descriptors.
   @exclusivity(unchecked) var arrivals: [Int32: Arrival] = [:]
-  /// Those of them that have a step of a handshake to make, oldest first.
-  @exclusivity(unchecked) private var toShake = Deque<Arrival>()
   /// The headers that have ended connections which are not closed yet, by their ids.
   @exclusivity(unchecked) var refusals: [UInt64: WireFault] = [:]
   @exclusivity(unchecked) private var toFlush: [Connection] = []
@@ -79,26 +73,11 @@ final class LoopContext: @unchecked Sendable {
   }
 
   /// Whether there is nothing to do beside what asks, on the loop: see `EventLoop.isStill`.
-  var isStill: Bool { toShake.isEmpty && toFlush.isEmpty && toWake.isEmpty && loop.isStill }
-
-  /// Has an arrival go on with its handshake at the end of this wake-up or of a later one.
-  func scheduleHandshake(_ arrival: Arrival) { toShake.append(arrival) }
+  var isStill: Bool { toFlush.isEmpty && toWake.isEmpty && loop.isStill }
 
   private func endOfWakeUp() {
     if !toWake.isEmpty { wakeWorkers() }
     if !toFlush.isEmpty { flushScheduled() }
-    // Behind everything that somebody waits for.
-    if !toShake.isEmpty { shakeHands() }
-  }
-
-  private func shakeHands() {
-    let deadline = loop.time.advanced(byNanoseconds: Self.handshakeTime)
-    while let arrival = toShake.popFirst() {
-      arrival.takeTurn()
-      if loop.time >= deadline { break }
-    }
-    // The loop does not sleep before the rest have had their turns, nor before what those who are in have to do.
-    if !(toShake.isEmpty && toWake.isEmpty && toFlush.isEmpty) { loop.execute {} }
   }
 
   private func wakeWorkers() {
