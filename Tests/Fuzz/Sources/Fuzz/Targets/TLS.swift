@@ -108,7 +108,9 @@ private struct Wire {
     for _ in 0..<count where !input.isEmpty { pending.append(input.byte()) }
   }
 
-  private mutating func change(at position: Int, by bits: UInt8) { if !pending.isEmpty { pending[position % pending.count] ^= bits } }
+  private mutating func change(at position: Int, by bits: UInt8) {
+    if !pending.isEmpty { pending[position % pending.count] ^= bits }
+  }
 
   // MARK: The client
 
