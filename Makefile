@@ -147,7 +147,8 @@ faults-needs:
 
 # --- Package and end-to-end test ---
 
-.PHONY: deb e2e vanish proxies metrics bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs metrics-needs
+.PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
+.PHONY: metrics-needs tls-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -168,6 +169,10 @@ metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its aler
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
 
+tls: needs tls-needs ## let clients of OpenSSL, GnuTLS and Python speak TLS with zinxd
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/tls .build/debug/zinxd
+
 # --- Counts ---
 
 .PHONY: guards guards-needs
@@ -184,7 +189,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile soak-needs
+.PHONY: soak drains hostile handshakes soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -195,7 +200,10 @@ soak: soak-needs ## attack a zinxd for MINUTES=2 and check that nothing is lost 
 drains: soak-needs ## end a zinxd under load COUNT=200 times and check that nothing is lost (SEED=)
 	Tests/soak/drains $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) .build/release/zinxd
 
-hostile: soak-needs ## measure good clients beside connect floods and slow-loris peers for SECONDS=60 each
+handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
+	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
+
+hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
 
 soak-needs: needs
@@ -232,6 +240,9 @@ metrics-needs:
 	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
 	@/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
+
+tls-needs:
+	$(call install,openssl:openssl gnutls-cli:gnutls-bin python3:python3)
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

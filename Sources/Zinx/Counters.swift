@@ -28,6 +28,7 @@ package final class Counters: Sendable {
   package let messagesSkipped = Atomic<UInt64>(0)
   /// Messages to many that are no frames of a peer's protocol.
   package let messagesUnencodable = Atomic<UInt64>(0)
+  package let certificateWarnings = Atomic<UInt64>(0)
   private let closed = Tally<CloseReason>()
   private let refused = Tally<RefusalReason>()
   private let failedArrivals = Tally<CloseReason>()
@@ -69,6 +70,7 @@ package final class Counters: Sendable {
       sendWaits: sendWaits.load(ordering: .relaxed),
       messagesSkipped: messagesSkipped.load(ordering: .relaxed),
       messagesUnencodable: messagesUnencodable.load(ordering: .relaxed),
+      certificateWarnings: certificateWarnings.load(ordering: .relaxed),
       connectionsClosed: closed.counts)
   }
 }
@@ -145,6 +147,8 @@ public struct CounterSnapshot: Sendable, Hashable {
   public var messagesSkipped: UInt64
   /// Messages to many that a peer did not get because they are no frames of its protocol, counted once for each peer.
   public var messagesUnencodable: UInt64
+  /// Times that a certificate was found to have ended or to end soon: at the start, by a reload, and again each day.
+  public var certificateWarnings: UInt64
   /// Ended connections by close reason.
   public var connectionsClosed: [CloseReason: UInt64]
 

@@ -53,8 +53,10 @@ extension Daemon {
   }
 
   private static func report(_ loaded: LoadedConfiguration) -> String {
-    let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: geteuid() == 0) ?? []
-    return (loaded.warnings + loaded.certificateWarnings + more + ["\(loaded.path): OK"]).joined(separator: "\n")
+    let isRoot = geteuid() == 0
+    let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: isRoot) ?? []
+    let notes = isRoot ? loaded.readerNotes : []
+    return (loaded.warnings + loaded.certificateWarnings + more + notes + ["\(loaded.path): OK"]).joined(separator: "\n")
   }
 
   /// What the start reads. To be made before the environment is changed.

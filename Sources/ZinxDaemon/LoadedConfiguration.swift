@@ -19,6 +19,13 @@ struct LoadedConfiguration {
   /// The same about certificates: the server tells it too.
   let certificateWarnings: [String]
 
+  /// Lines about files of TLS that not everybody may read: for root, who may read them all and cannot tell what the service finds.
+  var readerNotes: [String] {
+    certificates.files.filter { CredentialPath.name($0.path) == nil }.compactMap { listener, key, file in
+      FileReaders(of: file).map { "\(path): note: the listener \(quotedBriefly(listener)): Tls: \(key): \($0.text)" }
+    }
+  }
+
   /// Why a file cannot be used.
   struct Refused: Error {
     /// For the operator, each with its place.

@@ -118,7 +118,8 @@ struct ContextLoader {
   /// Returns when the first certificate ends.
   private mutating func use(_ certFile: String, _ keyFile: String, _ label: String, _ raw: OpaquePointer) -> Int64 {
     var expiry = Int64.max
-    var hasCertificate = false
+    var certificate: OpaquePointer?
+    defer { X509_free(certificate) }
     do throws(TLSFault) {
       let file = try PEMFile(certFile, as: label + "CertFile")
       let certificates = try file.certificates()
@@ -127,21 +128,28 @@ struct ContextLoader {
       for certificate in certificates.dropFirst() { checkOther(certificate, file) }
       guard SSL_CTX_use_certificate(raw, certificates[0]) == 1 else { throw file.fault(.refused(takeReason())) }
       for certificate in certificates.dropFirst() where X509_up_ref(certificate) == 1 { _ = copenssl_add_chain(raw, certificate) }
-      hasCertificate = true
+      if X509_up_ref(certificates[0]) == 1 { certificate = certificates[0] }
     } catch { add(error) }
     attempt { () throws(TLSFault) in
       let file = try PEMFile(keyFile, as: label + "PrivateKeyFile")
       let key = try file.privateKey()
       defer { EVP_PKEY_free(key) }
-      guard hasCertificate else { return }
-      // With the certificate there already, this fails for a key that is not its own.
-      guard SSL_CTX_use_PrivateKey(raw, key) == 1, SSL_CTX_check_private_key(raw) == 1 else {
-        let isOther = copenssl_library(ERR_peek_last_error()) == ERR_LIB_X509
-        let reason = takeReason()
-        throw file.fault(isOther ? .doesNotMatch(certFile: certFile) : .refused(reason))
-      }
+      guard let certificate else { return }
+      if let problem = Self.mismatch(key, certificate, certFile) { throw file.fault(problem) }
+      guard SSL_CTX_use_PrivateKey(raw, key) == 1 else { throw file.fault(.refused(takeReason())) }
     }
     return expiry
+  }
+
+  /// Why a key is not that of a certificate; nil if it is.
+  private static func mismatch(_ key: OpaquePointer, _ certificate: OpaquePointer, _ certFile: String) -> TLSFault.Problem? {
+    guard X509_check_private_key(certificate, key) != 1 else { return nil }
+    ERR_clear_error()
+    func kind(_ key: OpaquePointer?) -> String? { EVP_PKEY_get0_type_name(key).map { String(cString: $0) } }
+    guard let one = kind(key), let other = kind(X509_get0_pubkey(certificate)), one != other else {
+      return .doesNotMatch(certFile: certFile)
+    }
+    return .isOfOtherKind(key: one, certificate: other, certFile: certFile)
   }
 
   private mutating func checkTime(_ certificate: OpaquePointer, _ file: PEMFile) -> Int64 {

@@ -58,6 +58,15 @@ public struct TLSConfiguration: Sendable, Equatable {
     self.privateKeyFile = privateKeyFile
   }
 
+  /// The files that it names, by their keys.
+  package var files: [(key: String, path: String)] {
+    let own = [("CertFile", certFile), ("PrivateKeyFile", privateKeyFile), ("ClientCAFile", clientCAFile), ("CrlFile", crlFile)]
+    let others = sni.enumerated().flatMap { index, one in
+      [("Sni[\(index)].CertFile", one.certFile), ("Sni[\(index)].PrivateKeyFile", one.privateKeyFile)]
+    }
+    return (own + others).filter { !$0.1.isEmpty }
+  }
+
   /// The identity that a peer sees which asks for no name, or for one that nobody has.
   var standard: Identity { Identity(names: [], certFile: certFile, privateKeyFile: privateKeyFile) }
 }

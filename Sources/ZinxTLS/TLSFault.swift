@@ -12,6 +12,8 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case hasPassphrase
     /// The key belongs to another certificate than that in `file`.
     case doesNotMatch(certFile: String)
+    /// So it does, and is not even of the kind that the certificate is for, such as `RSA` and `EC`.
+    case isOfOtherKind(key: String, certificate: String, certFile: String)
     /// Not good since, in seconds of Unix time.
     case expired(Int64)
     /// Not good before, in seconds of Unix time.
@@ -62,6 +64,8 @@ public struct TLSFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .damaged(let what): "a \(what) in it is damaged"
     case .hasPassphrase: "the key has a passphrase, and nobody could enter it"
     case .doesNotMatch(let certFile): "the key does not belong to the certificate in \(certFile)"
+    case .isOfOtherKind(let key, let certificate, let certFile):
+      "the key is one of \(key), and the certificate in \(certFile) is for one of \(certificate)"
     case .expired(let time): "expired on \(utcText(time))"
     case .otherExpired(let subject, let time): "the certificate of \(subject) in it expired on \(utcText(time))"
     case .notYetValid(let time): "not valid before \(utcText(time))"

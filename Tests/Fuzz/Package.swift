@@ -13,7 +13,7 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "ClientText",
+        "ClientText", "CRandom",
         .product(name: "Zinx", package: "zinxd"),
         .product(name: "ZinxClient", package: "zinxd"),
         .product(name: "ZinxDaemon", package: "zinxd"),
@@ -25,5 +25,7 @@ let package = Package(
       ]),
     // Links to files of zinx-client: an executable of another package cannot be imported.
     .target(name: "ClientText"),
+    // OpenSSL itself is linked with ZinxTLS.
+    .target(name: "CRandom"),
   ]
 )

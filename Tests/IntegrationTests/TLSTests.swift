@@ -456,6 +456,21 @@ struct HandshakeTests {
     }
   }
 
+  @Test("with a certificate that ends within two weeks is told again each day, and counted")
+  func endsSoon() async throws {
+    // 2120-01-01, when those of the tests end.
+    let (end, day): (Int64, Int64) = (4_733_510_400, 86400)
+    try await TestServer.run(.tls()) { server in
+      let told = { server.events.all.filter { if case .certificateOutOfTime = $0 { true } else { false } }.count }
+      server.server.tellCertificates(at: end - 14 * day)
+      #expect(told() == 0)
+      server.server.tellCertificates(at: end - 14 * day + 1)
+      server.server.tellCertificates(at: end - 13 * day)
+      #expect(told() == 2)
+      #expect(server.server.counters.certificateWarnings == 2)
+    }
+  }
+
   @Test("is not asked of a listener that becomes plain, and is of one that becomes secure")
   func turns() async throws {
     let secure = ServerConfiguration.tls()

@@ -44,6 +44,11 @@ import ZinxTestKit
     #expect(found == ["PrivateKeyFile: other.key: the key does not belong to the certificate in server.pem"])
   }
 
+  @Test func `a key of another kind than the certificate's is told, and of which`() {
+    let found = problems { $0.privateKeyFile = Certificates.path("rsa.key") }
+    #expect(found == ["PrivateKeyFile: rsa.key: the key is one of RSA, and the certificate in server.pem is for one of EC"])
+  }
+
   @Test func `a key with a passphrase is told, and asks nobody for it`() {
     let found = problems { $0.privateKeyFile = Certificates.path("passphrase.key") }
     #expect(found == ["PrivateKeyFile: passphrase.key: the key has a passphrase, and nobody could enter it"])

@@ -142,8 +142,10 @@ class Daemon:
             self.reasons[ended[1]] += 1
         elif left_out := re.match(r"left (\d+) lines out of the log", text):
             self.counts["lines left out of the log"] += int(left_out[1])
-        elif listens := re.search(r" listens on [\d.]+:(\d+)", text):
-            self.port = int(listens[1])
+        elif " listens on " in text:
+            found = re.findall(r"(?:on |; )(?:([\w-]+): )?[\d.]+:(\d+),", text)
+            self.ports = {name: int(port) for name, port in found}
+            self.port = int(found[0][1])
         elif text.startswith(("configuration reloaded", "reload refused")):
             self.reloads += 1
             self.last_reload = text.startswith("configuration")

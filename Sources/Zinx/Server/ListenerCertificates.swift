@@ -25,6 +25,11 @@ package struct ListenerCertificates: Sendable {
     entries.flatMap { entry in entry.faults.map { (entry.listener, $0) } }
   }
 
+  /// The files that were read, each with the listener and the key that name it.
+  package var files: [(listener: String, key: String, path: String)] {
+    entries.flatMap { entry in entry.tls.files.map { (entry.listener, $0.key, $0.path) } }
+  }
+
   /// What sessions of a listener are made of; nil without TLS, or when its files are not good.
   subscript(listener: String) -> TLSContext? { entries.first { $0.listener == listener }?.context }
 

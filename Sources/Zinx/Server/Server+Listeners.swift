@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import ZinxIO
 import ZinxTLS
@@ -104,15 +105,17 @@ extension Server {
     for (listener, fault) in certificates.faults where !fault.isWarning && !(acceptingTime && fault.isOfTime) {
       throw .badCertificate(listener: listener, fault)
     }
-    for (listener, fault) in certificates.faults { context.emit(.certificateOutOfTime(fault, listener: listener)) }
+    for (listener, fault) in certificates.faults { context.certificateIsOutOfTime(fault, listener) }
     return certificates
   }
 
-  /// Tells of certificates in use that have ended, or will soon.
-  package func tellCertificates() {
+  /// Tells of certificates in use that have ended, or will soon. To be called each day.
+  ///
+  /// - Parameter now: seconds of Unix time.
+  package func tellCertificates(at now: Int64 = Int64(time(nil))) {
     for door in state.withLock({ $0.doors }) {
-      guard let fault = door.context.tls?.context.fault() else { continue }
-      context.emit(.certificateOutOfTime(fault, listener: door.endpoint.name))
+      guard let fault = door.context.tls?.context.fault(at: now) else { continue }
+      context.certificateIsOutOfTime(fault, door.endpoint.name)
     }
   }
 

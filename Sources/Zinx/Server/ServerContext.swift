@@ -138,6 +138,12 @@ final class ServerContext: Sendable {
     emit(.arrivalFailed(peer, failure.reason, detail: failure.detail, looksLike: looksLike, listener: listener))
   }
 
+  /// A certificate in use is not good at this time, or will not be soon. Any thread.
+  func certificateIsOutOfTime(_ fault: TLSFault, _ listener: String) {
+    counters.certificateWarnings.count()
+    emit(.certificateOutOfTime(fault, listener: listener))
+  }
+
   /// A socket that did not become a connection is closed: its places are free. Its event loop.
   func arrivalLeft(_ peer: SocketAddress, _ endpoint: EndpointContext, isCounted: Bool) {
     if isCounted { connManager.givePlaceBack(for: peer) }
