@@ -85,7 +85,8 @@ let package = Package(
     .target(
       name: "ZinxDaemon",
       dependencies: [
-        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments, byteBuffer,
+        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments,
+        byteBuffer,
         // Metrics over HTTP, on a thread of its own.
         nioPosix, nioHTTP,
       ],

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Who may read a file, by its permissions and those of the directories above: root may read all, so what it can read says nothing of what
