@@ -29,7 +29,7 @@ extension Daemon {
     if arguments.listPlugins { finish(list(registry)) }
     if let path = arguments.importedPath {
       let command = ImportCommand(path, registry, name: name)
-      print(command.output, terminator: "")
+      output(command.output)
       for line in command.lines { complain(line, nil) }
       exit(command.status.rawValue)
     }
@@ -115,11 +115,15 @@ extension Daemon {
   }
 
   private static func finish(_ text: String) -> Never {
-    do { try Program.print(text + "\n") } catch {
+    output(text + "\n")
+    exit(ExitStatus.success.rawValue)
+  }
+
+  private static func output(_ text: String) {
+    do { try Program.print(text) } catch {
       complain("error: \(error)", nil)
       fail(.output, "What was asked for is not all there: write it to where there is room.")
     }
-    exit(ExitStatus.success.rawValue)
   }
 
   static func fail(_ error: any Error, path: String, _ environment: ServiceEnvironment, name: String) -> Never {

@@ -51,6 +51,21 @@ extension Daemons {
       }
     }
 
+    @Test("says the same of a drain as health and metrics over HTTP do")
+    func readiness() async throws {
+      try await withControl(local(#""MetricsAddress": "127.0.0.1:0""#)) { daemon, control in
+        let port = try await daemon.metricsPort()
+        #expect(try await Answer.get("/readyz", at: port).status == 200)
+        #expect(try await control.run("drain").status == 0)
+        let ready = try await Answer.get("/readyz", at: port)
+        #expect(ready.status == 503 && ready.body == "draining\n")
+        #expect(try await Answer.get("/metrics", at: port)["zinx_draining"] == "1")
+        #expect(try await control.run("resume").status == 0)
+        #expect(try await Answer.get("/readyz", at: port).status == 200)
+        #expect(try await Answer.get("/metrics", at: port)["zinx_draining"] == "0")
+      }
+    }
+
     @Test("tells the status, the connections and one of them")
     func look() async throws {
       try await withControl(local(#""MaxConn": 5, "Name": "game""#)) { daemon, control in

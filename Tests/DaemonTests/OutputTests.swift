@@ -8,7 +8,7 @@ extension Daemons {
   struct OutputTests {
     private static let questions: [[String]] = [
       ["zinxd", "--version"], ["zinxd", "--help"], ["zinxd", "--list-plugins"], ["zinxd", "--check"],
-      ["zinxd", "--print-config"],
+      ["zinxd", "--print-config"], ["zinxd", "--import", "zinx.json"],
       ["zinxd", "--manual", "options"], ["zinxd", "--generate-completion-script", "bash"], ["zinx-client", "--version"],
       ["zinx-client", "--help"], ["zinx-client", "help", "ping"], ["zinx-client", "--generate-completion-script", "zsh"],
       ["zinx-bench", "--version"], ["zinx-bench", "--help"],

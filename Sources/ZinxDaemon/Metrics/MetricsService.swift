@@ -38,9 +38,12 @@ final class MetricsService: Service {
       (self.name, self.version) = (name, version)
     }
 
+    /// By a signal, or by `zinxctl drain`.
+    private var isDraining: Bool { status.isDraining || server.isSuspended }
+
     var health: Health {
       var health = Health()
-      health.phase = status.isDraining ? .draining : isServing.load(ordering: .relaxed) ? .serving : .starting
+      health.phase = isDraining ? .draining : isServing.load(ordering: .relaxed) ? .serving : .starting
       health.silentLoops = lags.withLock { $0.silent(at: .now) }
       let busy = server.workerBusyTimes
       (health.workers, health.blockedWorkers) = (busy.count, busy.count { $0 >= ServerReading.blockedAfter })
@@ -48,7 +51,7 @@ final class MetricsService: Service {
     }
 
     var families: [MetricFamily] {
-      var reading = DaemonReading(name: name, version: version, start: start, isDraining: status.isDraining)
+      var reading = DaemonReading(name: name, version: version, start: start, isDraining: isDraining)
       reading.reloads = status.reloads
       (reading.limitedLines, reading.droppedLines) = (events.leftOut, output.dropped)
       reading.lags = lags.withLock { $0.lags(at: .now) }
