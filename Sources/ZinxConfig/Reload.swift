@@ -69,5 +69,5 @@ public struct Reload: Sendable, Equatable {
   }
 
   private static let listedElements = 8
-  private static let ofListeners = ShortForm.keys + ["Listeners"]
+  private static let ofListeners = Configuration.keysOfListeners
 }

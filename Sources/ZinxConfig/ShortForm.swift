@@ -33,3 +33,8 @@ enum ShortForm {
     server.endpoints.isEmpty && server.mode == .both && server.port == server.webSocketPort && server.port != 0
   }
 }
+
+extension Configuration {
+  /// The keys that say who listens where, with listeners of their own or without.
+  package static let keysOfListeners = ShortForm.keys + ["Listeners"]
+}

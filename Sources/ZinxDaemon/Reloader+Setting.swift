@@ -14,9 +14,7 @@ struct SetOption: Sendable, Equatable {
 /// Options by hand, until the next reload.
 extension Reloader {
   /// What listeners and plugins are takes a look at the whole file.
-  private static let ofTheFile: Set = [
-    "Host", "TcpPort", "CertFile", "PrivateKeyFile", "Listeners", "DataPack", "Plugins", "Custom",
-  ]
+  private static let ofTheFile = Set(Configuration.keysOfListeners + ["DataPack", "Plugins", "Custom"])
 
   /// Whether an option can be set by hand.
   static func isLive(_ option: Option) -> Bool { option.isReloadable && !ofTheFile.contains(option.name) }

@@ -138,7 +138,8 @@ final class Reloader: Sendable {
   /// Puts a configuration into force in which one option was set.
   func use(_ new: Configuration, _ change: SetOption) {
     server.apply(new.server)
-    output.level = fixedLevel ?? new.logLevel
+    // What zinxctl log has said holds whatever else is set.
+    if change.key == "LogLevel" { output.level = new.logLevel }
     current.withLock { $0 = new }
     note(change)
   }

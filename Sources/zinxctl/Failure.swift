@@ -36,5 +36,5 @@ enum Failure {
   /// What has to be done so that somebody may enter.
   static let permission =
     "Only root and the service may enter. For a group: set SocketGroup= (systemctl edit zinxd-control.socket), "
-    + "systemctl enable --now zinxd-control.socket, then restart zinxd."
+    + "systemctl stop zinxd, systemctl enable --now zinxd-control.socket, systemctl start zinxd."
 }

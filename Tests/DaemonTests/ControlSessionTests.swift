@@ -1,8 +1,11 @@
+import Glibc
 import Systemd
 import Testing
 import ZinxControl
 import ZinxIO
+import ZinxTestKit
 
+@testable import ZinxConfig
 @testable import ZinxDaemon
 
 @Suite("The life of a client of the control socket")
@@ -125,13 +128,26 @@ struct ControlPlaceTests {
     #expect(ControlPlace.path("off", runtimeDirectory: "/run/zinxd") == nil)
   }
 
-  @Test("and which passed sockets are for it: those of its name, unless a listener has that")
-  func passed() {
-    var sockets = [ListenSocket(descriptor: 3, name: "zinx"), ListenSocket(descriptor: 4, name: "control")]
+  @Test("and which passed sockets are for it: those of its name that have a file, unless a listener has that")
+  func passed() throws {
+    let folder = try TestFolder()
+    let file = try ControlListener(path: folder.path + "/passed.sock").descriptor
+    // Nobody's file says who may come in by a name without one.
+    let nameless = try LocalListener().number
+    defer { for descriptor in [file, nameless] { close(descriptor) } }
+    var sockets = [("zinx", file), ("control", file), ("control", nameless)].map { ListenSocket(descriptor: $0.1, name: $0.0) }
     let kept = sockets
     #expect(ControlPlace.take(from: &sockets, listeners: ["control"]).isEmpty)
     #expect(sockets == kept)
-    #expect(ControlPlace.take(from: &sockets, listeners: ["zinx"]).map(\.descriptor) == [4])
-    #expect(sockets == [kept[0]])
+    #expect(ControlPlace.take(from: &sockets, listeners: ["zinx"]).map(\.descriptor) == [file])
+    #expect(sockets == [kept[0], kept[2]])
+  }
+
+  @Test("no option of listeners, frames or plugins is set by hand: each takes the whole file")
+  func ofTheFile() throws {
+    for key in Configuration.keysOfListeners + ["DataPack", "Plugins", "Custom"] {
+      #expect(try !Reloader.isLive(#require(Option.named(key))), "\(key)")
+    }
+    #expect(try Reloader.isLive(#require(Option.named("MaxConn"))))
   }
 }

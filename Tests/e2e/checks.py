@@ -503,6 +503,7 @@ def control(machine):
         since = machine.now()
         assert zinxctl(machine, "close", str(listed[0]["id"])) == (0, "closed 1\n")
         assert second.rest() == []
+        second.close()
         assert zinxctl(machine, "set", "MaxConn", "1")[0] == 0
         live(machine, "1/1 connections")
         assert zinxctl(machine, "drain")[0] == 0
@@ -530,8 +531,9 @@ def control_group(machine):
     try:
         machine.write("/etc/systemd/system/zinxd-control.socket.d/group.conf", "[Socket]\nSocketGroup=gamers\n")
         machine.systemctl("daemon-reload")
+        machine.systemctl("stop", "zinxd")
         machine.systemctl("enable", "--now", "zinxd-control.socket")
-        machine.systemctl("restart", "zinxd")
+        machine.systemctl("start", "zinxd")
         with Peer() as peer:
             assert peer.ask() == (0, PONG)
             code, output = zinxctl(machine, "connections", "--json", user="player")

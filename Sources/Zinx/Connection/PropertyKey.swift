@@ -33,7 +33,11 @@ extension PropertyKey {
 extension Connection {
   /// The value attached under a key; nil without one. Any thread.
   public subscript<Key: PropertyKey>(_ key: Key.Type) -> Key.Value? {
-    get { properties.withLock { $0?[ObjectIdentifier(key)] } as? Key.Value }
+    get {
+      // Most have none, and to cast nothing costs more than to look.
+      guard let value = properties.withLock({ $0?[ObjectIdentifier(key)] }) else { return nil }
+      return value as? Key.Value
+    }
     set {
       if let name = key.shownName { ShownKeys.note(key, name) }
       let old = properties.withLock { properties in

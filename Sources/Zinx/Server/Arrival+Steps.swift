@@ -87,9 +87,11 @@ extension Arrival {
 
   private func take(_ header: ProxyHeader, isLast: Bool) {
     guard consume(header.length) else { return }
+    let proxy = peer
     if let ends = header.ends { peer = SocketAddress(ends.source) }
     guard letIn() else { return }
-    (mayBeItsOwn, isItsOwn) = (header.owner != .client, header.owner == .proxy)
+    // HAProxy tells its own end of the connection in the first version where it means itself.
+    (mayBeItsOwn, isItsOwn) = (header.owner != .client || peer == proxy, header.owner == .proxy)
     life.stepDone()
     if mayBeItsOwn { life.awaitFirstByte() }
     stepBegins()

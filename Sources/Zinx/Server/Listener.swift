@@ -74,7 +74,10 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   func placeFree() { loop.execute { self.resume() } }
 
   /// The server is suspended: epoll need not tell of those who come. ``placeFree()`` is due when it goes on.
-  func suspend() { loop.execute { self.rest() } }
+  func suspend() {
+    // It may go on by now: who suspends and who resumes are two threads.
+    loop.execute { if self.isSuspended { self.rest() } }
+  }
 
   /// Connections accepted from here on are watched so.
   func setKeepAlive(_ keepAlive: KeepAlive) {

@@ -11,7 +11,7 @@ struct RecentlyEnded {
   private var oldest = 0
 
   /// - Parameter connection: one whose ``EndedConnection/ago`` is the moment of its end.
-  mutating func append(_ connection: EndedConnection) {
+  mutating func append(_ connection: consuming EndedConnection) {
     guard ring.count == Self.capacity else { return ring.append(connection) }
     ring[oldest] = connection
     oldest = (oldest + 1) % Self.capacity

@@ -35,6 +35,17 @@ extension Server {
     for listener in state.withLock({ $0.listeners }) { listener.suspend() }
   }
 
+  /// The same, and ends all connections as a drain does, also those that are still arriving: the server itself goes on. Returns at once.
+  public func suspendAndEndConnections() {
+    suspend()
+    connManager.clearConn()
+    Task {
+      // On each loop, where one may have been let in right before the word came.
+      for context in state.withLock({ $0.contexts }) { await context.closeArrivals() }
+      connManager.clearConn()
+    }
+  }
+
   /// Accepts again, those first who have waited.
   public func resume() {
     context.isSuspended.store(false, ordering: .sequentiallyConsistent)
@@ -66,7 +77,7 @@ public struct RouteInfo: Sendable, Hashable {
 extension ServerContext {
   /// Keeps what there is to say of a connection that has ended. Its event loop.
   func note(_ connection: Connection, _ reason: CloseReason, _ fault: WireFault?) {
-    let ended = connection.ended(reason, fault, at: .coarse)
-    recentlyEnded.withLock { $0.append(ended) }
+    let now = Instant.coarse
+    recentlyEnded.withLock { $0.append(connection.ended(reason, fault, at: now)) }
   }
 }

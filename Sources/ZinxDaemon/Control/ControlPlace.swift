@@ -26,9 +26,21 @@ enum ControlPlace {
   /// Takes the control sockets out of those that systemd passed. A listener of that name comes first.
   static func take(from passed: inout [ListenSocket], listeners: [String]) -> [ControlListener] {
     guard !listeners.contains(socketName) else { return [] }
-    let own = passed.filter { $0.name == socketName }
-    passed.removeAll { $0.name == socketName }
+    // Who may enter is what a file says: there is none for a port and for a name without a file, where nothing would be asked.
+    func isOurs(_ socket: ListenSocket) -> Bool { socket.name == socketName && hasFile(socket.descriptor) }
+    let own = passed.filter(isOurs)
+    passed.removeAll(where: isOurs)
     return own.map { ControlListener(passed: $0.descriptor) }
+  }
+
+  /// Whether a socket is bound to a file.
+  private static func hasFile(_ descriptor: Int32) -> Bool {
+    var address = sockaddr_un()
+    var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+    }
+    return result == 0 && Int32(address.sun_family) == AF_UNIX && address.sun_path.0 != 0
   }
 
   /// Listens; without a socket the daemon serves all the same, and says so.

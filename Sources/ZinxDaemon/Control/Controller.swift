@@ -123,8 +123,7 @@ struct Controller: Sendable {
 
   private func drain(_ closing: Bool, _ peer: ControlPeer) -> JSON {
     tell(closing ? "accepts nobody any more and ends all connections" : "accepts nobody any more", peer)
-    server.suspend()
-    if closing { server.connManager.clearConn() }
+    if closing { server.suspendAndEndConnections() } else { server.suspend() }
     return ["draining": true, "connections": .count(server.connManager.count)]
   }
 

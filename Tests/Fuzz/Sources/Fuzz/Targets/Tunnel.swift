@@ -1,8 +1,8 @@
 import NIOCore
-import ZinxTLS
 import ZinxWire
 
 @testable import ZinxClient
+@testable import ZinxTLS
 
 /// What a client makes of the replies of a server of WebSockets, from the answer to its request on: in whatever pieces they come, the
 /// stream and the end are the same, and what it says itself is frames of a client.
