@@ -126,7 +126,8 @@ struct ClientDoorTests {
       for try await message in client.messages { bytes += message.data.readableBytes }
       await closing
       #expect(bytes == 1 << 20)
-      #expect(try await server.reason() == .peerClosed)
+      // A client that has everything is gone at once: the farewell of a session may come too late for it.
+      #expect(try await [.peerClosed, .reset].contains(server.reason()))
     }
   }
 
