@@ -220,6 +220,39 @@ struct TurnTests {
     }
   }
 
+  @Test("who sends to a peer that takes nothing keeps nobody else from its worker")
+  func unreadByAnother() async throws {
+    let message = ByteBuffer(repeating: 0, count: 60_000)
+    let deafConnection = Mutex<Connection?>(nil)
+    let isStuck = Atomic(false)
+    try await TestServer.run(
+      .test(workers: 1) { ($0.maxWorkerTaskLen, $0.maxMsgChanLen, $0.slowConsumerTimeout) = (1, 2, .seconds(300)) },
+      register: { routes in
+        routes.route(1) { request in
+          deafConnection.withLock { $0 = request.connection }
+          try request.echo()
+        }
+        routes.route(2) { request in
+          guard let target = deafConnection.withLock({ $0 }) else { return }
+          while true {
+            do { try target.trySendBuffMsg(2, message) } catch ZinxError.sendBufferFull {
+              isStuck.store(true, ordering: .relaxed)
+              try await target.sendBuffMsg(2, message)
+            }
+          }
+        }
+        routes.route(3) { try $0.echo() }
+      }
+    ) { server in
+      let (deaf, sender, good) = try (server.connect(receiveBuffer: 4096), server.connect(), server.connect())
+      _ = try await deaf.exchange(RawFrame(1, "here"))
+      try await sender.send(RawFrame(2).bytes())
+      try await until { isStuck.load(ordering: .relaxed) }
+      for number in 0..<3 { #expect(try await good.exchange(RawFrame(3, "\(number)")).text == "\(number)") }
+      deaf.close()
+    }
+  }
+
   @Test("who comes to an actor on a thread whose turn is over has time for more than one request")
   func elsewhere() async throws {
     let lent = Lent()

@@ -195,16 +195,18 @@ extension Connection {
   }
 
   /// Gives back the room that the running batch has of its worker. The worker's thread.
-  private func leaveWorkerRoom() {
+  func leaveWorkerRoom() {
     guard let worker, workerRoom > 0 else { return }
     defer { workerRoom = 0 }
     worker.release(workerRoom)
   }
 
-  /// Who waits for a peer to take what was sent to it is not queued on the worker: without this a peer that takes nothing would keep the
-  /// others from their worker. Any thread; only the worker's own may touch the room.
+  /// Who waits for this connection's peer to take what was sent to it is not queued on the worker: without this a peer that takes nothing
+  /// would keep the others from their worker. Any thread; only the worker's own may touch the room.
   func leaveWorkerRoomToOthers() {
-    if let worker, worker.isCurrent { leaveWorkerRoom() }
+    // Whose code runs here, if it has not waited before; otherwise it is most likely the one that it sends to.
+    let sender = Cork.ofThisThread?.holder ?? self
+    if let worker = sender.worker, worker.isCurrent { sender.leaveWorkerRoom() }
   }
 
   /// Returns what the activity was.

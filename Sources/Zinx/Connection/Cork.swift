@@ -92,6 +92,9 @@ final class Cork: @unchecked Sendable {
     connection.wasCorked(by: self)
   }
 
+  /// The connection whose code runs on the cork's thread; nil between two, and after code has waited.
+  var holder: Connection? { connection?.takeUnretainedValue() }
+
   /// Whether code of this connection runs on the cork's thread.
   func isTaken(by connection: Connection) -> Bool {
     self.connection?.toOpaque() == Unmanaged.passUnretained(connection).toOpaque()
