@@ -127,7 +127,8 @@ struct ClientDoorTests {
       await closing
       #expect(bytes == 1 << 20)
       // A client that has everything is gone at once: the farewell of a session may come too late for it.
-      #expect(try await [.peerClosed, .reset].contains(server.reason()))
+      let reason = try await server.reason()
+      #expect([.peerClosed, .reset].contains(reason))
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 import Zinx
 import ZinxTestKit
@@ -210,6 +211,48 @@ struct ListenerReloadTests {
       }
       #expect(server.server.listeners.count == 2)
       #expect(try await EndpointTests.serves(EndpointTests.connect(server, "a")))
+    }
+  }
+
+  @Test("under load, of ten listeners in any order and number, is all or nothing, and no connection notices")
+  func underLoad() async throws {
+    let taken = try FakeServer()
+    let impossible = Endpoint(name: "impossible", .tcp(host: "127.0.0.1", port: taken.port))
+    let names = (0..<10).map { "n\($0)" }
+    try await Self.run(names.map { EndpointTests.endpoint($0) }) { server, configuration in
+      let isOver = Recorder<Void>()
+      // One of each listener, which is asked all the time, whatever becomes of the listener.
+      let peers = try names.map { try EndpointTests.connect(server, $0) }
+      try await withThrowingTaskGroup(of: Int.self) { group in
+        for peer in peers {
+          group.addTask {
+            var answers = 0
+            while isOver.count == 0 {
+              guard try await peer.exchange(RawFrame(7, "\(answers)")).text == "\(answers)" else { return 0 }
+              answers += 1
+            }
+            return answers
+          }
+        }
+        var random = SplitMix64(seed: 10)
+        var standing = names
+        for round in 0..<60 {
+          var new = configuration
+          let chosen = names.filter { _ in Bool.random(using: &random) }.shuffled(using: &random)
+          new.endpoints = chosen.map { name in EndpointTests.endpoint(name) { $0.maxConn = Int.random(in: 1...100, using: &random) } }
+          if round % 3 == 2 {
+            new.endpoints.insert(impossible, at: Int.random(in: 0...chosen.count, using: &random))
+            await #expect(throws: ZinxError.self) { try await server.server.reload(new) }
+          } else {
+            try await server.server.reload(new)
+            standing = chosen
+          }
+          #expect(server.server.listeners.map(\.name) == standing)
+        }
+        isOver.append(())
+        for try await answers in group { #expect(answers > 0) }
+      }
+      #expect(server.server.connManager.count == peers.count)
     }
   }
 
