@@ -134,6 +134,7 @@ package final class TLSSession: @unchecked Sendable {
     assert(room.count >= bytes.count + Self.recordSize)
     lend(bytes)
     defer { takeBack() }
+    held = 0
     var count = 0
     while true {
       ERR_clear_error()
@@ -149,7 +150,7 @@ package final class TLSSession: @unchecked Sendable {
       case SSL_ERROR_WANT_READ where windows.pointee.missing == 0:
         if let failure = tookMessage() { return (count, .failed(failure)) }
       case SSL_ERROR_WANT_READ:
-        held = isInsideRecord ? windows.pointee.taken : 0
+        if isInsideRecord { held = windows.pointee.taken }
         return (count, nil)
       case SSL_ERROR_ZERO_RETURN: return (count, .closed)
       default: return (count, .failed(fail()))

@@ -153,6 +153,19 @@ import ZinxTLS
     _ = pair.server.open(Array(records.dropFirst(records.count / 2 + 9)))
     #expect(pair.server.held == 0)
   }
+
+  @Test func `a record whose rest comes with the farewell is whole`() throws {
+    let pair = try established()
+    #expect(pair.client.seal([UInt8](repeating: 7, count: 100)) == .done)
+    pair.client.end()
+    let records = pair.client.takeOutput()
+    _ = pair.server.open(Array(records.prefix(9)))
+    #expect(pair.server.held == 9)
+    let (bytes, end) = pair.server.open(Array(records.dropFirst(9)))
+    #expect(bytes.count == 100)
+    #expect(end == .closed)
+    #expect(pair.server.held == 0)
+  }
 }
 
 @Suite struct HostileHandshakeTests {
