@@ -125,6 +125,33 @@ struct TestServerTests {
     await server.stop()
   }
 
+  @Test(arguments: [0, 2])
+  func `a peer whose request took longer than the heartbeat's time-out has all of it again afterwards`(workers: Int) async throws {
+    var configuration = TestServer.standardConfiguration
+    configuration.workerPoolSize = workers
+    var heartbeat = Heartbeat()
+    heartbeat.timeout = .seconds(30)
+    let (ends, end) = AsyncStream<Void>.makeStream()
+    let server = try await TestServer(configuration: configuration) { [heartbeat] routes in
+      routes.heartbeat(heartbeat)
+      routes.route(1) { request in
+        for await _ in ends { break }
+        try await request.connection.sendBuffMsg(1, "done")
+      }
+    }
+    let peer = try await server.connect()
+    try await peer.send(1)
+    // One moment before the time is over for the second time.
+    await server.advance(by: .milliseconds(59_900))
+    end.yield()
+    #expect(try await peer.next() == Message(1, "done"))
+    await server.advance(by: .milliseconds(29_900))
+    #expect(peer.end == nil)
+    await server.advance(by: .milliseconds(100))
+    #expect(try await peer.ended() == .heartbeatLost)
+    await server.stop()
+  }
+
   @Test(arguments: transports)
   func `cancels a handler that is beyond its deadline`(_ transport: TestServer.Transport) async throws {
     let server = try await TestServer(transport) { routes in

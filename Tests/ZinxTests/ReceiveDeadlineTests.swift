@@ -40,7 +40,7 @@ struct ReceiveDeadlineTests {
     #expect(receiving.next(limits(idle: 5)) == due(5, .idle))
     receiving.received(at: at(4))
     #expect(receiving.next(limits(idle: 5)) == due(9, .idle))
-    receiving.forgive(at: at(8))
+    receiving.keptWaiting(at: at(8))
     #expect(receiving.next(limits(idle: 5)) == due(13, .idle))
   }
 
@@ -184,6 +184,24 @@ struct ReceiveDeadlineTests {
     receiving.hold(.max, isAwaited: false, at: Instant(nanoseconds: .min))
     receiving.hold(.max, isAwaited: true, at: Instant(nanoseconds: .max))
     _ = receiving.next(limits)
+  }
+
+  @Test("who was kept waiting beyond its time has all of it when that ends, and nobody else has more")
+  func owed() {
+    var receiving = ReceiveDeadline(at: at(0))
+    receiving.waitEnded(at: at(4))
+    #expect(receiving.next(limits(idle: 5)) == due(5, .idle))
+    receiving.keptWaiting(at: at(5))
+    receiving.keptWaiting(at: at(10))
+    receiving.waitEnded(at: at(14.9))
+    #expect(receiving.next(limits(idle: 5)) == due(19.9, .idle))
+    receiving.waitEnded(at: at(17))
+    #expect(receiving.next(limits(idle: 5)) == due(19.9, .idle))
+    receiving.keptWaiting(at: at(19.9))
+    // What comes meanwhile is a sign of life like any other.
+    receiving.received(at: at(21))
+    receiving.waitEnded(at: at(23))
+    #expect(receiving.next(limits(idle: 5)) == due(26, .idle))
   }
 
   @Test("it is small: every connection has one")

@@ -61,6 +61,7 @@ extension Connection {
   func settle() {
     guard life.runsUserCode, activity.load(ordering: .acquiring) == .idle else { return }
     life.userCodeEnded()
+    receiving.waitEnded(at: loop.now)
     flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
     noticeStop()

@@ -85,7 +85,9 @@ extension Connection {
     guard due.deadline <= now else { return now }
     // While a request is handled, or we do not read, the peer waits for us and not we for it.
     guard !life.runsUserCode, !isWaitingForWorker, interest.isReadable else {
-      receiving.forgive(at: now)
+      receiving.keptWaiting(at: now)
+      // The end of the handler is when its time begins.
+      if life.runsUserCode, !awaitUserCode() { advance() }
       return now
     }
     // It came in time, and we have not come to read it: the loop was busy, or the process was stopped.

@@ -8,7 +8,7 @@ import ZinxWire
 /// a peer which sends a byte now and then does not keep its connection for ever. It runs only while the peer is waited for.
 ///
 /// A heartbeat has to do with the quiet time too: the peer is sent one each time that `interval` of it has passed, and is closed after
-/// `timeout` of it.
+/// `timeout` of it. Where it is over while the peer waits for us (a request is handled, nothing is read), it begins anew when that ends.
 struct ReceiveDeadline: Equatable {
   /// Nanoseconds, 0 for never; the rate in bytes a second, 0 when only the time counts.
   struct Limits {
@@ -41,6 +41,8 @@ struct ReceiveDeadline: Equatable {
   private var quietSince: Instant
   private var frame = FrameTime.none
   private var source = QuietSource.beginning
+  /// The time was over while the peer was kept waiting: it has all of it again when that ends.
+  private var isOwed = false
   /// Bytes of the unfinished frame.
   private var frameBytes: Int32 = 0
 
@@ -53,6 +55,7 @@ struct ReceiveDeadline: Equatable {
   mutating func received(at now: Instant) {
     quietSince = now
     source = .read
+    isOwed = false
   }
 
   /// The last bytes came at this moment, perhaps later than the time of the read that brought them. Once for each read: what comes between
@@ -64,8 +67,15 @@ struct ReceiveDeadline: Equatable {
     (quietSince, source) = (moment, .arrival)
   }
 
-  /// The peer was kept waiting: its quiet time begins anew.
-  mutating func forgive(at now: Instant) { quietSince = now }
+  /// The quiet time is over while the peer waits for us. It begins anew, and once more at ``waitEnded(at:)``.
+  mutating func keptWaiting(at now: Instant) { (quietSince, isOwed) = (now, true) }
+
+  /// The peer waits for us no longer: whoever was kept waiting beyond its time has all of it from now on, however long that took.
+  @inline(__always)
+  mutating func waitEnded(at now: Instant) {
+    guard isOwed else { return }
+    (quietSince, isOwed) = (now, false)
+  }
 
   /// Frames became whole: what stands behind them is another one.
   @inline(__always)
