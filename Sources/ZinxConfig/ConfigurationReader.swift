@@ -171,7 +171,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
     } else {
       let hint =
         ListenerOption.named(member.key).map { "\($0.name) belongs into an entry of Listeners" }
-        ?? Spelling.suggestion(for: member.key).map { "did you mean \"\($0)\"?" }
+        ?? Spelling.hint(for: member.key)
         ?? "what is not for zinxd goes into the object \"Custom\""
       problems.append(ConfigurationProblem(at: member.position, "unknown key \(quotedBriefly(member.key)); \(hint)"))
     }

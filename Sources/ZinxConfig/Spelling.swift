@@ -13,14 +13,23 @@ enum Spelling {
   /// The meaning of a key, written with or without capitals, hyphens and underscores; nil when nobody is known to use it.
   static func meaning(of key: String) -> Meaning? { meanings[folded(key)] }
 
-  /// Our key that whoever wrote `key` most likely meant.
-  static func suggestion(for key: String) -> String? {
-    switch meaning(of: key) {
-    case .option(let option): option.name
-    case .address: "Host"
-    case .foreign(let foreign): foreign.name
-    case nil: nearestName(to: key, among: Option.all.map(\.name))
+  /// What whoever wrote `key` is to write, in a clause: our key most likely meant or, as a key that has no meaning here would only lead on
+  /// to another error, what to use instead.
+  static func hint(for key: String) -> String? {
+    func meant(_ name: String) -> String { "did you mean \"\(name)\"?" }
+    return switch meaning(of: key) {
+    case .option(let option): meant(option.name)
+    case .address: meant("Host")
+    case .foreign where isInterval(key): "Interval and Timeout of the plugin heartbeat are for this"
+    case .foreign(let foreign): foreign.advice
+    case nil: nearestName(to: key, among: Option.all.map(\.name)).map(meant)
     }
+  }
+
+  /// Whether it is about heartbeats and may say how often somebody sends one, which is no time-out.
+  static func isInterval(_ key: String) -> Bool {
+    let folded = folded(key)
+    return folded.hasPrefix("heart") && !folded.contains("max") && !folded.contains("timeout")
   }
 
   /// Of several spellings of one option in a file the one that is listed first counts: what a fork calls a maximum may be a limit for

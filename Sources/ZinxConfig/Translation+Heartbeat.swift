@@ -3,8 +3,7 @@ import Zinx
 extension Translation {
   /// The time after which a silent peer is given up. Keys that name how often somebody sends one are not that.
   mutating func takeHeartbeat(_ member: ConfigurationMember) {
-    let key = asciiLowercased(member.key)
-    guard key.contains("max") || key.contains("timeout"), knownPlugins.contains(Self.heartbeat),
+    guard !Spelling.isInterval(member.key), knownPlugins.contains(Self.heartbeat),
       let time = HeartbeatTimeout.read(member.value)
     else {
       addCustom(member)
@@ -19,7 +18,7 @@ extension Translation {
     note(
       .converted, at: member.position,
       "\(quotedBriefly(member.key)) is Timeout of the plugin heartbeat: a peer is closed from which nothing came for "
-        + "\(time.jsonText) seconds. In Go it means something only where the code calls StartHeartBeat; if yours does not, take it out"
+        + "\(time.jsonText) seconds\(HeartbeatTimeout.isShortest(time) ? ", the shortest that peers can keep" : ""). In Go it means something only where the code calls StartHeartBeat; if yours does not, take it out"
     )
   }
 
@@ -52,8 +51,12 @@ extension Translation {
 private enum HeartbeatTimeout {
   private static let rule = SettingRule<Duration>.seconds(in: .zero ... .seconds(86_400))
 
+  /// Nothing shorter than what the plugin takes: in Go a peer may answer as often as it likes.
   static func read(_ value: ConfigurationValue) -> ConfigurationValue? {
     let candidates = [value] + (Option.named("IdleTimeout").map { ForeignValue.conversions(of: value, for: $0) } ?? [])
-    return candidates.lazy.compactMap { rule.read($0) }.first.flatMap { rule.write($0) }
+    let time = candidates.lazy.compactMap { rule.read($0) }.first
+    return time.flatMap { rule.write($0 > .zero ? max($0, Heartbeat.shortestGrace) : $0) }
   }
+
+  static func isShortest(_ time: ConfigurationValue) -> Bool { rule.read(time) == Heartbeat.shortestGrace }
 }

@@ -236,6 +236,7 @@ struct ImportTests {
     "has the heartbeat's time-out under its plugin, beside those that would be on without it",
     arguments: [
       (#"{"HeartbeatMax": 10}"#, #"{"ping": {}, "hello": {}, "greeting": {}, "heartbeat": {"Timeout": 10}}"#),
+      (#"{"HeartbeatMax": 0.5}"#, #"{"ping": {}, "hello": {}, "greeting": {}, "heartbeat": {"Timeout": 2}}"#),
       (#"{"HeartbeatTimeout": "1.5m"}"#, #"{"ping": {}, "hello": {}, "greeting": {}, "heartbeat": {"Timeout": 90}}"#),
       (#"{"HeartbeatMax": 10, "Plugins": {"ping": {}}}"#, #"{"ping": {}, "heartbeat": {"Timeout": 10}}"#),
       (#"{"HeartbeatMax": 10, "Plugins": {"heartbeat": {"Timeout": 3}}}"#, #"{"heartbeat": {"Timeout": 3}}"#),
@@ -303,10 +304,22 @@ struct CustomTests {
       ("MaxPackageSize", "MaxPacketSize"), ("MaxPackages", "MaxPacketSize"), ("Port", "TcpPort"), ("IP", "Host"),
       ("WorkPoolSize", "WorkerPoolSize"), ("MaxTaskLen", "MaxWorkerTaskLen"), ("MaxTaskQueueSize", "MaxWorkerTaskLen"),
       ("MaxTaskSize", "MaxWorkerTaskLen"), ("QueueSize", "MaxWorkerTaskLen"), ("MaxMsgBuffSize", "MaxMsgChanLen"),
-      ("MaxReadSize", "MaxPacketSize"), ("HeartbeatTimeout", "HeartbeatMax"), ("tcp_port", "TcpPort"), ("Addr", "Host"),
+      ("MaxReadSize", "MaxPacketSize"), ("tcp_port", "TcpPort"), ("Addr", "Host"),
     ])
   func hints(written: String, meant: String) {
     #expect(problems("{\"\(written)\": 1}") == ["unknown key \"\(written)\"; did you mean \"\(meant)\"?"])
+  }
+
+  @Test(
+    "a spelling of a key that has no meaning here is refused with what to use instead, in one step",
+    arguments: [
+      ("HeartbeatTimeout", "use Timeout of the plugin heartbeat"), ("HeartbeatMaxTime", "use Timeout of the plugin heartbeat"),
+      ("HeartbeatInterval", "Interval and Timeout of the plugin heartbeat are for this"),
+      ("HeartRateInSecond", "Interval and Timeout of the plugin heartbeat are for this"),
+      ("Heartbeat", "Interval and Timeout of the plugin heartbeat are for this"),
+    ])
+  func foreignHints(written: String, hint: String) {
+    #expect(problems("{\"\(written)\": 1}") == ["unknown key \"\(written)\"; \(hint)"])
   }
 
   @Test("what zinxd does not know is refused with the place where it may be")

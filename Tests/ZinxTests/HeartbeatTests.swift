@@ -24,7 +24,7 @@ struct HeartbeatLifeTests {
     #expect(receiving.nextBeat(limits(interval: 5), after: at(5)) == at(10))
     receiving.received(at: at(6))
     #expect(receiving.nextBeat(limits(interval: 5), after: at(5)) == at(11))
-    receiving.forgive(at: at(13))
+    receiving.keptWaiting(at: at(13))
     #expect(receiving.nextBeat(limits(interval: 5), after: at(11)) == at(18))
   }
 
@@ -115,5 +115,35 @@ struct HeartbeatPluginTests {
     #expect(problems(seconds(10, 0)).isEmpty)
     #expect(problems(seconds(10, 10)).count == 1)
     #expect(problems(seconds(30, 10)).first?.hasPrefix("Plugins.heartbeat.Timeout is 10") == true)
+  }
+
+  @Test(
+    "refuses a time-out that a live peer cannot keep, which answers once a second at most",
+    arguments: [
+      (0, 0.5, false), (0, 1, false), (0, 1.999, false), (0, 2, true), (0.2, 1, false), (0.2, 2.2, true), (1, 2, false), (1, 3, true),
+      (10, 11, false), (10, 12, true),
+    ])
+  func tooShort(interval: Double, timeout: Double, isTaken: Bool) {
+    let sentence = "must be 0, or 2 seconds longer than Interval at least: peers answer once a second at most"
+    let problems = problems(seconds(interval, timeout))
+    #expect(isTaken ? problems.isEmpty : problems.count == 1 && problems[0].contains(sentence))
+  }
+
+  @Test("a peer that answers once a second is heard within the shortest time-out, at each interval and however long its answers take")
+  func isHeard() {
+    for interval in stride(from: 0.05, through: 3, by: 0.05) {
+      for way in [0.0005, 0.02, 0.3] {
+        var (peer, heard, longest) = (HeartbeatAnswers(), 0.0, 0.0)
+        while heard < 60 {
+          // Those that the server sends after the last byte, each at most 50 milliseconds late, until one is answered.
+          var beat = heard + interval
+          while !peer.mayAnswer(at: at(beat + way), isEmpty: true) { beat += interval + min(interval / 64, 0.05) }
+          longest = max(longest, beat + 2 * way - heard)
+          heard = beat + 2 * way
+        }
+        let grace = Double(Heartbeat.shortestGrace.components.seconds)
+        #expect(longest < interval + grace, "\(interval) s, \(way) s")
+      }
+    }
   }
 }

@@ -16,8 +16,17 @@ public struct Heartbeat: Sendable, Hashable {
   /// Time without a byte from the peer after which the server sends one, without data, and again each time that it passes; zero means
   /// never.
   public var interval = Duration.zero
-  /// Time without a byte from the peer after which its connection is closed, with ``CloseReason/heartbeatLost``; zero means never.
+  /// Time without a byte from the peer after which its connection is closed, with ``CloseReason/heartbeatLost``; zero means never. Peers
+  /// answer once a second at most, so it has to be at least ``shortestGrace`` longer than ``interval``, or live ones are closed too.
+  /// Where it is over while one of the peer's requests is handled, it begins anew when the handler has ended.
   public var timeout = Duration.zero
+
+  /// How much longer than ``interval`` a ``timeout`` has to be for a live peer to be heard in time: two seconds. A heartbeat that comes
+  /// within a second of an answer has none; the next one has, and its answer takes a while.
+  public static let shortestGrace = Duration.seconds(2)
+
+  /// Whether a live peer, which answers once a second at most, is always heard in time.
+  public var isKeptByAnswers: Bool { timeout == .zero || timeout >= interval + Self.shortestGrace }
 
   public init() {}
 }
