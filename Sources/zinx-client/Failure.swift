@@ -49,6 +49,13 @@ enum Failure {
       "cannot connect to \(endpoint): \(reason). Is the server running there? See \(isAddress ? "--address" : "--host and --port")."
   }
 
+  /// A connection was there, and the first message on it came to nothing.
+  static func unanswered(_ endpoint: String, _ error: ClientError, _ first: FirstMessage?, reply: UInt32?) -> String {
+    let what = "\(endpoint): --first, id \(first?.id ?? 0):"
+    guard let reply, case .timedOut(let time) = error else { return "\(what) \(error).\(hint(error, hasReceived: false))" }
+    return "\(what) no message with id \(reply) within \(time). Does the server answer it so? See --first, --first-reply and --pack."
+  }
+
   static func noProc() -> ExitCode {
     Output.complain("/proc is not there, and Swift's runtime needs it. Mount it: mount -t proc proc /proc")
     return unavailable

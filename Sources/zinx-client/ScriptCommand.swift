@@ -65,10 +65,13 @@ struct ScriptCommand: AsyncParsableCommand {
     }
     do throws(ScriptSession.Failure) { try await session.run() } catch {
       guard !Task.isCancelled else { return }
-      let place = "\(file == "-" ? "standard input" : file):\(error.line)" + (sessions > 1 ? ", session \(number)" : "")
+      let place = "\(name):\(error.line)" + (sessions > 1 ? ", session \(number)" : "")
       if failures.add(error) { Output.complain("\(place): \(error.text)") }
     }
   }
+
+  /// How a line about the script begins: the standard input has no name.
+  private var name: String { file == "-" ? "standard input" : file }
 
   private func fields(_ step: Script.Step, _ number: Int) -> [(String, JSONLine.Value)] {
     [("line", .integer(step.line)), ("connection", .text(step.connection)), ("session", .integer(number))]
@@ -78,13 +81,13 @@ struct ScriptCommand: AsyncParsableCommand {
   private func script() throws -> Script {
     let bytes: [UInt8]
     do { bytes = try Input.read(file, atMost: Self.longest) } catch {
-      Output.complain("\(file): \(error.reason). Name a file that can be read, or - for the standard input.")
+      Output.complain("\(name): \(error.reason). Name a file that can be read, or - for the standard input.")
       throw Failure.noInput
     }
     let names = Set(settings.compactMap { Self.parse($0)?.0 } + ["session"])
     do throws(Script.Mistakes) { return try Script(bytes, variables: names) } catch {
       for (line, column, text) in error.lines.prefix(50) {
-        Output.complain("\(file):\(line):\(column.map { "\($0):" } ?? "") \(text)")
+        Output.complain("\(name):\(line):\(column.map { "\($0):" } ?? "") \(text)")
       }
       throw ExitCode.validationFailure
     }

@@ -121,8 +121,10 @@ actor ScriptSession {
   private func line(_ step: Script.Step) async throws(Failure) -> Line {
     if let line = lines[step.connection] { return line }
     let client: Client
-    do throws(ClientError) { client = try await server.open(within: timeout) } catch {
-      throw Failure(line: step.line, text: server.complaint(about: error), status: zinx_client.Failure.status(of: error))
+    do throws(NoSession) { client = try await server.open(within: timeout) } catch {
+      var status: ExitCode?
+      if case .noConnection = error { status = error.status }
+      throw Failure(line: step.line, text: server.complaint(about: error), status: status)
     }
     let mailbox = Mailbox(client)
     let line = Line(client: client, mailbox: mailbox, pump: Task { await mailbox.pump() })

@@ -44,7 +44,7 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Seconds of silence after which to send a heartbeat, id 99999; 0 sends none, and only answers.")
   var heartbeat = 0.0
 
-  @Option(help: "Seconds without anything from the server after which to give it up; 0 means never.")
+  @Option(help: "Seconds without anything from the server after which to give it up, 2 more than --heartbeat or longer; 0 means never.")
   var heartbeatTimeout = 0.0
 
   @Option(help: ArgumentHelp("Send this message before anything else, such as a login.", valueName: "id:text"))
@@ -61,8 +61,12 @@ struct ServerOptions: ParsableArguments {
     if firstReply != nil, first == nil { throw ValidationError("--first-reply goes with --first.") }
     guard (0.001...86_400).contains(timeout) else { throw ValidationError("--timeout \(timeout): 0.001 to 86400 seconds.") }
     guard (0...86_400).contains(heartbeat) else { throw ValidationError("--heartbeat \(heartbeat): 0 to 86400 seconds.") }
-    guard heartbeatTimeout == 0 || (heartbeat...86_400).contains(heartbeatTimeout) && heartbeatTimeout != heartbeat else {
-      throw ValidationError("--heartbeat-timeout \(heartbeatTimeout): 0, or more than --heartbeat and at most 86400 seconds.")
+    guard (0...86_400).contains(heartbeatTimeout),
+      ClientConfiguration.Heartbeat(interval: .seconds(heartbeat), timeout: .seconds(heartbeatTimeout)).isKeptByAnswers
+    else {
+      throw ValidationError(
+        "--heartbeat-timeout \(heartbeatTimeout): 0, or at most 86400 seconds and at least 2 more than --heartbeat, "
+          + "as servers answer once a second at most.")
     }
   }
 
@@ -96,24 +100,27 @@ struct ServerOptions: ParsableArguments {
     warn()
     do { return try await open() } catch {
       Output.complain(complaint(about: error))
-      throw Failure.status(of: error)
+      throw error.status
     }
   }
 
   /// Connects, and sends what is to be sent first.
   ///
   /// - Parameter time: for the connection, and for the reply to the first message; nil: what the command line says.
-  func open(within time: Duration? = nil) async throws(ClientError) -> Client {
+  func open(within time: Duration? = nil) async throws(NoSession) -> Client {
     var configuration = configuration
     if let time {
       configuration.connectTimeout = time
       // Who says so for each step says so for the close.
       configuration.closeTimeout = .seconds(86_400)
     }
-    let client = try await Client.connect(to: choice.server, configuration: configuration)
+    let client: Client
+    do throws(ClientError) { client = try await Client.connect(to: choice.server, configuration: configuration) } catch {
+      throw .noConnection(error)
+    }
     do throws(ClientError) { try await begin(on: client, within: time) } catch {
       client.abandon()
-      throw .connectionFailed(endpoint: endpoint, reason: "\(error) (after --first)")
+      throw .noBeginning(error)
     }
     return client
   }
@@ -126,8 +133,28 @@ struct ServerOptions: ParsableArguments {
     _ = try await client.request(first.id, data, replyID: firstReply, timeout: time ?? .seconds(timeout))
   }
 
-  /// Why there is no connection, and what to do.
-  func complaint(about error: ClientError) -> String { Failure.unreachable(endpoint, error, isAddress: address != nil) }
+  /// Why there is no session, and what to do.
+  func complaint(about error: NoSession) -> String {
+    switch error {
+    case .noConnection(let error): Failure.unreachable(endpoint, error, isAddress: address != nil)
+    case .noBeginning(let error): Failure.unanswered(endpoint, error, first, reply: firstReply)
+    }
+  }
+}
+
+/// Why there is no session with a server.
+enum NoSession: Error {
+  case noConnection(ClientError)
+  /// There was a connection, and what is said first on it (`--first`) came to nothing.
+  case noBeginning(ClientError)
+
+  /// What the command ends with.
+  var status: ExitCode {
+    switch self {
+    case .noConnection(let error): Failure.status(of: error)
+    case .noBeginning: Failure.incomplete
+    }
+  }
 }
 
 /// A client of either kind.
