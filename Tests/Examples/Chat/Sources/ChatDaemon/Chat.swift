@@ -51,9 +51,7 @@ struct Chat: RoutePlugin {
       let said = Said(from: request.user ?? "", text: whisper.text)
       return Delivered(connections: try await request.users.send(to: whisper.to, 21, said).sent)
     }
-    routes.onConnStop { connection, _ in
-      for group in connection.joinedGroups { try? await tell(group, "left", connection) }
-    }
+    routes.onConnStop { connection, _ in for room in connection.joinedGroups { try? await tell(room, "left", connection) } }
   }
 }
 

@@ -3,25 +3,22 @@ import ZinxTesting
 
 @testable import ChatDaemon
 
-@Suite("The chat")
 struct ChatTests {
   @Test func `people meet in a room, talk, whisper, and one is kicked`() async throws {
     let server = try await TestServer(plugins: [try Chat.configured(["Tokens": "r=mario g=luigi b=bowser", "Admin": "luigi"])])
     let (mario, luigi, bowser) = (try await server.connect(), try await server.connect(), try await server.connect())
-    #expect(try await mario.request(1, Login(token: "r")).value() == Welcome(user: "mario"))
-    try await luigi.send(1, Login(token: "g"))
-    try await bowser.send(1, Login(token: "b"))
-    for peer in [mario, luigi, bowser] { try await peer.send(10, Room(room: "castle")) }
+    for (peer, token, name) in [(mario, "r", "mario"), (luigi, "g", "luigi"), (bowser, "b", "bowser")] {
+      #expect(try await peer.request(1, Login(token: token)).value() == Welcome(user: name))
+      try await peer.send(10, Room(room: "castle"))
+    }
     #expect(try mario.received(20, as: Presence.self).map(\.user) == ["luigi", "bowser"])
     try await mario.send(11, Say(room: "castle", text: "hello"))
     #expect(try luigi.received(21) == [Said(from: "mario", text: "hello")])
     try await mario.send(12, Whisper(to: "luigi", text: "behind you"))
     #expect(try luigi.received(21, as: Said.self).last?.text == "behind you")
-    #expect(try mario.received(12) == [Delivered(connections: 1)])
-    #expect(try bowser.received(21, as: Said.self).count == 1)
+    #expect(try mario.received(12) == [Delivered(connections: 1)] && bowser.received(21, as: Said.self).count == 1)
     try await luigi.send(30, Kick(user: "bowser", reason: "fire"))
-    #expect(bowser.end == .stopped)
-    #expect(try bowser.connection.closeText == "kicked: fire")
+    #expect(try bowser.end == .stopped && bowser.connection.closeText == "kicked: fire")
     #expect(try mario.received(20, as: Presence.self).last == Presence(room: "castle", user: "bowser", event: "left"))
     await server.stop()
   }
