@@ -35,12 +35,18 @@ struct HeaderReading {
     isExact = end == bytes.count
   }
 
-  /// The one that is evident where `own`, the listener's, is not; nil if there is none, or two are as good.
+  /// The one that is evident where `own`, the listener's, is not; nil if there is none, two are as good, or another one has all bytes in
+  /// whole messages where this one has not: a header of two small numbers is one in both orders of the fields, and either may be meant.
   static func best(of readings: [HeaderReading], insteadOf own: HeaderReading?) -> HeaderReading? {
     let fitting = readings.filter { $0.isEvident(insteadOf: own) }
     guard let best = fitting.max(by: { $0.rank < $1.rank }) else { return nil }
-    return fitting.filter { $0.rank == best.rank }.count == 1 ? best : nil
+    guard fitting.count(where: { $0.rank == best.rank }) == 1 else { return nil }
+    guard best.isSound || !readings.contains(where: { $0.pack != best.pack && $0.isSound }) else { return nil }
+    return best
   }
+
+  /// The bytes are one message, or several with data.
+  private var isSound: Bool { !isRefuted && isExact && (isFilled || whole == 1) }
 
   private var isFilled: Bool { whole > 0 && !hasEmpty }
 
