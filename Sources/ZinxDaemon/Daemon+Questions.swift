@@ -55,7 +55,7 @@ extension Daemon {
   private static func report(_ loaded: LoadedConfiguration) -> String {
     let isRoot = geteuid() == 0
     let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: isRoot) ?? []
-    let notes = isRoot ? loaded.readerNotes : []
+    let notes = (isRoot ? loaded.readerNotes : []) + loaded.machineNotes
     return (loaded.warnings + loaded.certificateWarnings + more + notes + ["\(loaded.path): OK"]).joined(separator: "\n")
   }
 

@@ -26,6 +26,18 @@ struct LoadedConfiguration {
     }
   }
 
+  /// Lines about what this machine, as it is now, says against it: a service may find another one, so it is no error.
+  var machineNotes: [String] {
+    let hosts = ConfigurationCheck.unknownHosts(of: configuration.server).map {
+      "\(path): warning: \(quotedBriefly($0.host)) does not resolve here: \($0.reason)"
+    }
+    guard let short = ConfigurationCheck.shortOfDescriptors(configuration.server) else { return hosts }
+    return hosts + [
+      "\(path): warning: MaxConn is \(configuration.server.maxConn), but with the \(short.limit) open files that are allowed here "
+        + "\(short.connections) fit; raise the limit (LimitNOFILE= of a service, ulimit -n)"
+    ]
+  }
+
   /// Why a file cannot be used.
   struct Refused: Error {
     /// For the operator, each with its place.

@@ -94,6 +94,22 @@ struct ListenersTests {
         #"1:69 nobody can listen at "127.0.0.1:1" beside "0.0.0.0:1"; the first is at line 1, column 30"#
       ),
       (
+        #"{"Name": "a", "Address": "127.0.0.1:1"}, {"Name": "b", "Address": "localhost:1"}"#,
+        #"1:71 nobody can listen at "localhost:1" beside "127.0.0.1:1"; the first is at line 1, column 30"#
+      ),
+      (
+        #"{"Name": "a", "Address": "LocalHost:1"}, {"Name": "b", "Address": "[::]:1"}"#,
+        #"1:71 nobody can listen at "[::]:1" beside "LocalHost:1"; the first is at line 1, column 30"#
+      ),
+      (
+        #"{"Name": "a", "Address": "Game.example:1"}, {"Name": "b", "Address": "game.Example:1"}"#,
+        #"1:74 nobody can listen at "game.Example:1" beside "Game.example:1"; the first is at line 1, column 30"#
+      ),
+      (
+        #"{"Name": "a", "Address": "unix:/run/x"}, {"Name": "b", "Address": "unix:/run/.//x"}"#,
+        #"1:71 nobody can listen at "unix:/run/.//x" beside "unix:/run/x"; the first is at line 1, column 30"#
+      ),
+      (
         #"{"Name": "a", "Address": "unix:@x"}, {"Name": "b", "Address": "unix:@x"}"#,
         #"1:67 two listeners have the address "unix:@x"; the first is at line 1, column 30"#
       ),

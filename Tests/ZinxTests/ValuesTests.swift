@@ -4,6 +4,37 @@ import Testing
 
 @testable import Zinx
 
+@Suite("What a machine says against a configuration")
+struct ConfigurationCheckTests {
+  @Test func `each name of a listener is asked for once, and those without an address are told`() {
+    var configuration = ServerConfiguration()
+    let hosts = ["good.example", "gone.example", "127.0.0.1", "gone.example", "later.example"]
+    configuration.endpoints =
+      hosts.enumerated().map { Endpoint(name: "\($0)", .tcp(host: $1, port: UInt16($0))) } + [Endpoint(name: "u", .unix(path: "/x"))]
+    var asked: [String] = []
+    let unknown = ConfigurationCheck.unknownHosts(of: configuration) { host, _ in
+      asked.append(host)
+      return switch host {
+      case "gone.example": .failure(.hostNotFound(host: host, reason: "there is no such name"))
+      case "later.example": .failure(.hostUnresolved(host: host, reason: "for the moment"))
+      default: .success([])
+      }
+    }
+    #expect(asked == ["good.example", "gone.example", "127.0.0.1", "later.example"])
+    #expect(
+      unknown == [
+        .init(host: "gone.example", reason: "there is no such name"), .init(host: "later.example", reason: "for the moment"),
+      ])
+  }
+
+  @Test func `connections fit where files are allowed for them, the reserved ones aside`() {
+    var configuration = ServerConfiguration()
+    (configuration.maxConn, configuration.reservedDescriptors, configuration.ioThreads) = (1000, 64, 1)
+    #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 1064) == nil)
+    #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 1063)?.connections == 999)
+  }
+}
+
 @Suite("Close reasons")
 struct CloseReasonTests {
   @Test("their names are those of the contract")

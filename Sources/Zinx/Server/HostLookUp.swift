@@ -27,7 +27,7 @@ package let systemLookUp: HostLookUp = { host, port in
 }
 
 /// Looks a host up on the calling thread, for as long as that takes. `flags` are those of getaddrinfo(3).
-private func lookUp(_ host: String, _ port: UInt16, _ flags: Int32) -> Result<[BindAddress], ZinxError> {
+func lookUp(_ host: String, _ port: UInt16, _ flags: Int32) -> Result<[BindAddress], ZinxError> {
   var hints = addrinfo()
   hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
   hints.ai_flags = flags | AI_PASSIVE | AI_NUMERICSERV

@@ -69,15 +69,26 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     return !text.contains(":") || IPAddress(String(text.prefix { $0 != "%" })) != nil
   }
 
-  /// Whether nobody can listen at both: the same, or one of them takes the other's connections too. Names are not looked up.
+  /// Whether nobody can listen at both: the same, or one of them takes the other's connections too. Names are not looked up, but for
+  /// `localhost`, which has one address wherever else it may have another (RFC 6761); links in a path are not followed.
   ///
   /// - Parameter v6Only: of each, whether `[::]` leaves IPv4 alone.
   package func overlaps(_ other: ListenAddress, v6Only: (Bool, Bool)) -> Bool {
+    if case .unix(let path) = self, case .unix(let otherPath) = other { return Self.parts(path) == Self.parts(otherPath) }
     guard case .tcp(let host, let port) = self, case .tcp(let otherHost, let otherPort) = other else { return self == other }
     guard port == otherPort, port != 0 else { return false }
-    if host == otherHost { return true }
-    guard let one = IPAddress(host), let two = IPAddress(otherHost) else { return false }
+    if asciiLowercased(host) == asciiLowercased(otherHost) { return true }
+    guard let one = Self.address(host), let two = Self.address(otherHost) else { return false }
     return one == two || one.takesIn(two, v6Only: v6Only.0) || two.takesIn(one, v6Only: v6Only.1)
+  }
+}
+
+extension ListenAddress {
+  /// `/run/./x` and `/run//x` are `/run/x`. What `..` leads to is the file system's to say.
+  private static func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
+
+  private static func address(_ host: String) -> IPAddress? {
+    ["localhost", "localhost."].contains(asciiLowercased(host)) ? IPAddress("127.0.0.1") : IPAddress(host)
   }
 }
 
