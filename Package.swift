@@ -82,10 +82,12 @@ let package = Package(
     // The lines of the control socket, for both ends: it knows neither server nor daemon.
     .target(name: "ZinxControl", dependencies: [], swiftSettings: nonsending),
     .target(name: "Systemd", dependencies: ["CSystemd", logging], swiftSettings: nonsending),
+    // What a daemon does before its first line of Swift: nobody else links it.
+    .target(name: "CDaemon"),
     .target(
       name: "ZinxDaemon",
       dependencies: [
-        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CLinux", logging, lifecycle, arguments,
+        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CDaemon", "CLinux", logging, lifecycle, arguments,
         byteBuffer,
         // Metrics over HTTP, on a thread of its own.
         nioPosix, nioHTTP,

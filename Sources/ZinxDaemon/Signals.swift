@@ -1,3 +1,4 @@
+import CDaemon
 import Glibc
 import Synchronization
 import ZinxIO
@@ -13,6 +14,13 @@ final class Signals: Sendable {
   }
 
   private let state: Mutex<State>
+
+  /// The signals that have been held since before the first constructor of the process, so that ``take()`` has those that came too: all that
+  /// a ``Signals`` takes. A program that links this module holds them until it calls ``Daemon/main(plugins:name:version:)``.
+  static var held: [Int32] {
+    let set = cdaemon_held_signals()
+    return (1...64).filter { set >> UInt64($0 - 1) & 1 == 1 }
+  }
 
   /// From here on the signals of ``SignalLife/signals`` have no actions of their own; those that come before there is a ``Signals`` are
   /// kept for it. The first thing that a daemon does.

@@ -12,18 +12,19 @@ package enum SignalPipe {
 
   /// Takes these signals over, also ones that the parent had blocked or ignored.
   ///
-  /// Throws: ``SystemError`` when the process has no descriptor left.
+  /// Throws: ``SystemError`` when the process has no descriptor left; the signals are unblocked all the same.
   package static func open(_ numbers: [Int32]) throws(SystemError) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in numbers { sigaddset(&set, number) }
+    defer { pthread_sigmask(SIG_UNBLOCK, &set, nil) }
     var ends: [Int32] = [-1, -1]
     // A pair of sockets, since a sandbox may well forbid pipes (SystemCallFilter=~@ipc).
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw SystemError("socketpair") }
     readEnd.store(ends[0], ordering: .relaxed)
     writeEnd.store(ends[1], ordering: .sequentiallyConsistent)
-    var set = sigset_t()
-    sigemptyset(&set)
     for number in numbers {
-      sigaddset(&set, number)
       // A full pipe has the signal already: nobody has read for long.
       signal(number) { number in
         let code = errno
@@ -32,7 +33,6 @@ package enum SignalPipe {
         errno = code
       }
     }
-    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   /// Waits for the next signal; without a time-out for ever. Returns nil when the time is over. Blocks; one thread at a time.

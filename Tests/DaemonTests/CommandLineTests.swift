@@ -16,6 +16,33 @@ extension Daemons {
       #expect(run.errors.isEmpty)
     }
 
+    @Test func `--check says which names do not resolve here, and is content all the same`() async throws {
+      let text = #"{"Listeners": [{"Name": "a", "Address": "nowhere.invalid:0"}, {"Name": "b", "Address": "127.0.0.1:0"}]}"#
+      let run = try await run("--check", files: ["zinx.json": text])
+      #expect(run.status == 0 && run.output.last == "./zinx.json: OK")
+      #expect(run.output.contains { $0.hasPrefix("./zinx.json: warning: \"nowhere.invalid\" does not resolve here: ") }, "\(run.output)")
+      #expect(!run.output.contains { $0.contains("127.0.0.1") })
+    }
+
+    @Test func `--check says how many connections fit where fewer files may be open than MaxConn takes`() async throws {
+      let launcher = ["sh", "-c", "ulimit -n 200; exec \"$@\"", "sh"]
+      let files: KeyValuePairs = ["zinx.json": local(#""MaxConn": 1000, "ReservedDescriptors": 150, "IOThreads": 1"#)]
+      let run = try await run("--check", files: files, launcher: launcher)
+      #expect(run.status == 0)
+      let line =
+        "./zinx.json: warning: MaxConn is 1000, but with the 200 open files that are allowed here 50 fit; raise the limit "
+        + "(LimitNOFILE= of a service, ulimit -n)"
+      #expect(run.output == [line, "./zinx.json: OK"])
+    }
+
+    @Test func `a script from the standard input is told of by that name`() async throws {
+      let folder = try TestFolder()
+      let script = "printf 'expct 2\n' | \"$0\" script -"
+      let client = try DaemonProcess(["sh", "-c", script, DaemonProcess.path("zinx-client")], in: folder.path)
+      #expect(try await client.exit().status == 64)
+      #expect(client.errorLines.first?.contains("standard input:1:") == true, "\(client.errorLines)")
+    }
+
     @Test("--help names zinxd and every flag")
     func help() async throws {
       let run = try await run("--help")

@@ -37,6 +37,33 @@ extension Daemons {
       }
     }
 
+    @Test func `that end do so before the first instruction of main, too: nothing of Swift's runtime meets them`() async throws {
+      #expect(Set(Signals.held) == Set(SignalLife<ContinuousClock.Instant>.signals))
+      var ended = 0
+      for attempt in 0..<12 {
+        try await withDaemon(environment: ["SWIFT_BACKTRACE": "enable=yes,color=no"]) { daemon, _ in
+          // Other tests begin when the program has been there for a while; here it has just begun, and its libraries are being loaded.
+          try await until { Self.program(of: daemon.pid)?.hasSuffix("/zinxd") == true }
+          // Later and later, so that some of them meet each part of that, however fast the machine is.
+          try await Task.sleep(for: .milliseconds(attempt * attempt))
+          daemon.signal(SIGQUIT)
+          let exit = try await daemon.exit()
+          // Before the loader has come to us it is the kernel's: the process ends without a word.
+          #expect(exit.status == 0 || exit.signal == SIGQUIT)
+          #expect(daemon.errorLines.allSatisfy { !$0.contains("acktrac") }, "\(daemon.errorLines)")
+          if exit.status == 0 { ended += 1 }
+        }
+      }
+      #expect(ended > 0)
+    }
+
+    /// The path of the program that a process runs.
+    private static func program(of pid: pid_t) -> String? {
+      var bytes = [CChar](repeating: 0, count: 4096)
+      let count = readlink("/proc/\(pid)/exe", &bytes, bytes.count)
+      return count > 0 ? String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
+
     @Test("that come during the start wait for its end: a reload that changes nothing, a status")
     func duringStart() async throws {
       try await withDaemon { daemon, _ in

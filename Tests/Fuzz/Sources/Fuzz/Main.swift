@@ -11,6 +11,10 @@ struct Fuzz {
   private static let target = Target.all.first { $0.name == name }
 
   static func main() {
+    // The daemon that is linked, and not run, holds its signals for its own main.
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_UNBLOCK, &all, nil)
     guard target != nil else {
       print(Target.all.map { "\($0.name) \($0.longestInput)" }.joined(separator: "\n"))
       exit(name == nil ? EXIT_SUCCESS : EXIT_FAILURE)
