@@ -118,7 +118,7 @@ public struct WebSocketRequest: Sendable, Hashable {
     }
   }
 
-  private static func trimmed(_ text: Substring) -> String {
+  static func trimmed(_ text: Substring) -> String {
     let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     var bytes = text.utf8.drop(while: isSpace)
     while let last = bytes.last, isSpace(last) { bytes.removeLast() }

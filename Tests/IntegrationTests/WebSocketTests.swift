@@ -108,6 +108,58 @@ struct WebSocketTests {
     }
   }
 
+  private struct NotAllowed: Error, CustomStringConvertible { var description: String { "no such session" } }
+
+  @Test(arguments: pools)
+  func `lets a cookie or a token of the handshake say who a client is, keeps out who has a bad one, and others log in by a message`(
+    workers: Int
+  ) async throws {
+    let register: (inout RouteRegistrar) -> Void = { routes in
+      routes.authenticate(Authentication(ids: [10]))
+      routes.authenticateWebSockets(.replace()) { request in
+        // As from a database.
+        await Task.yield()
+        guard let session = request.cookie("session") ?? request.parameter("token") else { return nil }
+        guard session.hasPrefix("good-") else { throw NotAllowed() }
+        return String(session.dropFirst(5))
+      }
+      routes.route(10) { request in
+        try request.connection.bind(user: request.data.text)
+        try request.reply("welcome")
+      }
+      routes.route(7) { request in try request.reply(request.user ?? "nobody") }
+    }
+    try await TestServer.run(.web(workers: workers), register: register) { server in
+      let cookie = WebSocketPeer(try server.connect())
+      // The first message comes with the handshake.
+      try await cookie.send(
+        WebSocketPeer.request("/", "Cookie: theme=dark; session=good-mario\r\n") + WebSocketPeer.frame(0x82, RawFrame(7).bytes()))
+      #expect(try await cookie.answer().hasPrefix("HTTP/1.1 101 "))
+      #expect(try await cookie.message().text == "mario")
+
+      let token = try await server.connectWeb("/?room=1&token=good-prin%63ess")
+      #expect(try await token.exchange(RawFrame(7)).text == "princess")
+
+      let bad = try await server.connectWeb("/", "Cookie: session=stolen\r\n")
+      try await bad.sendMessage(RawFrame(10, "mario").bytes())
+      #expect(try await bad.frame().code == 1008)
+      bad.raw.close()
+
+      let other = try await server.connectWeb()
+      try await other.sendMessage(RawFrame(7).bytes())
+      #expect(try await other.exchange(RawFrame(10, "luigi")).text == "welcome")
+      #expect(try await other.exchange(RawFrame(7)).text == "luigi")
+      #expect(server.server.counters.unauthenticatedMessages == 1)
+
+      let again = try await server.connectWeb("/?token=good-mario")
+      #expect(try await again.exchange(RawFrame(7)).text == "mario")
+      #expect(try await cookie.frame().code == 1008)
+      cookie.raw.close()
+      #expect(try await Set(server.reasons(2)) == [.unauthenticated, .replaced])
+      #expect(server.server.users["mario"].count == 1)
+    }
+  }
+
   @Test func `is wss with TLS, also where all comes in one piece`() async throws {
     let configuration = ServerConfiguration.web {
       $0.tls = .ofTests

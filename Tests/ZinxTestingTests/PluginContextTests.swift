@@ -150,9 +150,11 @@ struct PluginContextTests {
   @Test func `sends by itself, and has its own numbers`() async throws {
     let server = try await TestServer(plugins: [
       Doing { context in
-        let ticks = context.metrics.counter("ticks", "Times that it was told.")
+        let ticks = context.counter("ticks", "Times that it was told.")
         context.every(.seconds(1)) {
           ticks.add()
+          // The same one, by its name, and what the server has counted.
+          #expect(context.counter("ticks", "") === ticks && context.counters.connectionsAccepted == 1)
           try await context.connManager.broadcast(30, "tick")
         }
       }

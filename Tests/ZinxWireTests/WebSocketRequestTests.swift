@@ -46,6 +46,20 @@ struct WebSocketRequestTests {
     for count in 0..<whole.count { #expect(read(whole.prefix(count)) == .needsMore, "\(count)") }
   }
 
+  @Test func `has the values of its query, decoded, and those of its cookies, as they are`() throws {
+    let asked = try request {
+      $0[0] = "GET /ws?room=1&token=a%2Bb+c%C3%A9&empty=&bare&bad=%zz&cut=%4&latin=%E9&a%20b=3&room=2 HTTP/1.1"
+      $0 += ["Cookie: a=1; session=x=y%20z;b = 2 ", "cookie: late=3"]
+    }
+    #expect(asked.parameter("room") == "1" && asked.parameter("token") == "a+b cé")
+    #expect(asked.parameter("empty") == "" && asked.parameter("bare") == "" && asked.parameter("a b") == "3")
+    for missing in ["bad", "cut", "latin", "Room", ""] { #expect(asked.parameter(missing) == nil, "\(missing)") }
+    #expect(asked.cookie("a") == "1" && asked.cookie("session") == "x=y%20z" && asked.cookie("b") == "2")
+    #expect(asked.cookie("late") == "3" && asked.cookie("A") == nil && asked.cookie("") == nil)
+    let bare = try request { $0[0] = "GET /ws HTTP/1.1" }
+    #expect(bare.parameter("room") == nil && bare.cookie("a") == nil)
+  }
+
   @Test(
     arguments: [
       { $0[0] = "POST /ws HTTP/1.1" }, { $0[0] = "GET /ws HTTP/1.0" }, { $0[0] = "GET  /ws HTTP/1.1" }, { $0[0] = "GET /ws" },

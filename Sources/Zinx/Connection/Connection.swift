@@ -192,7 +192,8 @@ public final class Connection: @unchecked Sendable {
   }
 
   /// The same with another reason.
-  func stop(as reason: CloseReason) {
+  func stop(as reason: CloseReason, text: String? = nil) {
+    if let text, !dropsRest.load(ordering: .relaxed) { self[CloseText.self] = text }
     stopReason.store(UInt8(truncatingIfNeeded: reason.rawValue), ordering: .relaxed)
     dropsRest.store(true, ordering: .releasing)
     loop.execute { self.end(reason, handlingRest: false) }

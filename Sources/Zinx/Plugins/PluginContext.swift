@@ -13,11 +13,26 @@ public struct PluginContext: Sendable {
   public let metrics: PluginMetrics
   /// Its own log, `zinx.plugin.` and the name of the plugin.
   public let logger: Logger
+  private let counted: Counters
   private let tasks: PluginTasks
   private let loop: ZinxIO.EventLoop
 
+  /// What the server has counted by now, of all plugins and listeners: one snapshot a call. What a plugin counts itself is in ``metrics``.
+  public var counters: CounterSnapshot { counted.snapshot }
+
+  /// A number of the plugin that only grows: it stands in the status (SIGUSR1), in the metrics as `zinx_plugin_<plugin>_<name>_total`, and in
+  /// ``Server/pluginMetrics``. Short for ``PluginMetrics/counter(_:_:)``; who asks again gets the same one.
+  ///
+  /// <!-- in: func start(in context: PluginContext) { … } -->
+  /// ```swift
+  /// let ticks = context.counter("ticks", "Times that the clock has struck.")
+  /// context.every(.seconds(1)) { ticks.add() }
+  /// ```
+  public func counter(_ name: String, _ help: String) -> PluginCounter { metrics.counter(name, help) }
+
   init(_ server: ServerContext, plugin: String, _ tasks: PluginTasks, _ loop: ZinxIO.EventLoop) {
     (connManager, users, groups) = (server.connManager, server.users, server.groups)
+    counted = server.counters
     metrics = PluginMetrics(plugin: plugin, registry: server.metrics)
     logger = Logger(label: "zinx.plugin.\(plugin)")
     (self.tasks, self.loop) = (tasks, loop)
