@@ -51,10 +51,10 @@ extension Daemons {
       }
       try await withDaemon(plugins(3600, 0)) { daemon, folder in
         let peer = try await FakePeer.greeted(by: try await daemon.port())
-        try folder.write("zinx.json", plugins(0.05, 9))
+        try folder.write("zinx.json", plugins(2, 9))
         daemon.signal(SIGHUP)
         let line = try await daemon.line(containing: "configuration reloaded: ")
-        #expect(line.hasSuffix(#"configuration reloaded: Plugins.heartbeat: {"Timeout": 3600.0} → {"Timeout": 0.05}"#))
+        #expect(line.hasSuffix(#"configuration reloaded: Plugins.heartbeat: {"Timeout": 3600.0} → {"Timeout": 2.0}"#))
         #expect(try await daemon.line(containing: "takes effect at the next restart: ").contains(#""ping": {"MsgID": 9}"#))
         #expect(try await peer.readToEnd().isEmpty)
         try await daemon.line(containing: "heartbeat-lost")
