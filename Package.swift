@@ -87,8 +87,8 @@ let package = Package(
     .target(
       name: "ZinxDaemon",
       dependencies: [
-        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CDaemon", "CLinux", logging, lifecycle, arguments,
-        byteBuffer,
+        "Zinx", "ZinxConfig", "ZinxControl", "ZinxIO", "ZinxTLS", "ZinxWire", "Systemd", "CDaemon", "CLinux", logging, lifecycle,
+        arguments, byteBuffer,
         // Metrics over HTTP, on a thread of its own.
         nioPosix, nioHTTP,
       ],

@@ -19,7 +19,8 @@ public struct HeartbeatPlugin: ReloadablePlugin {
       "time without a byte from a peer after which it is sent one; 0 means never")
     heartbeat.timeout = settings.seconds(
       "Timeout", default: .zero, in: times, shown: true,
-      "time without a byte from a peer after which its connection is closed, 2 seconds more than Interval or longer; 0 means never")
+      "time without a byte from a peer after which its connection is closed, 2 seconds more than Interval or longer; 0 means never"
+    )
     if !heartbeat.isKeptByAnswers {
       settings.refuse(
         "Timeout", because: "must be 0, or 2 seconds longer than Interval at least: peers answer once a second at most")

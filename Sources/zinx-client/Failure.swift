@@ -53,7 +53,8 @@ enum Failure {
   static func unanswered(_ endpoint: String, _ error: ClientError, _ first: FirstMessage?, reply: UInt32?) -> String {
     let what = "\(endpoint): --first, id \(first?.id ?? 0):"
     guard let reply, case .timedOut(let time) = error else { return "\(what) \(error).\(hint(error, hasReceived: false))" }
-    return "\(what) no message with id \(reply) within \(time). Does the server answer it so? See --first, --first-reply and --pack."
+    return
+      "\(what) no message with id \(reply) within \(time). Does the server answer it so? See --first, --first-reply and --pack."
   }
 
   static func noProc() -> ExitCode {

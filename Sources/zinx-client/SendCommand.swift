@@ -83,7 +83,8 @@ struct SendCommand: AsyncParsableCommand {
     if let hex { return Bytes.parse(hex: hex) ?? [] }
     guard let file else { return [] }
     do { return try Input.read(file, atMost: Self.longest) } catch {
-      Output.complain("\(file == "-" ? "standard input" : file): \(error.reason). Name a file that can be read, or - for the standard input.")
+      Output.complain(
+        "\(file == "-" ? "standard input" : file): \(error.reason). Name a file that can be read, or - for the standard input.")
       throw Failure.noInput
     }
   }

@@ -44,7 +44,8 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Seconds of silence after which to send a heartbeat, id 99999; 0 sends none, and only answers.")
   var heartbeat = 0.0
 
-  @Option(help: "Seconds without anything from the server after which to give it up, 2 more than --heartbeat or longer; 0 means never.")
+  @Option(
+    help: "Seconds without anything from the server after which to give it up, 2 more than --heartbeat or longer; 0 means never.")
   var heartbeatTimeout = 0.0
 
   @Option(help: ArgumentHelp("Send this message before anything else, such as a login.", valueName: "id:text"))

@@ -20,7 +20,9 @@ extension Daemons {
       let text = #"{"Listeners": [{"Name": "a", "Address": "nowhere.invalid:0"}, {"Name": "b", "Address": "127.0.0.1:0"}]}"#
       let run = try await run("--check", files: ["zinx.json": text])
       #expect(run.status == 0 && run.output.last == "./zinx.json: OK")
-      #expect(run.output.contains { $0.hasPrefix("./zinx.json: warning: \"nowhere.invalid\" does not resolve here: ") }, "\(run.output)")
+      #expect(
+        run.output.contains { $0.hasPrefix("./zinx.json: warning: \"nowhere.invalid\" does not resolve here: ") }, "\(run.output)"
+      )
       #expect(!run.output.contains { $0.contains("127.0.0.1") })
     }
 

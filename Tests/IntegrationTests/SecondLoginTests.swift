@@ -245,7 +245,9 @@ struct GroupModelTests {
             return []
           }
         }
-        return try await tasks.reduce(into: [String: Int]()) { counts, names in for name in names { counts[name, default: 0] += 1 } }
+        return try await tasks.reduce(into: [String: Int]()) { counts, names in
+          for name in names { counts[name, default: 0] += 1 }
+        }
       }
       _ = try await server.reasons(4)
       for name in Self.names { #expect(server.server.groups[name].count == left[name, default: 0]) }

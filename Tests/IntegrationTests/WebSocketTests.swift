@@ -111,9 +111,11 @@ struct WebSocketTests {
   private struct NotAllowed: Error, CustomStringConvertible { var description: String { "no such session" } }
 
   @Test(arguments: pools)
-  func `lets a cookie or a token of the handshake say who a client is, keeps out who has a bad one, and others log in by a message`(
-    workers: Int
-  ) async throws {
+  func
+    `lets a cookie or a token of the handshake say who a client is, keeps out who has a bad one, and others log in by a message`(
+      workers: Int
+    ) async throws
+  {
     let register: (inout RouteRegistrar) -> Void = { routes in
       routes.authenticate(Authentication(ids: [10]))
       routes.authenticateWebSockets(.replace()) { request in

@@ -126,7 +126,8 @@ struct TestServerTests {
   }
 
   @Test(arguments: [0, 2])
-  func `a peer whose request took longer than the heartbeat's time-out has all of it again afterwards`(workers: Int) async throws {
+  func `a peer whose request took longer than the heartbeat's time-out has all of it again afterwards`(workers: Int) async throws
+  {
     var configuration = TestServer.standardConfiguration
     configuration.workerPoolSize = workers
     var heartbeat = Heartbeat()

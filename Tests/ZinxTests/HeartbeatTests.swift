@@ -120,7 +120,8 @@ struct HeartbeatPluginTests {
   @Test(
     "refuses a time-out that a live peer cannot keep, which answers once a second at most",
     arguments: [
-      (0, 0.5, false), (0, 1, false), (0, 1.999, false), (0, 2, true), (0.2, 1, false), (0.2, 2.2, true), (1, 2, false), (1, 3, true),
+      (0, 0.5, false), (0, 1, false), (0, 1.999, false), (0, 2, true), (0.2, 1, false), (0.2, 2.2, true), (1, 2, false),
+      (1, 3, true),
       (10, 11, false), (10, 12, true),
     ])
   func tooShort(interval: Double, timeout: Double, isTaken: Bool) {
@@ -129,7 +130,8 @@ struct HeartbeatPluginTests {
     #expect(isTaken ? problems.isEmpty : problems.count == 1 && problems[0].contains(sentence))
   }
 
-  @Test("a peer that answers once a second is heard within the shortest time-out, at each interval and however long its answers take")
+  @Test(
+    "a peer that answers once a second is heard within the shortest time-out, at each interval and however long its answers take")
   func isHeard() {
     for interval in stride(from: 0.05, through: 3, by: 0.05) {
       for way in [0.0005, 0.02, 0.3] {

@@ -10,7 +10,9 @@ struct ConfigurationCheckTests {
     var configuration = ServerConfiguration()
     let hosts = ["good.example", "gone.example", "127.0.0.1", "gone.example", "later.example"]
     configuration.endpoints =
-      hosts.enumerated().map { Endpoint(name: "\($0)", .tcp(host: $1, port: UInt16($0))) } + [Endpoint(name: "u", .unix(path: "/x"))]
+      hosts.enumerated().map { Endpoint(name: "\($0)", .tcp(host: $1, port: UInt16($0))) } + [
+        Endpoint(name: "u", .unix(path: "/x"))
+      ]
     var asked: [String] = []
     let unknown = ConfigurationCheck.unknownHosts(of: configuration) { host, _ in
       asked.append(host)
