@@ -60,7 +60,7 @@ snippets-needs:
 
 ROUNDS := 15
 
-bench: needs bench-needs ## measure against plain C and write the table into README.md; make bench ROUNDS=5
+bench: needs bench-needs ## measure against plain C and C with OpenSSL, and write the tables into README.md; make bench ROUNDS=5
 	SWIFT="$(SWIFT)" bench/run --rounds $(ROUNDS)
 
 scale: needs bench-needs ## measure how costs grow with connections, and draw the plots of the README
