@@ -60,7 +60,7 @@ snippets-needs:
 
 ROUNDS := 15
 
-bench: needs bench-needs ## measure against plain C and write the table into README.md; make bench ROUNDS=5
+bench: needs bench-needs ## measure against plain C and C with OpenSSL, and write the tables into README.md; make bench ROUNDS=5
 	SWIFT="$(SWIFT)" bench/run --rounds $(ROUNDS)
 
 scale: needs bench-needs ## measure how costs grow with connections, and draw the plots of the README
@@ -148,7 +148,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -172,6 +172,11 @@ metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its aler
 tls: needs tls-needs ## let clients of OpenSSL, GnuTLS and Python speak TLS with zinxd
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/tls .build/debug/zinxd
+
+websocket: needs websocket-needs ## let Chromium and Python speak WebSocket with zinxd, and zinx-client with servers of others
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinx-client
+	@Tests/e2e/websocket .build/debug/zinxd .build/debug/zinx-client
 
 # --- Counts ---
 
@@ -243,6 +248,12 @@ metrics-needs:
 
 tls-needs:
 	$(call install,openssl:openssl gnutls-cli:gnutls-bin python3:python3)
+
+# The browser is 85 MB, and installed in a quarter of a minute.
+websocket-needs:
+	$(call install,chromium:chromium python3:python3)
+	@/usr/bin/python3 -c 'import websocket, websockets' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-websocket python3-websockets; } >&2
 
 vanish-needs:
 	$(call install,ip:iproute2 nsenter:util-linux python3:python3)

@@ -71,7 +71,7 @@ let package = Package(
     // Empty without the trait; its tests are those of Tests/Examples/World, which has it.
     .target(name: "ZinxProtobuf", dependencies: ["ZinxWire", byteBuffer, protobuf], swiftSettings: nonsending),
     .target(
-      name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, logging, lifecycle],
+      name: "Zinx", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer, deque, logging, lifecycle],
       swiftSettings: settings),
     // By itself: the daemon shows its metrics without it.
     .target(name: "ZinxMetrics", dependencies: ["Zinx", coreMetrics], swiftSettings: nonsending),

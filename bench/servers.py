@@ -29,8 +29,10 @@ def build():
         command = [swift(), "build", "-c", "release", "--product", product, "--package-path", str(ROOT)]
         subprocess.run(command, check=True, stdout=sys.stderr)
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang") or "cc"
-    source = ROOT / "bench" / "epoll-echo.c"
-    subprocess.run([compiler, "-O3", "-std=gnu11", "-Wall", "-Wextra", "-o", str(BUILD / "epoll-echo"), str(source)], check=True)
+    for name, libraries in (("epoll-echo", []), ("tls-echo", ["-lssl", "-lcrypto"])):
+        source = ROOT / "bench" / f"{name}.c"
+        command = [compiler, "-O3", "-std=gnu11", "-Wall", "-Wextra", "-o", str(BUILD / name), str(source), *libraries]
+        subprocess.run(command, check=True)
 
 
 def program(name):
@@ -106,7 +108,8 @@ def await_listening(server, port):
 
 def load(server, port, arguments, pinned=()):
     """Runs zinx-bench and returns its report. Errors of the load are in the report, and it is up to the caller to refuse them."""
-    command = [*pinned, program("zinx-bench"), "--port", str(port), "--server-pid", str(server.pid), "--id", str(ECHO_ID)]
+    where = [] if "--address" in arguments else ["--port", str(port)]
+    command = [*pinned, program("zinx-bench"), *where, "--server-pid", str(server.pid), "--id", str(ECHO_ID)]
     result = subprocess.run([*command, "--json", "--quiet", *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     if server.poll() is not None:
         sys.exit(f"bench: the server ended with status {server.returncode} under load: {' '.join(server.args)}")

@@ -9,6 +9,7 @@ import struct
 import termios
 import time
 
+from doors import LAYERS, Door, Refused
 from frames import ANSWERS, BROADCAST, ECHO, GREETED, GREETING, HELLO, PING, UNKNOWN
 from loop import READ, WRITE
 from tally import Latencies, Violation
@@ -36,7 +37,11 @@ class Habits:
         self.eager = draw.random() < 0.2  # speaks before it was greeted
         self.life = draw.choice([None, None, 50, 500, 5000])  # messages on one connection, then a half-close
         self.broadcasts = number % 40 == 7
-        self.is_brisk = not (self.splits or self.slow or self.broadcasts)
+        # Half of them come in plainly; each other way has its share.
+        self.door = "plain" if number % 2 else draw.choice([name for name in LAYERS if name != "plain"])
+        # What is sent while others have not let it in yet is nobody's loss.
+        self.eager = self.eager and not LAYERS[self.door]
+        self.is_brisk = not (self.splits or self.slow or self.broadcasts or LAYERS[self.door])
 
 
 class Client:
@@ -50,7 +55,11 @@ class Client:
     # The connection
 
     def connect(self):
-        self.inbound, self.outbound = bytearray(), bytearray()
+        self.door = Door(self.habits.door, self.draw)
+        self.inbound, self.outbound, self.wire = bytearray(), bytearray(), bytearray()
+        # Where bytes of the wire end that the kernel has, and what of the messages is in them, in turn.
+        self.marks = collections.deque(maxlen=4096)
+        self.sealed = self.wired = 0
         self.expected = collections.deque()
         self.done = collections.deque(maxlen=8)  # what was answered last, to tell a duplicate from a loss
         self.heard = {}  # broadcaster -> number of its last message
@@ -58,13 +67,19 @@ class Client:
         self.greeted = self.connected = self.half_closed = self.send_failed = self.waits = self.breathes = False
         self.must = None  # answers owed since the drain began
         self.spoke, self.longest_quiet, self.excused_from = time.monotonic(), 0.0, None
-        self.socket = socket.socket()
+        target = self.group.targets[self.habits.door]
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(target, str) else socket.AF_INET)
         self.socket.setblocking(False)
         if self.habits.slow:
             # With less, the kernel drops whole segments of loopback, and a peer looks as if it took nothing for seconds.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
         self.group.connections += 1
-        self.socket.connect_ex(("127.0.0.1", self.group.port))
+        code = self.socket.connect_ex(target)
+        if code not in (0, errno.EINPROGRESS):
+            self.group.counts["not connected: " + errno.errorcode[code]] += 1
+            self.socket.close()
+            self.socket = None
+            return self.again(0.05)
         self.interest = WRITE
         self.group.loop.watch(self.socket, self.ready, WRITE)
 
@@ -81,7 +96,7 @@ class Client:
 
     def violation(self, what):
         raise Violation(
-            f"client {self.number} on port {self.port}, {time.monotonic() - self.since:.3f} s old: {what}\n"
+            f"client {self.number} at {self.habits.door} on port {self.port}, {time.monotonic() - self.since:.3f} s old: {what}\n"
             f"  asked {self.asked}, answered {self.answered}, open {len(self.expected)}, written {self.written} of {self.sent} bytes, "
             f"silent for {self.longest_quiet:.3f} s at most, owed since the drain {self.must}, "
             f"greeted {self.greeted}, half-closed {self.half_closed}, habits {vars(self.habits)}"
@@ -94,7 +109,9 @@ class Client:
                 self.group.counts["not connected: " + errno.errorcode[code]] += 1
                 return self.again(0.05)
             self.connected = True
-            self.port, self.since = self.socket.getsockname()[1], time.monotonic()
+            name = self.socket.getsockname()
+            self.port, self.since = name[1] if isinstance(name, tuple) else 0, time.monotonic()
+            self.wire += self.door.begin().take_output()
             if self.habits.eager and self.group.has_room:
                 self.ask()
         if events & ~WRITE and not self.breathes:
@@ -133,26 +150,40 @@ class Client:
             self.expected.append(Expected(id, ANSWERS.get(id, data), time.monotonic(), self.sent))
 
     def write(self):
-        while self.outbound and not self.send_failed:
-            limit = self.draw.randint(1, 400) if self.habits.splits else len(self.outbound)
+        while (self.wire or self.outbound and self.door.is_in) and not self.send_failed:
+            if not self.wire:
+                self.seal_some()
             try:
-                count = self.socket.send(memoryview(self.outbound)[:limit])
+                count = self.socket.send(self.wire)
             except BlockingIOError:
                 break
             except OSError:
                 # What has arrived is still read; the read tells how the stream ended.
                 self.send_failed = True
                 break
-            del self.outbound[:count]
+            del self.wire[:count]
             self.end_quiet()
-            self.written += count
-            if self.habits.splits:
+            self.wired += count
+            if not self.door.layers:
+                self.written += count
+            elif not self.wire:
+                self.written = self.sealed
+                self.marks.append((self.wired, self.written))
+            if self.habits.splits and not self.wire:
                 break
         self.half_close_when_done()
-        interest = (0 if self.breathes else READ) | (WRITE if self.outbound and not self.send_failed else 0)
+        waits = self.wire or self.outbound and self.door.is_in
+        interest = (0 if self.breathes else READ) | (WRITE if waits and not self.send_failed else 0)
         if interest != self.interest:
             self.interest = interest
             self.group.loop.change(self.socket, interest)
+
+    def seal_some(self):
+        limit = self.draw.randint(1, 400) if self.habits.splits else 1 << 16
+        piece = bytes(self.outbound[:limit])
+        del self.outbound[:limit]
+        self.sealed += len(piece)
+        self.wire += self.door.seal(piece)
 
     def end_quiet(self):
         """Called before each word. A busy machine can keep this process silent until the daemon may call the client idle: then
@@ -169,7 +200,7 @@ class Client:
         return self.excused_from is not None and not (self.expected and self.expected[0].end <= self.excused_from)
 
     def half_close_when_done(self):
-        if self.half_closed or self.outbound or not self.connected:
+        if self.half_closed or self.outbound or self.wire or not self.connected or not self.door.is_in:
             return
         has_lived = self.habits.life and self.asked >= self.habits.life
         if self.group.rests or has_lived:
@@ -193,7 +224,16 @@ class Client:
             return self.ended(None)
         if self.habits.slow:
             self.take_breath()
-        self.inbound += data
+        try:
+            self.inbound += self.door.open(data)
+        except Refused as error:
+            return self.ended(error)
+        except Violation as violation:
+            self.violation(violation)
+        if not self.half_closed:
+            self.wire += self.door.take_output()
+            if self.wire:
+                self.write()
         now = time.monotonic()
         for id, data in self.group.pack.take(self.inbound):
             self.take(id, data, now)
@@ -279,6 +319,9 @@ class Client:
             return self.broke(error)
         if self.inbound:
             self.violation(f"the stream ends inside a frame, after {len(self.inbound)} bytes of it: {bytes(self.inbound[:24])!r}")
+        if self.greeted and (self.must is not None or self.half_closed and not self.expected):
+            if fault := self.door.fault(is_drained=self.must is not None and not self.half_closed):
+                self.violation(fault)
         if self.must is not None:
             if self.answered < self.must:
                 self.violation("the drain left requests unanswered that the daemon's kernel had acknowledged")
@@ -311,8 +354,11 @@ class Client:
         """Bytes that the daemon's kernel has acknowledged are received: their requests must be answered."""
         if not self.socket or not self.connected:
             return
-        unacknowledged = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        received = self.written - unacknowledged
+        received = self.written
+        if self.socket.family != socket.AF_UNIX:  # there it is in the daemon's queue at once
+            acknowledged = self.wired - struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+            # Where bytes are sealed, only those of whole records and frames are there.
+            received = max((plain for wire, plain in self.marks if wire <= acknowledged), default=0) if self.door.layers else acknowledged
         self.must = self.answered + sum(1 for expected in self.expected if expected.end <= received)
         self.group.owed += self.must - self.answered
 
@@ -339,9 +385,10 @@ class Group:
             client.check_patience(now)
         self.loop.after(1, self.look)
 
-    def serve(self, port, pack, has_room):
-        """Everybody connects. `has_room`: nobody fills MaxConn, so that eager clients cannot be refused."""
-        self.port, self.pack, self.has_room, self.connects, self.rests = port, pack, has_room, True, False
+    def serve(self, targets, pack, has_room):
+        """Everybody connects. `targets`: the addresses of the listeners by their names. `has_room`: nobody fills MaxConn, so that eager
+        clients cannot be refused."""
+        self.targets, self.pack, self.has_room, self.connects, self.rests = targets, pack, has_room, True, False
         for client in self.clients:
             client.connect()
 

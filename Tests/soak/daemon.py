@@ -146,6 +146,9 @@ class Daemon:
             found = re.findall(r"(?:on |; )(?:([\w-]+): )?[\d.]+:(\d+),", text)
             self.ports = {name: int(port) for name, port in found}
             self.port = int(found[0][1])
+            # Where clients connect to, by the names of the listeners.
+            self.targets = {name: ("127.0.0.1", port) for name, port in self.ports.items()}
+            self.targets |= dict(re.findall(r"(?:on |; )([\w-]+): unix:([^,]+),", text))
         elif text.startswith(("configuration reloaded", "reload refused")):
             self.reloads += 1
             self.last_reload = text.startswith("configuration")

@@ -7,7 +7,9 @@ import struct
 
 from frames import BROADCAST, ECHO, HELLO, PING, UNKNOWN
 from control import FOREIGN, SPOKEN
+from doors import LAYERS, Door, Refused
 from loop import READ, WRITE
+from tally import Violation
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 TCP_REPAIR = 19  # a socket closed in this state says nothing to its peer
@@ -18,6 +20,12 @@ class Peer:
 
     def __init__(self, chaos, kind, draw):
         self.chaos, self.kind, self.draw, self.pack = chaos, kind, draw, chaos.pack
+        # Most come in plainly; of the others some speak at the door as if it were open.
+        self.name, self.door, self.opened = "plain", None, b""
+        if draw.random() < 0.25:
+            self.name = draw.choice([name for name in LAYERS if name != "local"])
+            if draw.random() < 0.8:
+                self.door = Door(self.name, draw)
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.script = KINDS[kind](self)
@@ -26,21 +34,46 @@ class Peer:
     # Words of a script
 
     def connect(self):
+        yield from self.reach()
+        if self.door:
+            yield from self.come_in()
+        self.is_at_work()
+
+    def come_in(self):
+        self.door.begin()
+        while True:
+            if not (yield from self.put(self.door.take_output())):
+                raise OSError("it takes nothing")
+            if self.door.is_in:
+                return
+            if not (data := (yield from self.take(1 << 16, 5))):
+                raise OSError("it was not let in")
+            self.opened += self.open(data)
+
+    def open(self, data):
+        try:
+            return self.door.open(data)
+        except (Refused, Violation) as error:
+            raise OSError(error)
+
+    def reach(self):
         address = f"127.0.{self.draw.randint(1, 4)}.{self.draw.randint(1, 250)}"
         self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         self.socket.bind((address, 0))
-        self.socket.connect_ex(("127.0.0.1", self.chaos.port))
+        self.socket.connect_ex(self.chaos.targets[self.name])
         yield WRITE, 5
         error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, "connect")
-        self.is_at_work()
 
     def is_at_work(self, connections=1):
         self.chaos.faults[self.kind] += 1
         self.chaos.connections += connections
 
     def send(self, data, patience=2):
+        return self.put(self.door.seal(data) if self.door and data else data, patience)
+
+    def put(self, data, patience=2):
         """Sends as much as the daemon takes; gives up when it takes nothing for a while."""
         view = memoryview(data)
         while view:
@@ -52,7 +85,19 @@ class Peer:
         return True
 
     def receive(self, count=1 << 16, patience=2):
-        """Some bytes; nothing when the stream ends or nothing comes."""
+        """Some bytes of messages; nothing when the stream ends or nothing comes."""
+        if not self.door:
+            return (yield from self.take(count, patience))
+        while not self.opened:
+            if not (data := (yield from self.take(count, patience))):
+                return b""
+            self.opened += self.open(data)
+            yield from self.put(self.door.take_output(), patience)
+        opened, self.opened = self.opened, b""
+        return opened
+
+    def take(self, count, patience):
+        """Some bytes of the wire."""
         if not (yield READ, patience):
             return b""
         return self.socket.recv(count)
@@ -83,6 +128,20 @@ class Peer:
         """The beginning of a frame that ends inside of it."""
         frame = self.pack.frame(ECHO, self.draw.randbytes(self.draw.randint(1, 3000)))
         return frame[: self.draw.randint(1, len(frame) - 1)]
+
+
+    def at_a_door(self):
+        """Where there is something to come in by."""
+        self.name = self.draw.choice([name for name, layers in LAYERS.items() if layers])
+        self.door = Door(self.name, self.draw)
+
+    def knock(self):
+        """Connects, and says some of what lets clients in, but not all."""
+        self.at_a_door()
+        yield from self.reach()
+        self.is_at_work()
+        first = self.door.begin().take_output()
+        yield from self.put(first[: self.draw.randint(0, len(first) - 1)])
 
 
 def leave(peer):
@@ -200,6 +259,27 @@ def half_close_and_stay(peer):
     yield from peer.pause(1, 8)
 
 
+def leave_at_the_door(peer):
+    yield from peer.knock()
+    yield from peer.pause(0, 0.1)
+    if peer.draw.random() < 0.5:
+        peer.reset()
+
+
+def stall_at_the_door(peer):
+    yield from peer.knock()
+    yield from peer.pause(1, 12)
+
+
+def break_the_door(peer):
+    """In good order first, then bytes that are none of a record or a frame."""
+    peer.at_a_door()
+    yield from peer.connect()
+    yield from peer.send(peer.requests(5))
+    yield from peer.put(peer.draw.randbytes(peer.draw.randint(1, 3000)))
+    yield from peer.until_end()
+
+
 def garbage(peer):
     yield from peer.connect()
     for _ in range(peer.draw.randint(1, 5)):
@@ -252,7 +332,7 @@ def storm(peer):
     try:
         for one in peers:
             one.setblocking(False)
-            one.connect_ex(("127.0.0.1", peer.chaos.port))
+            one.connect_ex(peer.chaos.targets[peer.name])
         peer.is_at_work(len(peers))
         yield from peer.pause(0, 0.3)
         if peer.draw.random() < 0.5:
@@ -267,7 +347,7 @@ def storm(peer):
 WEIGHTS = {
     leave: 6, leave_with_reset: 6, speak: 10, dribble: 10, stall_in_header: 8, stall_in_body: 8, say_nothing: 8, never_read: 4,
     reset_in_header: 6, reset_in_body: 6, reset_with_answers_open: 6, close_without_reading: 6, vanish: 4, half_close: 6,
-    half_close_in_frame: 6, half_close_and_stay: 3, garbage: 6, oversize: 6, unknown_ids: 4, urgent: 3, flood: 3, broadcast: 0.2,
+    half_close_in_frame: 6, half_close_and_stay: 3, leave_at_the_door: 5, stall_at_the_door: 4, break_the_door: 3, garbage: 6, oversize: 6, unknown_ids: 4, urgent: 3, flood: 3, broadcast: 0.2,
     storm: 0.15,
 }  # fmt: skip
 KINDS = {kind.__name__: kind for kind in WEIGHTS}
@@ -285,8 +365,8 @@ class Chaos:
         self.rests = True
         self.tick()
 
-    def serve(self, port, pack, kinds=None):
-        self.port, self.pack, self.rests = port, pack, False
+    def serve(self, targets, pack, kinds=None):
+        self.targets, self.pack, self.rests = targets, pack, False
         self.kinds = [kind.__name__ for kind in WEIGHTS if kinds is None or kind.__name__ in kinds]
         self.weights = [WEIGHTS[KINDS[kind]] for kind in self.kinds]
 

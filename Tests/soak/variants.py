@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+from doors import listeners
+
 LARGEST = 12000  # bytes of data in a message of the control group: no reload goes below it
 SHORTEST_IDLE = 3  # seconds: the least that a reload makes of IdleTimeout and FirstByteTimeout while the control group is there
 
@@ -16,12 +18,12 @@ STATIONS = [
 ]  # fmt: skip
 
 
-def configuration(station, max_conn):
-    """Time-outs are short, so that many of them pass in a soak; the control group stays clear of each."""
+def configuration(station, max_conn, folder):
+    """Every way in is open. Time-outs are short, so that many of them pass in a soak; the control group stays clear of each."""
     station = dict(station)
     plugins = {"ping": {}, "hello": {}, "greeting": {}, "broadcast": {}, "echo": station.pop("echo")}
     return {
-        "Host": "127.0.0.1", "TcpPort": 0, "MaxConn": max_conn, "MaxPacketSize": 16384, "IOThreads": 2, "IdleTimeout": 5,
+        "Listeners": listeners(folder), "MaxConn": max_conn, "MaxPacketSize": 16384, "IOThreads": 2, "IdleTimeout": 5,
         "DrainTimeout": 10, "LingerTimeout": 2, "SlowConsumerTimeout": 2, "LogLevel": "info", "Plugins": plugins, **station,
     }  # fmt: skip
 

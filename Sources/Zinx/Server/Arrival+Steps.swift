@@ -15,7 +15,7 @@ extension Arrival {
       let limit = server.settings.frameTimeout.load(ordering: .relaxed)
       // Nothing else ends one that is no connection yet, so there is no "never".
       timeLimit = limit > 0 ? .nanoseconds(limit) : Self.longestStep
-    case .tls: timeLimit = handshakeTimeout
+    case .tls: timeLimit = tls?.handshakeTimeout ?? Self.longestStep
     case .firstByte: timeLimit = firstByteTime
     case nil: return
     }
@@ -25,9 +25,17 @@ extension Arrival {
   /// Nobody waits for one of a proxy's own. One that may be a client's is not held up for long: the server may have the first word.
   private var firstByteTime: Duration { isItsOwn ? Self.longestStep : Self.momentOfUnknown }
 
-  func shakeHands(_ bytes: UnsafeRawBufferPointer, _ session: TLSSession) {
+  func shakeHands(_ bytes: UnsafeRawBufferPointer) {
     hasSpoken = true
     notice(bytes)
+    if let session { return shakeHands(bytes, session) }
+    guard firstRecord.take(bytes) else { return }
+    guard let session = tls.flatMap({ TLSSession($0) }) else { return life.broke("there is no memory for a session") }
+    self.session = session
+    firstRecord.takeBytes().withUnsafeBytes { shakeHands($0, session) }
+  }
+
+  private func shakeHands(_ bytes: UnsafeRawBufferPointer, _ session: TLSSession) {
     switch session.handshake(bytes) {
     case .waits: break
     case .failed(let failure): life.failed(failure.reason)

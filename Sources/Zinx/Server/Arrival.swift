@@ -31,8 +31,11 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   let server: ServerContext
   let endpoint: EndpointContext
   let context: LoopContext
-  let session: TLSSession?
-  let handshakeTimeout: Duration
+  /// What a session is made of, for one that comes by TLS.
+  let tls: TLSContext?
+  /// Made once there is something for it to do.
+  var session: TLSSession?
+  var firstRecord = FirstRecord()
   let rules: WebSocketRules?
   /// The peer is a proxy: the limits at the door are for whom it tells of.
   var isTold: Bool
@@ -57,6 +60,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   /// What the peer began with in the place of what was to come.
   private var strange: [UInt8] = []
   private var (isFirst, isOther) = (true, false)
+  /// It waits for its turn with the handshake, and is not asked about meanwhile.
+  private var isQueued = false
 
   private var loop: EventLoop { context.loop }
 
@@ -73,21 +78,18 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     }
   }
 
-  /// Takes ownership of a non-blocking descriptor, and of its places. Nil, having taken nothing, without memory.
-  init?(
+  /// Takes ownership of a non-blocking descriptor, and of its places.
+  init(
     _ descriptor: Int32, _ peer: SocketAddress, _ before: Before, _ server: ServerContext, _ endpoint: EndpointContext,
     _ context: LoopContext
   ) {
-    let session = before.tls.flatMap { TLSSession($0) }
-    if before.tls != nil, session == nil { return nil }
     self.descriptor = descriptor
     self.peer = peer
     (isCounted, isTold, rules) = (before.isCounted, before.isTold, before.webSocket)
     self.server = server
     self.endpoint = endpoint
     self.context = context
-    self.session = session
-    handshakeTimeout = before.tls?.handshakeTimeout ?? .zero
+    tls = before.tls
     life = ArrivalLife(before.steps)
   }
 
@@ -101,7 +103,24 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   }
 
   func ready(_ readiness: Readiness) {
+    if life.step == .tls, readiness.isReadable, !readiness.isBroken { return waitForTurn() }
     if readiness.isReadable, life.reads { read(readiness) } else if readiness.isBroken { broke() }
+    advance()
+  }
+
+  /// A step of a handshake costs as much as hundreds of messages, so those who have one to make take turns.
+  private func waitForTurn() {
+    guard !isQueued else { return }
+    isQueued = true
+    context.scheduleHandshake(self)
+    updateInterest()
+  }
+
+  /// Its turn has come. It may be over meanwhile.
+  func takeTurn() {
+    isQueued = false
+    guard life.step == .tls else { return }
+    read(.readable)
     advance()
   }
 
@@ -144,9 +163,12 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
       if count == 0 { peerClosed() } else if !isTemporary(errno) { broke() }
       return
     }
-    guard life.step != nil, let session else { return drop(count) }
     let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
-    if life.step == .tls { shakeHands(bytes, session) } else { open(bytes, session) }
+    switch life.step {
+    case .tls: shakeHands(bytes)
+    case .webSocket: if let session { open(bytes, session) }
+    case .proxyHeader, .firstByte, nil: drop(count)
+    }
   }
 
   /// Keeps the first bytes of a peer that speaks something else, from the very first on.
@@ -210,7 +232,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
       return Readiness(rawValue: readable | Readiness.edgeTriggered.rawValue)
     }
     return Readiness(
-      rawValue: (life.reads ? Readiness.readable.rawValue : 0)
+      rawValue: (life.reads && !isQueued ? Readiness.readable.rawValue : 0)
         | (session?.output.isEmpty == false || !answer.isEmpty ? Readiness.writable.rawValue : 0))
   }
 

@@ -250,12 +250,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   /// The header of a proxy or a handshake comes first.
   private func receive(_ accepted: Int32, _ peer: SocketAddress, _ before: Arrival.Before, _ context: LoopContext) {
-    // On its loop: a session takes longer to make than to accept.
-    let begin: @Sendable () -> Void = { [server, endpoint] in
-      if let arrival = Arrival(accepted, peer, before, server, endpoint, context) { return arrival.begin() }
-      _ = Glibc.close(accepted)
-      server.arrivalLeft(peer, endpoint, isCounted: before.isCounted)
-    }
+    let begin: @Sendable () -> Void = { [server, endpoint] in Arrival(accepted, peer, before, server, endpoint, context).begin() }
     if context === contexts[0] { begin() } else { context.loop.execute(begin) }
   }
 

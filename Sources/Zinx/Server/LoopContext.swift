@@ -1,3 +1,5 @@
+import DequeModule
+import Glibc
 import ZinxIO
 
 /// NIOCore, which lends us `ByteBuffer`, has a type of this name too.
@@ -11,6 +13,9 @@ final class LoopContext: @unchecked Sendable {
   private static let wakeAfter = 64
   /// How long outboxes are written at the end of one wake-up, in nanoseconds. The rest comes after the next look at the descriptors.
   private static let flushTime: Int64 = 500_000
+  /// How long handshakes go on at the end of one wake-up, in nanoseconds, beyond the first. One with full keys takes longer: whoever is in
+  /// waits for one and no more.
+  private static let handshakeTime: Int64 = 100_000
 
   let loop: EventLoop
   let cork: Cork
@@ -20,6 +25,10 @@ final class LoopContext: @unchecked Sendable {
   @exclusivity(unchecked) private var sealedChunk: Chunk?
   /// Those who are not connections yet, by their descriptors.
   @exclusivity(unchecked) var arrivals: [Int32: Arrival] = [:]
+  /// Those of them that have a step of a handshake to make, oldest first.
+  @exclusivity(unchecked) private var toShake = Deque<Arrival>()
+  /// Workers have got something since the last handshake.
+  @exclusivity(unchecked) private var hasHandedOver = false
   /// The headers that have ended connections which are not closed yet, by their ids.
   @exclusivity(unchecked) var refusals: [UInt64: WireFault] = [:]
   @exclusivity(unchecked) private var toFlush: [Connection] = []
@@ -68,17 +77,36 @@ final class LoopContext: @unchecked Sendable {
   /// Hands user code to a worker, which is woken at the end of this wake-up, or earlier when there is much to do.
   func submit(_ code: UserCode, of connection: Connection, to worker: Worker) {
     let begin = cork.queueTurn.isDue() ? Instant.now.nanoseconds : 0
+    hasHandedOver = true
     guard worker.submit(connection, code, at: begin) else { return }
     toWake.append(worker)
     if toWake.count >= Self.wakeAfter { wakeWorkers() }
   }
 
   /// Whether there is nothing to do beside what asks, on the loop: see `EventLoop.isStill`.
-  var isStill: Bool { toFlush.isEmpty && toWake.isEmpty && loop.isStill }
+  var isStill: Bool { toShake.isEmpty && toFlush.isEmpty && toWake.isEmpty && loop.isStill }
+
+  /// Has an arrival go on with its handshake at the end of this wake-up or of a later one.
+  func scheduleHandshake(_ arrival: Arrival) { toShake.append(arrival) }
 
   private func endOfWakeUp() {
     if !toWake.isEmpty { wakeWorkers() }
     if !toFlush.isEmpty { flushScheduled() }
+    // Behind everything that somebody waits for.
+    if !toShake.isEmpty { shakeHands() }
+  }
+
+  private func shakeHands() {
+    // A loop that does not sleep has its processor for milliseconds: who waits for a worker there would wait for as long.
+    if hasHandedOver { sched_yield() }
+    hasHandedOver = false
+    let deadline = loop.time.advanced(byNanoseconds: Self.handshakeTime)
+    while let arrival = toShake.popFirst() {
+      arrival.takeTurn()
+      if loop.time >= deadline { break }
+    }
+    // The loop does not sleep before the rest have had their turns, nor before what those who are in have to do.
+    if !(toShake.isEmpty && toWake.isEmpty && toFlush.isEmpty) { loop.execute {} }
   }
 
   private func wakeWorkers() {

@@ -18,6 +18,7 @@ struct Target: Sendable {
     Target(name: "proxy", longestInput: 20000, run: fuzzProxy),
     Target(name: "websocket", longestInput: 9000, run: fuzzWebSocket),
     Target(name: "tunnel", longestInput: 9000, run: fuzzTunnel),
+    Target(name: "tls", longestInput: 2048, run: fuzzTLS),
     Target(name: "replies", longestInput: 4096, run: fuzzReplies),
     Target(name: "json", longestInput: 4096, run: fuzzJSON),
     Target(name: "configuration", longestInput: 4096, run: fuzzConfiguration),
