@@ -418,6 +418,7 @@ struct ControlSocketTests {
     gate.open()
     let (greeting, answer) = (line(first), line(first))
     #expect(greeting?.hasPrefix("{\"control\":1,") == true && answer == #"{"id":null,"result":{}}"#)
+    withExtendedLifetime(others) {}
   }
 
   @Test("ends a line that is too long, with a word about it")
