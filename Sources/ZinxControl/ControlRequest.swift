@@ -67,7 +67,7 @@ extension ControlRequest {
   /// Reads a line without its end. Total: it has an answer for any bytes.
   package init(parsing line: some Collection<UInt8>) throws(Fault) {
     let json: JSON
-    do throws(JSONFault) { json = try JSON(parsing: line) } catch {
+    do throws(JSONFault) { json = try JSON(parsing: line, hasTwins: false) } catch {
       throw Fault(id: nil, error: ControlError(.badLine, "the line is no JSON: \(error)"))
     }
     guard case .object = json else { throw Fault(id: nil, error: ControlError(.badLine, "the line is no object")) }

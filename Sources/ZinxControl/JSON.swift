@@ -145,3 +145,9 @@ extension JSON: CustomStringConvertible {
     }
   }
 }
+
+/// A text of the other side, harmless in a terminal: controls, and what turns the direction of writing, are shown as escapes.
+package func shown(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: JSON.isHidden) else { return text }
+  return text.unicodeScalars.map { JSON.isHidden($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
+}

@@ -12,18 +12,22 @@ extension JSON {
   package static let maximumDepth = 16
 
   /// Reads one value, and nothing behind it. Strict, and total: it has an answer for any bytes. Of a key that is there twice the first counts.
-  package init(parsing bytes: some Collection<UInt8>) throws(JSONFault) {
-    var reader = JSONReader(Array(bytes))
+  ///
+  /// - Parameter hasTwins: Whether it may be there twice. In what is asked for it may not: of two readers one could take the first for what
+  ///   is meant, and the other the last.
+  package init(parsing bytes: some Collection<UInt8>, hasTwins: Bool = true) throws(JSONFault) {
+    var reader = JSONReader(Array(bytes), hasTwins: hasTwins)
     self = try reader.document()
   }
 }
 
 private struct JSONReader {
   private let bytes: [UInt8]
+  private let hasTwins: Bool
   private var index = 0
   private var depth = 0
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], hasTwins: Bool) { (self.bytes, self.hasTwins) = (bytes, hasTwins) }
 
   private var next: UInt8? { index < bytes.count ? bytes[index] : nil }
 
@@ -85,11 +89,14 @@ private struct JSONReader {
 
   private mutating func members() throws(JSONFault) -> [JSON.Member] {
     var members: [JSON.Member] = []
+    var keys: Set<String> = []
     if skip("}") { return [] }
     repeat {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw fault("a key in double quotes expected") }
+      let start = index
       let key = try string()
+      guard hasTwins || keys.insert(key).inserted else { throw JSONFault(position: start, reason: "a key that is there twice") }
       guard skip(":") else { throw fault("\":\" expected") }
       members.append(JSON.Member(key, try value()))
     } while skip(",")

@@ -104,10 +104,11 @@ public enum Daemon {
       configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
     let status = Status(server)
+    let watch = HealthWatch(server, status)
     // Before the server starts: that it does is to be seen.
     let metrics = try await MetricsService.open(
       configuration.metricsAddress, passed: metricsSockets,
-      MetricsService.Parts(server, status, events, output, name: log.label, version: version))
+      MetricsService.Parts(server, status, watch, events, output, name: log.label, version: version))
     let start = Task {
       let wait = AddressWait(server, configuration.server, passed: passed.map(\.name), manager, log)
       try await server.start(listeningOn: passed + wait.sockets(), certificates: loaded.certificates)
@@ -118,11 +119,12 @@ public enum Daemon {
     try await start.value
 
     // 6. Who looks after it.
-    let supervision = Supervision(server, status, manager, events, log)
+    let supervision = Supervision(server, status, watch, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
     let controller = Controller(
-      server: server, status: status, reloader: reloader, supervision: supervision, output: output, log: log, version: version)
+      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, output: output, log: log,
+      version: version)
     let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
@@ -133,7 +135,7 @@ public enum Daemon {
     // 7. The word that it serves. Only now: whoever has it may send signals, and they are heard.
     announce(server, loaded, log, version: version)
     if let metrics { log.notice("metrics at \(metrics.places.joined(separator: ", "))") }
-    metrics?.serves()
+    watch.serves()
     supervision.announceReady()
     let actions = ServingActions(
       server: server, status: status, supervision: supervision, reloader: reloader, group: group,

@@ -17,16 +17,32 @@ enum ReloadRequest {
       _ = try ControlClient(path).ask(.reload)
       return (.success, [])
     } catch {
-      switch error {
-      case .refused(let refusal) where refusal.code == .refused:
-        // The journal has the daemon's own lines already.
-        let lines = refusal.message.split(separator: "\n").map(String.init)
-        let shown = getenv("JOURNAL_STREAM") == nil ? lines.dropLast() : []
-        return (.configuration, shown + ["The running configuration stays in force. \(lines.last ?? "")"])
-      case .refused(let refusal): return unavailable(path, refusal.message)
-      case .broken(let reason): return unavailable(path, reason)
-      case .unreachable(let reason): return unavailable(path, "\(reason)")
+      return explain(error, path: path, program: program, isInJournal: getenv("JOURNAL_STREAM") != nil)
+    }
+  }
+
+  /// What a reload that failed means.
+  ///
+  /// - Parameter isInJournal: Whether what is printed goes where the daemon's own lines are.
+  static func explain(
+    _ failure: ControlClient.Failure, path: String, program: String, isInJournal: Bool
+  ) -> (ExitStatus, [String]) {
+    switch failure {
+    case .refused(let refusal):
+      let lines = refusal.message.split(separator: "\n").map { shown(String($0)) }
+      let (words, advice) = ("error: \(path): \(lines.joined(separator: "; "))", "The running configuration stays in force.")
+      switch refusal.code {
+      case .refused: return (.configuration, (isInJournal ? [] : lines.dropLast()) + ["\(advice) \(lines.last ?? "")"])
+      case .busy: return (.unavailable, [words, "\(advice) Reload again in a moment, or send SIGHUP to \(program)."])
+      case .draining: return (.unavailable, [words, "It takes no new configuration any more: start \(program) again when it has ended."])
+      case .notPermitted: return (.notPermitted, [words, "Reload as root or as the user of the service."])
+      case .badLine, .badRequest, .badFilter, .notFound:
+        return (.unavailable, [words, "\(advice) Is what runs another version of \(program)? Send SIGHUP to it."])
       }
+    case .broken(let reason): return unavailable(path, shown(reason))
+    case .unreachable(let reason) where reason.code == EACCES || reason.code == EPERM:
+      return (.notPermitted, ["error: \(path): \(reason)", "Reload as root or as the user of the service."])
+    case .unreachable(let reason): return unavailable(path, "\(reason)")
     }
   }
 

@@ -30,6 +30,9 @@ final class Status: Sendable {
 
   var isDraining: Bool { state.withLock { $0.isDraining } }
 
+  /// By a signal, or by `zinxctl drain`.
+  var acceptsNobody: Bool { isDraining || server.isSuspended }
+
   func drains() { state.withLock { $0.isDraining = true } }
 
   func note(_ text: String?) { state.withLock { $0.note = text } }

@@ -12,13 +12,12 @@ final class Supervision: Service {
 
   /// Between two looks. A status is right within a second of a change, and at most two are sent in one.
   private static let tick = Duration.milliseconds(550)
-  /// A handler that runs longer is worth a warning.
-  private static let blockedAfter = Duration.seconds(10)
   /// What systemd is asked for while draining; renewed at every look.
   private static let extensionTime = Duration.seconds(5)
 
   private let server: Server
   private let status: Status
+  private let watch: HealthWatch
   private let manager: ServiceManager
   private let events: EventLog
   private let log: Logger
@@ -27,9 +26,12 @@ final class Supervision: Service {
   private let blockedWorkers = Mutex<Set<Int>>([])
   private let day = Mutex(Daily(at: .now))
 
-  init(_ server: Server, _ status: Status, _ manager: ServiceManager, _ events: EventLog, _ log: Logger) {
+  init(
+    _ server: Server, _ status: Status, _ watch: HealthWatch, _ manager: ServiceManager, _ events: EventLog, _ log: Logger
+  ) {
     self.server = server
     self.status = status
+    self.watch = watch
     self.manager = manager
     self.events = events
     self.log = log
@@ -89,6 +91,7 @@ final class Supervision: Service {
       reportStatus(&reporter)
       if status.isDraining { _ = manager.notify(.extendTimeout(Self.extensionTime)) }
     }
+    watch.look()
     checkLoops()
     checkWorkers()
     events.reportLeftOut()
@@ -121,18 +124,13 @@ final class Supervision: Service {
   }
 
   private func checkWorkers() {
-    for (worker, busy) in server.workerBusyTimes.enumerated() {
-      let isNews = blockedWorkers.withLock { blocked in
-        guard busy >= Self.blockedAfter else {
-          blocked.remove(worker)
-          return false
-        }
-        return blocked.insert(worker).inserted
-      }
-      guard isNews else { continue }
-      log.warning(
-        "worker \(worker) has been blocked in a handler for \(busy.components.seconds) s",
-        metadata: ["MESSAGE_ID": "\(LifecycleMessage.workerBlocked.rawValue)"])
+    let blocked = watch.health.blocked
+    let news = blockedWorkers.withLock { known in
+      defer { known = Set(blocked.map(\.worker)) }
+      return blocked.filter { !known.contains($0.worker) }
+    }
+    for worker in news {
+      log.warning("\(worker.text)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.workerBlocked.rawValue)"])
     }
   }
 }

@@ -22,6 +22,11 @@ public enum WebSocketFrame {
     return frame
   }
 
+  /// Whether a frame carries a message, or a part of one: others are the protocol's own (section 5.5).
+  public static func isMessage(_ frame: ByteBuffer) -> Bool {
+    frame.getInteger(at: frame.readerIndex, as: UInt8.self).map { $0 & 0x08 == 0 } ?? false
+  }
+
   /// Bytes of the longest header of a server.
   public static let longestHeader = 10
 

@@ -12,7 +12,7 @@ protocol ChangeCommand: ParsableCommand {
 extension ChangeCommand {
   func run() throws {
     let result = try Conversation(options).ask(request)
-    Output.print(options.json ? result.description : lines(result).joined(separator: "\n"))
+    Output.print(options.json ? [result.description] : lines(result))
   }
 }
 
@@ -52,10 +52,18 @@ struct CloseCommand: ParsableCommand {
     }
     let result = try conversation.ask(.close(.init(target, atOnce: now)))
     let (count, missing) = (result["closed"]?.integer ?? 0, result["missing"]?.array ?? [])
-    Output.print(options.json ? result.description : "closed \(count)")
+    Output.print([options.json ? result.description : "closed \(count)\(Self.ending(result))"])
     guard !missing.isEmpty else { return }
     Output.complain("there is no connection \(missing.map(\.description).joined(separator: ", "))")
     throw Failure.refused
+  }
+}
+
+extension CloseCommand {
+  /// Those that somebody has closed before.
+  static func ending(_ result: JSON) -> String {
+    guard let count = result["ending"]?.integer, count > 0 else { return "" }
+    return ", \(count) \(count == 1 ? "was" : "were") ending already"
   }
 }
 
@@ -88,7 +96,7 @@ struct ReloadCommand: ChangeCommand {
   var request: ControlRequest.Command { .reload }
 
   func lines(_ result: JSON) -> [String] {
-    func list(_ key: String) -> [String] { (result[key]?.array ?? []).compactMap(\.string).map(Table.shown) }
+    func list(_ key: String) -> [String] { (result[key]?.array ?? []).compactMap(\.string) }
     let applied = list("applied").map { "took effect: \($0)" }
     return list("warnings").map { "warning: \($0)" } + (applied.isEmpty ? ["nothing changed"] : applied)
       + list("needsRestart").map { "needs a restart: \($0)" }

@@ -15,7 +15,7 @@ extension LookCommand {
   func run() throws {
     let result = try Conversation(options).ask(request)
     let lines = options.json ? [json(result).description] : lines(result)
-    if !lines.isEmpty { Output.print(lines.joined(separator: "\n")) }
+    if !lines.isEmpty { Output.print(lines) }
   }
 
   func json(_ result: JSON) -> JSON { result }
@@ -43,12 +43,12 @@ struct StatusCommand: LookCommand {
 struct HealthCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "health",
-    abstract: "Whether its event loops answer and no handler holds a worker up; the exit status says it too.")
+    abstract: "Whether its event loops answer and its workers make progress; the exit status says it too.")
   @OptionGroup var options: CommonOptions
 
   func run() throws {
     let result = try Conversation(options).ask(.health)
-    Output.print(options.json ? result.description : Table.pairs(result).joined(separator: "\n"))
+    Output.print(options.json ? [result.description] : Table.pairs(result))
     if result["healthy"]?.bool != true { throw Failure.refused }
   }
 }
@@ -75,7 +75,7 @@ struct ConnectionsCommand: ListCommand {
     help: ArgumentHelp("In order of this field, from the least; -field: from the most.", valueName: "field"))
   var sort: FieldOrder?
 
-  @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("At most so many.", valueName: "count"))
   var limit: Int?
 
   func validate() throws { if let limit, limit < 0 { throw ValidationError("--limit must not be negative") } }
@@ -102,7 +102,7 @@ struct ClosedCommand: ListCommand {
   ])
   @OptionGroup var options: CommonOptions
 
-  @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("At most so many.", valueName: "count"))
   var limit: Int?
 
   func validate() throws { if let limit, limit < 0 { throw ValidationError("--limit must not be negative") } }

@@ -1,18 +1,23 @@
 import ArgumentParser
 import Glibc
+import ZinxControl
 import ZinxIO
 
 /// Writes to the two standard outputs.
 enum Output {
+  /// Prints lines, of which nothing makes a terminal do anything, whoever has written what is in them.
+  static func print(_ lines: [String]) { print(lines.map(shown).joined(separator: "\n")) }
+
   /// Ends the process when it cannot be written: nobody would get what was asked for.
-  static func print(_ text: String) {
+  private static func print(_ text: String) {
     do { try Program.print(text + "\n") } catch {
       complain("\(error). What was asked for is not all there.")
       exit(Failure.output.rawValue)
     }
   }
 
-  static func complain(_ text: String) { write("zinxctl: \(text)\n") }
+  /// A line.
+  static func complain(_ text: String) { write("zinxctl: \(shown(text))\n") }
 
   /// Ends the process as the command line wants it: with its help, or with what is wrong with it.
   static func end(_ error: any Error) -> Never {
@@ -32,7 +37,7 @@ enum Output {
 
   /// Asks somebody at a terminal. What is not yes is no.
   static func ask(_ question: String) -> Bool {
-    write("\(question) [y/N] ")
+    write("\(shown(question)) [y/N] ")
     let answer = readLine()?.lowercased()
     return answer == "y" || answer == "yes"
   }

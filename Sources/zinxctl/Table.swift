@@ -45,12 +45,6 @@ struct Table {
     }
   }
 
-  /// Controls and what turns the direction of writing are shown as escapes.
-  static func shown(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: JSON.isHidden) else { return text }
-    return text.unicodeScalars.map { JSON.isHidden($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
-  }
-
   /// `0.25s`, `42s`, `3m05s`, `2h07m`, `5d03h`.
   static func duration(_ seconds: Double) -> String {
     let whole = Int(exactly: min(seconds, 9e15).rounded(.down)) ?? 0

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ZinxControl
 import ZinxIO
 import ZinxWire
 
@@ -23,7 +24,9 @@ struct Zinxctl: ParsableCommand {
   static func main() {
     Program.keepStreams()
     do {
-      var command = try parseAsRoot(commandFirst(Program.arguments))
+      let arguments = commandFirst(Program.arguments)
+      try checkCommand(arguments.first)
+      var command = try parseAsRoot(numbersLast(arguments))
       try command.run()
     } catch { Output.end(error) }
   }
@@ -37,6 +40,35 @@ struct Zinxctl: ParsableCommand {
       rest = rest.dropFirst(count)
     }
     return rest.prefix(1) + front + rest.dropFirst()
+  }
+
+  /// Names a command that there is not: the parser would take offence at what stands behind it.
+  static func checkCommand(_ name: String?) throws {
+    guard let name, !name.hasPrefix("-"), name != "help" else { return }
+    let names = configuration.subcommands.map { $0._commandName }
+    guard !names.contains(name) else { return }
+    throw ValidationError("there is no command \(shown(name)); there are \(names.joined(separator: ", "))")
+  }
+
+  /// Options without a value, which may stand in front of one that is none of theirs.
+  private static let flags: Set = ["--json", "--now", "--yes", "--close"]
+
+  /// A number below zero is a value and no option: whoever writes one hears what is wrong with it. It and the values behind it go to the end,
+  /// behind the mark that no options follow.
+  static func numbersLast(_ arguments: [String]) -> [String] {
+    var (options, values) = ([String](), [String]())
+    for (index, argument) in arguments.enumerated() {
+      if argument == "--" { return options + ["--"] + values + arguments[(index + 1)...] }
+      let before = index > 0 ? arguments[index - 1] : ""
+      let isOfOption = before.hasPrefix("--") && !before.contains("=") && !flags.contains(before)
+      let isValue = isNegative(argument) || !values.isEmpty && !argument.hasPrefix("-")
+      if isValue, !isOfOption { values.append(argument) } else { options.append(argument) }
+    }
+    return values.isEmpty ? options : options + ["--"] + values
+  }
+
+  private static func isNegative(_ argument: String) -> Bool {
+    argument.hasPrefix("-") && argument.dropFirst().first.map { $0.isASCII && $0.isNumber } ?? false
   }
 }
 

@@ -25,7 +25,17 @@ struct ControlSessionTests {
   func greeting() {
     var session = ControlSession(greeting: "hello", at: Self.at(0))
     #expect(session.next(at: Self.at(0)) == .write("hello"))
-    #expect(session.next(at: Self.at(0)) == .read(within: ControlSession.idleTime))
+    #expect(session.next(at: Self.at(0)) == .read(within: ControlSession.silentTime))
+  }
+
+  @Test("ends when nothing is asked at all for half a minute, whatever else is said")
+  func silent() {
+    var session = Self.session()
+    #expect(session.next(at: Self.at(29)) == .read(within: .seconds(1)))
+    session.received(Array("nonsense\n".utf8), at: Self.at(29))
+    guard case .write = session.next(at: Self.at(29)) else { return #expect(Bool(false), "nonsense is answered") }
+    #expect(session.next(at: Self.at(58)) == .read(within: .seconds(1)))
+    #expect(session.next(at: Self.at(59)) == .end)
   }
 
   @Test("takes a request however it is cut", arguments: 1...29)
@@ -42,11 +52,16 @@ struct ControlSessionTests {
     #expect(session.next(at: Self.at(2)) == .read(within: ControlSession.idleTime))
   }
 
-  @Test("takes several one after the other, and passes over empty lines")
+  @Test("takes several one after the other, and answers empty lines as every other")
   func several() {
     var session = Self.session()
     session.received(Self.status + Array("\n \r\n".utf8) + Self.status, at: Self.at(1))
-    for _ in 0..<2 { #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status))) }
+    #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status)))
+    for place in [1, 3] {
+      let answer = #"{"id":null,"error":{"code":"bad-line","message":"the line is no JSON: a value expected at byte \#(place)"}}"#
+      #expect(session.next(at: Self.at(1)) == .write(answer))
+    }
+    #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status)))
     #expect(session.next(at: Self.at(1)) == .read(within: ControlSession.idleTime))
   }
 
@@ -83,11 +98,11 @@ struct ControlSessionTests {
   @Test("ends when nothing is asked for a while, counted from the last answer")
   func idle() {
     var session = Self.session()
-    session.received(Self.status, at: Self.at(500))
-    _ = session.next(at: Self.at(500))
-    session.answered(at: Self.at(550))
-    #expect(session.next(at: Self.at(1149)) == .read(within: .seconds(1)))
-    #expect(session.next(at: Self.at(1150)) == .end)
+    session.received(Self.status, at: Self.at(20))
+    _ = session.next(at: Self.at(20))
+    session.answered(at: Self.at(70))
+    #expect(session.next(at: Self.at(669)) == .read(within: .seconds(1)))
+    #expect(session.next(at: Self.at(670)) == .end)
   }
 
   @Test("answers what was asked before the client's end, and drops half a line")
@@ -97,6 +112,79 @@ struct ControlSessionTests {
     session.ended()
     #expect(session.next(at: Self.at(1)) == .perform(ControlRequest(id: 1, .status)))
     #expect(session.next(at: Self.at(1)) == .end)
+  }
+}
+
+@Suite("The places at the control socket")
+struct ControlPlacesTests {
+  private static func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(seconds * 1e9)) }
+
+  /// The places, which an expectation cannot change by itself.
+  private final class Held {
+    private var places = ControlPlaces()
+
+    func admit(isRoot: Bool, at now: Instant) -> ControlPlaces.Admission { places.admit(isRoot: isRoot, at: now) }
+    func isServed(_ id: UInt64) -> Bool { places.isServed(id) }
+    func isIdle(_ id: UInt64, at now: Instant) { places.isIdle(id, at: now) }
+    func leave(_ id: UInt64) { places.leave(id) }
+    func isEvicted(_ id: UInt64) -> Bool { places.isEvicted(id) }
+  }
+
+  /// Sixteen clients, who have come one after the other in the first second.
+  private static func full() -> Held {
+    let places = Held()
+    for number in 1...ControlPlaces.limit {
+      #expect(places.admit(isRoot: false, at: at(Double(number) / 100)) == .enter(UInt64(number)))
+    }
+    return places
+  }
+
+  @Test("are taken by who has been idle for the longest time last")
+  func longestIdle() {
+    let places = Self.full()
+    #expect(places.isServed(1))
+    places.isIdle(1, at: Self.at(5))
+    #expect(places.admit(isRoot: false, at: Self.at(6)) == .replace(17, evicted: 2))
+    #expect(places.isEvicted(2) && !places.isEvicted(1))
+    #expect(!places.isServed(2))
+    places.leave(2)
+    #expect(places.admit(isRoot: false, at: Self.at(6)) == .replace(18, evicted: 3))
+  }
+
+  @Test("are left to who is served, or has only just come")
+  func served() {
+    let places = Self.full()
+    #expect(places.admit(isRoot: false, at: Self.at(1)) == .refuse)
+    for id in 1...UInt64(ControlPlaces.limit) { #expect(places.isServed(id)) }
+    #expect(places.admit(isRoot: false, at: Self.at(100)) == .refuse)
+    places.isIdle(7, at: Self.at(100))
+    #expect(places.admit(isRoot: false, at: Self.at(100.5)) == .refuse)
+    #expect(places.admit(isRoot: false, at: Self.at(101)) == .replace(17, evicted: 7))
+  }
+
+  @Test("there are more for root, who makes room for root alone")
+  func root() {
+    let places = Self.full()
+    for id in 1...UInt64(ControlPlaces.limit) { #expect(places.isServed(id)) }
+    for id in 17...UInt64(ControlPlaces.limitOfRoot) { #expect(places.admit(isRoot: true, at: Self.at(2)) == .enter(id)) }
+    #expect(places.admit(isRoot: false, at: Self.at(9)) == .refuse)
+    #expect(places.admit(isRoot: true, at: Self.at(9)) == .replace(21, evicted: 17))
+    // Others go first, however long root has been idle.
+    places.isIdle(3, at: Self.at(10))
+    #expect(places.admit(isRoot: true, at: Self.at(11)) == .replace(22, evicted: 3))
+  }
+
+  @Test("are free again when their clients have gone, and so are the threads of those who had to go")
+  func free() {
+    let places = Self.full()
+    places.leave(4)
+    #expect(places.admit(isRoot: false, at: Self.at(0.2)) == .enter(17))
+    for count in 1...ControlPlaces.limit {
+      guard case .replace = places.admit(isRoot: false, at: Self.at(Double(count) * 2)) else { return #expect(Bool(false)) }
+    }
+    #expect(places.admit(isRoot: true, at: Self.at(100)) == .refuse)
+    places.leave(1)
+    guard case .enter = places.admit(isRoot: true, at: Self.at(100)) else { return #expect(Bool(false)) }
   }
 }
 

@@ -193,6 +193,10 @@ extension Daemons {
         let connection = try #require(try await control.json("connections").array?.first)
         #expect(connection["busy"] == true && connection["sent"] == 0)
         #expect(try await control.json("status")["busyWorkers"] == 1)
+        #expect(try await control.run("close", "0").output == ["closed 1"])
+        try await eventually { try await control.json("show", "0")["ending"] == true }
+        #expect(try await control.run("close", "--where", "id == 0").output == ["closed 0, 1 was ending already"])
+        #expect(try await control.json("close", "0") == ["closed": 0, "ending": 1, "missing": []])
         #expect(try await control.run("close", "0", "--now").output == ["closed 1"])
       }
     }
@@ -208,6 +212,8 @@ extension Daemons {
         try await daemon.line(containing: "draining: 1 connections left")
         let status = try await control.json("status")
         #expect(status["ending"] == true && status["draining"] == true && status["connections"] == 1)
+        let reload = try await run("--reload", environment: ["RUNTIME_DIRECTORY": control.folder.path])
+        #expect(reload.status == 69 && reload.errors.last?.contains("start zinxd again when it has ended") == true)
         for command in ["reload", "resume"] { #expect(try await control.run(command).status == 1) }
         #expect(try await control.run("close", "0", "--now").output == ["closed 1"])
       }
@@ -259,6 +265,46 @@ extension Daemons {
           [DaemonProcess.path("zinxctl")] + arguments + ["--socket", control.path], in: control.folder.path)
         #expect(try await tool.exit().status == 64, "\(arguments)")
       }
+      for (arguments, words) in [
+        (["bogus"], "there is no command bogus"), (["show", "-1"], "The value '-1' is invalid for '<id>'"),
+        (["connections", "--limit", "-1"], "--limit must not be negative"),
+      ] {
+        // The options of all commands in front of it.
+        let tool = try DaemonProcess(
+          [DaemonProcess.path("zinxctl"), "--socket", control.path] + arguments, in: control.folder.path)
+        #expect(try await tool.exit().status == 64)
+        #expect(tool.errorLines.first?.hasPrefix("Error: \(words)") == true, "\(tool.errorLines)")
+      }
+    }
+
+    @Test("of somebody else's making has no say over a terminal")
+    func escapes() async throws {
+      let folder = try TestFolder()
+      let evil = "\u{1B}]0;owned\u{7}\u{1B}[2J"
+      let socket = try ControlSocket(
+        [ControlListener(path: folder.path + "/control.sock")],
+        greeting: ControlProtocol.hello(program: evil, version: evil).description
+      ) { request, _, write in
+        // As raw as a daemon that means no good can write it: escapes of JSON.
+        let error = ControlError(.refused, "\(evil)\nline two \(evil)")
+        if request.name != "set" {
+          _ = write(ControlProtocol.answer(request.id, error).description)
+        } else {
+          _ = write(ControlProtocol.answer(request.id, ["key": .string(evil), "before": .string(evil), "value": 1]).description)
+        }
+      }
+      defer { socket.close() }
+      let control = Control(folder: folder)
+      for arguments in [["status"], ["connections"], ["reload"], ["close", "1"], ["drain"]] {
+        let tool = try DaemonProcess(
+          [DaemonProcess.path("zinxctl")] + arguments + ["--socket", control.path], in: folder.path)
+        #expect(try await tool.exit().status == 1)
+        #expect(tool.errorLines == ["zinxctl: \\u{1B}]0;owned\\u{07}\\u{1B}[2J", "zinxctl: line two \\u{1B}]0;owned\\u{07}\\u{1B}[2J"])
+      }
+      let set = try await control.run("set", "MaxConn", "1")
+      #expect(set.status == 0 && !set.output.joined().contains("\u{1B}"), "\(set.output)")
+      let reload = try await run("--reload", environment: ["RUNTIME_DIRECTORY": folder.path])
+      #expect(reload.status == 78 && !reload.errors.joined().contains("\u{1B}"), "\(reload.errors)")
     }
   }
 }
@@ -332,17 +378,47 @@ struct ControlSocketTests {
     #expect(greeting?.hasPrefix("{\"control\":1") == true && answer?.hasPrefix("{\"id\":null,\"result\":") == true)
   }
 
-  @Test("takes so many clients and no more, and takes another when one has gone")
+  @Test("lets in who comes although idle clients have all of the places: the longest idle is told, and makes room")
   func limit() async throws {
     let socket = try open()
     defer { socket.close() }
-    var clients: [ControlClient] = []
     let place = path
-    for _ in 0..<ControlSocket.clientLimit { clients.append(try ControlClient(place)) }
-    #expect(throws: ControlClient.Failure.self) { try ControlClient(place) }
-    clients.removeLast()
+    let first = try UnixStream(connectingTo: place)
+    let greeting = line(first)
+    #expect(greeting?.hasPrefix("{\"control\":1,") == true)
+    var clients: [ControlClient] = []
+    let limit = geteuid() == 0 ? ControlPlaces.limitOfRoot : ControlPlaces.limit
+    for _ in 1..<limit { clients.append(try ControlClient(place)) }
+    // Not before it has been idle for a second.
     try await until { (try? ControlClient(place)) != nil }
+    let (farewell, end) = (line(first), line(first))
+    #expect(farewell?.hasPrefix(#"{"id":null,"error":{"code":"busy","#) == true)
+    #expect(end == nil)
     for client in clients { #expect(try client.ask(.health) == ["command": "health"]) }
+  }
+
+  @Test("leaves his place to who waits for an answer")
+  func served() async throws {
+    let gate = BlockingGate()
+    let socket = try open { request, _, write in
+      gate.pass()
+      _ = write(ControlProtocol.answer(request.id, [:]).description)
+    }
+    defer { socket.close() }
+    let place = path
+    let limit = geteuid() == 0 ? ControlPlaces.limitOfRoot : ControlPlaces.limit
+    // Lines by hand: a client of ours would hold a thread of the test until its answer comes.
+    let first = try UnixStream(connectingTo: place)
+    var others: [ControlClient] = []
+    for _ in 1..<limit { others.append(try ControlClient(place)) }
+    let isAsked = first.write(#"{"command":"status"}"#, within: .seconds(5))
+    #expect(isAsked)
+    // The one that is served stays, however long the others have been idle.
+    for _ in 1..<limit { try await until { (try? ControlClient(place)) != nil } }
+    gate.open()
+    let (greeting, answer) = (line(first), line(first))
+    #expect(greeting?.hasPrefix("{\"control\":1,") == true && answer == #"{"id":null,"result":{}}"#)
+    withExtendedLifetime(others) {}
   }
 
   @Test("ends a line that is too long, with a word about it")

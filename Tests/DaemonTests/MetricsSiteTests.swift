@@ -1,6 +1,7 @@
 import Systemd
 import Testing
 import Zinx
+import ZinxControl
 import ZinxTestKit
 
 @testable import ZinxDaemon
@@ -118,8 +119,39 @@ struct MetricsSiteTests {
     }
     for phase in [Health.Phase.starting, .draining, .serving] { #expect(reply(Health(phase: phase)) == (200, "ok\n")) }
     #expect(reply(Health(silentLoops: [0, 3])) == (503, "event loops do not answer: 0, 3\n"))
-    #expect(reply(Health(workers: 2, blockedWorkers: 1)) == (200, "1 of 2 workers are blocked in handlers\n"))
-    #expect(reply(Health(workers: 2, blockedWorkers: 2)) == (503, "2 of 2 workers are blocked in handlers\n"))
+    let blocked = Health.blocked([.seconds(12), .seconds(11), .milliseconds(9999)])
+    #expect(reply(Health(workers: 2, blocked: Array(blocked.prefix(1)))) == (200, "1 of 2 workers are blocked in handlers\n"))
+    #expect(reply(Health(workers: 2, blocked: blocked)) == (503, "2 of 2 workers are blocked in handlers\n"))
+  }
+}
+
+@Suite("Health")
+struct HealthTests {
+  private static let states = [
+    Health(), Health(phase: .draining), Health(phase: .starting), Health(silentLoops: [0, 3], workers: 1),
+    Health(workers: 2, blocked: Health.blocked([.seconds(11), .zero])),
+    Health(workers: 2, blocked: Health.blocked([.seconds(11), .seconds(12)])),
+  ]
+
+  @Test("is the same by the control socket and over HTTP", arguments: states)
+  func same(health: Health) {
+    let site = MetricsSite(families: { [] }, health: { health })
+    #expect(health.json["healthy"]?.bool == (site.answer(MetricsRequest(target: "/healthz")).status == 200))
+    #expect(health.json["ready"]?.bool == (site.answer(MetricsRequest(target: "/readyz")).status == 200))
+  }
+
+  @Test("names each loop and each worker that is held up, also while others go on")
+  func problems() {
+    #expect(Self.states[4].json == ["healthy": true, "ready": true, "problems": ["worker 0 has been blocked in a handler for 11 s"]])
+    #expect(Self.states[3].json == ["healthy": false, "ready": false, "problems": ["event loops do not answer: 0, 3"]])
+    #expect(Self.states[5].problems.count == 2)
+  }
+
+  @Test("counts a worker as blocked from the time on that metrics do")
+  func bound() {
+    let times = [Health.blockedAfter - .milliseconds(1), Health.blockedAfter]
+    #expect(Health.blocked(times).map(\.worker) == [1])
+    #expect(Health.blockedAfter == ServerReading.blockedAfter)
   }
 }
 

@@ -148,6 +148,15 @@ extension Daemons {
       }
     }
 
+    @Test("are there by a name of the abstract name space, which the log has")
+    func abstract() async throws {
+      let name = "zinxd-metrics-\(getpid())"
+      try await withDaemon(local(#""MetricsAddress": "unix:@\#(name)""#)) { daemon, _ in
+        let line = try await daemon.line(containing: "metrics at ")
+        #expect(line.hasSuffix("metrics at unix:@\(name)"))
+      }
+    }
+
     @Test("keep a daemon from starting whose address for them is taken, and --check names one that a listener has")
     func taken() async throws {
       let listener = try PassedSocket(isNonBlocking: true)

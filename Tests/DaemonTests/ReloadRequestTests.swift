@@ -1,6 +1,9 @@
 import Glibc
 import Testing
+import ZinxControl
 import ZinxTestKit
+
+@testable import ZinxDaemon
 
 extension Daemons {
   /// `zinxd --reload`, which `systemctl reload` runs.
@@ -74,5 +77,35 @@ extension Daemons {
         #expect(try await request(in: ended).status == 69)
       }
     }
+  }
+}
+
+@Suite("What a request to reload says when it fails")
+struct ReloadFailureTests {
+  private static func explain(_ failure: ControlClient.Failure) -> (ZinxDaemon.ExitStatus, [String]) {
+    ReloadRequest.explain(failure, path: "/run/x", program: "game", isInJournal: false)
+  }
+
+  @Test("is what to do about it, and speaks of a missing service only where there is none")
+  func words() {
+    let busy = Self.explain(.refused(ControlError(.busy, "full")))
+    #expect(busy.0 == .unavailable && busy.1[0] == "error: /run/x: full")
+    #expect(busy.1[1] == "The running configuration stays in force. Reload again in a moment, or send SIGHUP to game.")
+    let permission = Self.explain(.unreachable(UnixError("connect", code: EACCES)))
+    #expect(permission.0 == .notPermitted && permission.1[1] == "Reload as root or as the user of the service.")
+    #expect(Self.explain(.refused(ControlError(.notPermitted, "no"))).0 == .notPermitted)
+    for code in ControlError.Code.allCases {
+      let (status, lines) = Self.explain(.refused(ControlError(code, "x")))
+      #expect(status != .success && lines.count == 2 - (code == .refused ? 1 : 0))
+      #expect(!lines.contains { $0.contains("No running service") })
+    }
+    #expect(Self.explain(.unreachable(UnixError("connect", code: ENOENT))).1[1].hasPrefix("No running service was found"))
+  }
+
+  @Test("has nothing in it that a terminal obeys")
+  func escapes() {
+    for failure in [.refused(ControlError(.busy, "\u{1B}[2J")), .refused(ControlError(.refused, "a\u{1B}\nb\u{1B}")), .broken("\u{1B}")]
+      as [ControlClient.Failure]
+    { #expect(!Self.explain(failure).1.joined().contains("\u{1B}")) }
   }
 }

@@ -485,6 +485,11 @@ struct WebSocketTests {
         try await peer.send(WebSocketPeer.frame(0x8A, []))
       }
       #expect(server.ended.isEmpty)
+      // These are no messages of anybody.
+      try await peer.send(WebSocketPeer.frame(0x89, [7]))
+      while try await peer.frame() != WebSocketPeer.Frame(first: 0x8A, payload: [7]) {}
+      #expect(server.server.counters.messagesSent == 0)
+      #expect(server.server.connections.map(\.messagesSent) == [0])
     }
   }
 

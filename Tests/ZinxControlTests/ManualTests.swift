@@ -84,6 +84,18 @@ struct CommandLineTests {
     ])
   func options(arguments: [String], ordered: [String]) { #expect(Zinxctl.commandFirst(arguments) == ordered) }
 
+  @Test(
+    "takes a number below zero for a value, which is no option",
+    arguments: [
+      (["set", "MaxConn", "-1"], ["set", "MaxConn", "--", "-1"]),
+      (["set", "--socket", "/x", "MaxConn", "-1", "--json"], ["set", "--socket", "/x", "MaxConn", "--json", "--", "-1"]),
+      (["close", "--now", "-1", "7", "--socket", "/x"], ["close", "--now", "--socket", "/x", "--", "-1", "7"]),
+      (["connections", "--limit", "-1"], ["connections", "--limit", "-1"]),
+      (["connections", "--sort", "-id"], ["connections", "--sort", "-id"]), (["show", "-1x"], ["show", "--", "-1x"]),
+      (["show", "--", "-1"], ["show", "--", "-1"]), (["-h"], ["-h"]),
+    ])
+  func negative(arguments: [String], ordered: [String]) { #expect(Zinxctl.numbersLast(arguments) == ordered) }
+
   @Test("takes an order that begins with a dash")
   func order() throws {
     let command = try ConnectionsCommand.parse(["--sort", "-queuedBytes", "--where", "idle > 5m", "--limit", "3"])

@@ -51,6 +51,8 @@ struct ControlRequestTests {
       (#"{"command":"close","connections":[1],"where":"tls"}"#, "bad-request", "close takes either"),
       (#"{"command":"close","connections":[1,"2"]}"#, "bad-request", "connections is no list of ids"),
       (#"{"command":"close","connections":[1],"now":1}"#, "bad-request", "now is neither true nor false"),
+      (#"{"command":"drain","command":"status"}"#, "bad-line", "the line is no JSON: a key that is there twice at byte 20"),
+      (#"{"command":"set","key":"Custom","value":{"a":1,"a":2}}"#, "bad-line", "the line is no JSON: a key that is there twice"),
       (#"{"command":"set","key":"MaxConn"}"#, "bad-request", "value is missing"),
     ])
   func bad(line: String, code: String, message: String) {
@@ -58,7 +60,7 @@ struct ControlRequestTests {
     #expect(fault?.error.code.rawValue == code)
     #expect(fault?.error.message.hasPrefix(message) == true, "\(fault?.error.message ?? "")")
     let named = Self.fault(line.replacing("{", with: "{\"id\":9,", maxReplacements: 1).replacing(",}", with: "}"))
-    if line.hasPrefix("{") { #expect(named?.id == 9) }
+    if line.hasPrefix("{"), code != "bad-line" { #expect(named?.id == 9) }
   }
 
   @Test(

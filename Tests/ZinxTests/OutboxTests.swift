@@ -46,6 +46,20 @@ struct OutboxTests {
     #expect(outbox.bytesAccepted == 30)
   }
 
+  @Test func `counts messages, and not what the protocol of a WebSocket says by itself`() {
+    let outbox = HeldOutbox(Self.pack, isWebSocket: true)
+    let (message, pong) = (WebSocketFrame.encoded(ByteBuffer(string: "m")), WebSocketFrame.encoded(ByteBuffer(string: "p"), .pong))
+    for frame in [pong, message, pong, message] { outbox.append(frame: frame, isCorked: false) }
+    #expect(outbox.messages == 4 && outbox.messagesWritten == 0)
+    for (written, messages) in zip([3, 2, 1, 3, 1], [0, 0, 1, 1, 1] as [UInt64]) {
+      outbox.wrote(written)
+      #expect(outbox.messagesWritten == messages)
+    }
+    outbox.append(frame: pong, isCorked: true)
+    _ = outbox.close()
+    #expect(outbox.messages == 0 && outbox.messagesWritten == 1)
+  }
+
   @Test func `what is left of a frame of which a part has left, or is sealed, is what has to leave before anything else`() {
     let payloads = [[UInt8](repeating: 1, count: 3), [2], [UInt8](repeating: 3, count: 200)]
     let frames = payloads.map { Array(WebSocketFrame.encoded(ByteBuffer(bytes: $0)).readableBytesView) }

@@ -16,7 +16,7 @@ extension Connection {
       messagesReceived: messagesReceived.load(ordering: .relaxed), bytesReceived: bytesReceived.load(ordering: .relaxed),
       messagesSent: out.messages, bytesSent: out.bytes, queuedMessages: out.queuedMessages, queuedBytes: out.queuedBytes,
       worker: server.workers.index(for: id), isBusy: activity.load(ordering: .relaxed) != .idle,
-      isEnding: isClosed || dropsRest.load(ordering: .relaxed), groups: joinedGroups.map(\.name), properties: shownProperties,
+      isEnding: isEnding, groups: joinedGroups.map(\.name), properties: shownProperties,
       framing: framing, tls: tls, webSocketPath: webSocketRequest?.path)
   }
 
@@ -29,6 +29,9 @@ extension Connection {
       messagesReceived: messagesReceived.load(ordering: .relaxed), bytesReceived: bytesReceived.load(ordering: .relaxed),
       messagesSent: out.messages, bytesSent: out.bytes)
   }
+
+  /// Whether somebody has ended it: what it asks from here on is dropped.
+  package var isEnding: Bool { isClosed || dropsRest.load(ordering: .relaxed) }
 
   private var sent: (messages: UInt64, bytes: UInt64, queuedMessages: Int, queuedBytes: Int) {
     outbox.withLock { ($0.messagesWritten, $0.bytesWritten, $0.messages, $0.bytes) }

@@ -242,7 +242,7 @@ extension Connection {
     // What the corked thread sends from here on comes after this one.
     if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
     note(outbox)
-    server.counters.outboxes.messagesSent.count()
+    if webSocket == nil || WebSocketFrame.isMessage(frame) { server.counters.outboxes.messagesSent.count() }
   }
 
   /// Suspends the sender. `register` returns nil when there is nothing to wait for.

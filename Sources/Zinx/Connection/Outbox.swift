@@ -49,12 +49,17 @@ struct Outbox: ~Copyable {
   private var behind = ByteBuffer()
   /// `queue` is a message to many, whose bytes other queues hold too.
   private var isShared = false
+  // In the room that the flags above and the number below leave.
+  /// The frame at the head is the protocol's own.
+  private var isFirstControl = false
+  /// Frames of the protocol's own on a WebSocket, as pongs, among ``messages``.
+  private var controls: UInt32 = 0
   /// Frames in `queue` and `behind`, one that is written in part included.
   private(set) var messages = 0
   /// Bytes of the first frame that are still to be written.
   private var firstFrameRest = 0
   private(set) var bytesAccepted: UInt64 = 0
-  /// Frames that were handed over and not dropped.
+  /// Messages that were handed over and not dropped.
   private var messagesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
   private(set) var isClosed = false
@@ -86,8 +91,8 @@ struct Outbox: ~Copyable {
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
-  /// Frames that the kernel has taken as a whole.
-  var messagesWritten: UInt64 { messagesAccepted - UInt64(messages) }
+  /// Messages that the kernel has taken as a whole.
+  var messagesWritten: UInt64 { messagesAccepted - UInt64(messages - Int(controls)) }
 
   /// Bytes that wait to be written.
   var bytes: Int { queue.readableBytes + behind.readableBytes }
@@ -118,7 +123,7 @@ struct Outbox: ~Copyable {
     lengths?.append(frame.readableBytes, isBehind: isCorked)
     bytesAccepted += UInt64(frame.readableBytes)
     messages += 1
-    messagesAccepted += 1
+    if isWebSocket, !WebSocketFrame.isMessage(frame) { controls += 1 } else { messagesAccepted += 1 }
     if isCorked { behind.writeImmutableBuffer(frame) } else { enqueue(frame, isShared: isShared) }
   }
 
@@ -186,7 +191,7 @@ struct Outbox: ~Copyable {
       }
       queue.writeImmutableBuffer(frames)
     }
-    if firstFrameRest == 0 { firstFrameRest = frameLength() }
+    if firstFrameRest == 0 { beginFrame() }
   }
 
   // MARK: Emptying
@@ -236,7 +241,8 @@ struct Outbox: ~Copyable {
       rest -= firstFrameRest
       queue.moveReaderIndex(forwardBy: firstFrameRest)
       messages -= 1
-      firstFrameRest = frameLength()
+      if isFirstControl { controls -= 1 }
+      beginFrame()
     }
     queue.moveReaderIndex(forwardBy: rest)
     firstFrameRest -= rest
@@ -248,6 +254,12 @@ struct Outbox: ~Copyable {
       // Nor does a peer that leaves the last few bytes of much.
       queue = ByteBufferAllocator().buffer(buffer: queue)
     }
+  }
+
+  /// Looks at the frame at the head of the queue.
+  private mutating func beginFrame() {
+    firstFrameRest = frameLength()
+    isFirstControl = isWebSocket && firstFrameRest > 0 && !WebSocketFrame.isMessage(queue)
   }
 
   /// Bytes of the frame at the head of the queue, 0 without one.
@@ -336,9 +348,9 @@ struct Outbox: ~Copyable {
     isClosed = true
     sealedMemory = 0
     flows()
-    messagesAccepted -= UInt64(messages)
-    messages = 0
-    firstFrameRest = 0
+    messagesAccepted -= UInt64(messages - Int(controls))
+    (messages, controls) = (0, 0)
+    (firstFrameRest, isFirstControl) = (0, false)
     // An empty buffer costs a few counts of references; most connections end with nothing queued.
     if !isEmpty { (queue, behind) = (ByteBuffer(), ByteBuffer()) }
     if lengths != nil { forgetLengths() }

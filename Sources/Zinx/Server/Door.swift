@@ -31,6 +31,11 @@ package struct EndpointSockets: Sendable {
     (self.name, self.sockets, self.isPassed, self.file) = (name, sockets, isPassed, file)
   }
 
+  /// As an operator writes them: `127.0.0.1:7777`, `unix:/run/zinxd/clients.sock`, `unix:@zinxd`. As long as they are open.
+  package var addresses: [String] {
+    sockets.map { socket in localName(of: socket) ?? (try? SocketAddress(of: socket)).map { "\($0)" } ?? "unknown" }
+  }
+
   /// Removes the file of a UNIX socket that we opened.
   package func removeFile() { file?.remove() }
 

@@ -4,7 +4,7 @@ import ZinxIO
 /// The life of one client of the control socket as a value: what it sends and the time go in, what to do next comes out. No socket, clock
 /// or lock.
 ///
-/// It asks for no more bytes while a whole line waits: what a client may have on the way is bounded by its socket.
+/// Each line has an answer, an empty one too. It asks for no more bytes while a whole line waits: what a client may have on the way is bounded by its socket.
 struct ControlSession {
   enum Step: Equatable {
     /// Send this line.
@@ -18,8 +18,10 @@ struct ControlSession {
 
   /// Time for the rest of a line that has begun.
   static let lineTime = Duration.seconds(10)
-  /// Time between requests.
+  /// Time between requests: somebody may be asked a question in between.
   static let idleTime = Duration.seconds(600)
+  /// Time until the first one, of somebody who has come to ask.
+  static let silentTime = Duration.seconds(30)
 
   private var greeting: String?
   private var input: [UInt8] = []
@@ -27,6 +29,7 @@ struct ControlSession {
   private var searched = 0
   /// When the line that is not whole has begun; otherwise when the last request was taken.
   private var since: Instant
+  private var hasAsked = false
   private var hasEnded = false
   private var isRefused = false
 
@@ -35,18 +38,21 @@ struct ControlSession {
   mutating func next(at now: Instant) -> Step {
     if let greeting = greeting.take() { return .write(greeting) }
     if isRefused { return .end }
-    while let line = takeLine() {
+    if let line = takeLine() {
       since = now
       if line.count > ControlProtocol.longestLine { return refuseLength() }
-      guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) else { continue }
-      do { return .perform(try ControlRequest(parsing: line)) } catch {
+      do {
+        let request = try ControlRequest(parsing: line)
+        hasAsked = true
+        return .perform(request)
+      } catch {
         return .write(ControlProtocol.answer(error.id, error.error).description)
       }
     }
     if input.count > ControlProtocol.longestLine { return refuseLength() }
     // Half a line is no request, and nobody waits for an answer.
     if hasEnded { return .end }
-    let time = input.isEmpty ? Self.idleTime : Self.lineTime
+    let time = input.isEmpty ? hasAsked ? Self.idleTime : Self.silentTime : Self.lineTime
     let left = Duration.nanoseconds(since.nanoseconds - now.nanoseconds) + time
     return left > .zero ? .read(within: left) : .end
   }

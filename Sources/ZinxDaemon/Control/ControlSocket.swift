@@ -11,18 +11,25 @@ final class ControlSocket: Sendable {
   /// Answers a request, a line at a time.
   typealias Answer = @Sendable (ControlRequest, ControlPeer, _ write: (String) -> Bool) -> Void
 
-  static let clientLimit = 16
   /// Time for a client to take a line.
   private static let writeTime = Duration.seconds(10)
+  /// The same for the last one, that there is no place.
+  private static let partingTime = Duration.milliseconds(100)
   private static let readSize = 16 << 10
 
   private let listeners: [ControlListener]
   private let greeting: String
   private let answer: Answer
   private let wakeUp: Descriptor
-  private let clients = Atomic<Int>(0)
+  private let clients = Mutex(Clients())
   private let isClosed = Atomic<Bool>(false)
   private let isDown = Parker()
+
+  private struct Clients {
+    var places = ControlPlaces()
+    /// Their sockets, as long as these are open.
+    var descriptors: [UInt64: Int32] = [:]
+  }
 
   /// Takes ownership of the listeners.
   ///
@@ -78,36 +85,70 @@ final class ControlSocket: Sendable {
     guard peer.mayEnter(by: listener.access, own: geteuid()) else {
       return refuse(descriptor, ControlError(.notPermitted, "only root and the user of the service may enter here"))
     }
-    guard clients.wrappingAdd(1, ordering: .relaxed).newValue <= Self.clientLimit else {
-      clients.wrappingSubtract(1, ordering: .relaxed)
-      return refuse(descriptor, ControlError(.busy, "\(Self.clientLimit) clients are connected, which is the limit"))
+    guard let id = admit(descriptor, peer) else {
+      return refuse(descriptor, ControlError(.busy, "as many clients as may be here are being served, or have only just come"))
     }
     do {
       _ = try Thread { [self] in
         nameThread("zinx-control-c")
-        serve(UnixStream(owning: descriptor), peer)
-        clients.wrappingSubtract(1, ordering: .relaxed)
+        serve(UnixStream(owning: descriptor), peer, id)
       }
     } catch {
-      clients.wrappingSubtract(1, ordering: .relaxed)
+      leave(id)
       refuse(descriptor, ControlError(.busy, "\(error)"))
+    }
+  }
+
+  /// Gives it a place, if there is one or somebody makes room.
+  private func admit(_ descriptor: Int32, _ peer: ControlPeer) -> UInt64? {
+    clients.withLock { clients in
+      let id: UInt64
+      switch clients.places.admit(isRoot: peer.uid == 0, at: .now) {
+      case .refuse: return nil
+      case .enter(let new): id = new
+      case .replace(let new, let evicted):
+        id = new
+        // Its thread reads the end, and says why.
+        if let other = clients.descriptors[evicted] { shutdown(other, Int32(SHUT_RD)) }
+      }
+      clients.descriptors[id] = descriptor
+      return id
+    }
+  }
+
+  /// Its socket is closed after this.
+  private func leave(_ id: UInt64) {
+    clients.withLock { clients in
+      clients.places.leave(id)
+      clients.descriptors[id] = nil
     }
   }
 
   private func refuse(_ descriptor: Int32, _ error: ControlError) {
     let stream = UnixStream(owning: descriptor)
-    _ = stream.write(ControlProtocol.answer(nil, error).description, within: .milliseconds(100))
+    _ = stream.write(ControlProtocol.answer(nil, error).description, within: Self.partingTime)
   }
 
   // MARK: The thread of a client
 
-  private func serve(_ stream: consuming UnixStream, _ peer: ControlPeer) {
+  private func serve(_ stream: consuming UnixStream, _ peer: ControlPeer, _ id: UInt64) {
+    converse(stream, peer, id)
+    if clients.withLock({ $0.places.isEvicted(id) }) {
+      let error = ControlError(.busy, "you have asked nothing for a while, and others want your place")
+      _ = stream.write(ControlProtocol.answer(nil, error).description, within: Self.partingTime)
+    }
+    leave(id)
+  }
+
+  private func converse(_ stream: borrowing UnixStream, _ peer: ControlPeer, _ id: UInt64) {
     var session = ControlSession(greeting: greeting, at: .now)
     while true {
       switch session.next(at: .now) {
       case .write(let line):
-        guard stream.write(line, within: Self.writeTime) else { return }
+        guard isServed(id), stream.write(line, within: Self.writeTime) else { return }
+        isIdle(id)
       case .perform(let request):
+        guard isServed(id) else { return }
         var isThere = true
         answer(request, peer) { line in
           isThere = isThere && stream.write(line, within: Self.writeTime)
@@ -115,6 +156,7 @@ final class ControlSocket: Sendable {
         }
         guard isThere else { return }
         session.answered(at: .now)
+        isIdle(id)
       case .read(let time):
         switch stream.read(upTo: Self.readSize, within: time) {
         case .bytes(let bytes): session.received(bytes, at: .now)
@@ -125,4 +167,8 @@ final class ControlSocket: Sendable {
       }
     }
   }
+
+  private func isServed(_ id: UInt64) -> Bool { clients.withLock { $0.places.isServed(id) } }
+
+  private func isIdle(_ id: UInt64) { clients.withLock { $0.places.isIdle(id, at: .now) } }
 }

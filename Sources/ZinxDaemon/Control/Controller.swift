@@ -9,6 +9,7 @@ import ZinxIO
 struct Controller: Sendable {
   let server: Server
   let status: Status
+  let watch: HealthWatch
   let reloader: Reloader
   let supervision: Supervision
   let output: LogOutput
@@ -114,11 +115,16 @@ struct Controller: Sendable {
       connections = Set(ids).compactMap { try? server.connManager.get($0) }
       missing = Set(ids).subtracting(connections.map(\.id)).sorted()
     }
+    // Who is on the way out already is none of those that this closes, unless it is to be cut short.
+    let targets = connections.filter { closing.atOnce ? !$0.isClosed : !$0.isEnding }
     if !closing.isTrial {
-      if !connections.isEmpty { tell("closes \(connections.count) connections\(closing.atOnce ? " at once" : "")", peer) }
-      for connection in connections { connection.kill(reason: "\(peer)", atOnce: closing.atOnce) }
+      if !targets.isEmpty { tell("closes \(targets.count) connections\(closing.atOnce ? " at once" : "")", peer) }
+      for connection in targets { connection.kill(reason: "\(peer)", atOnce: closing.atOnce) }
     }
-    return ["closed": .count(connections.count), "missing": .array(missing.map { .count($0) })]
+    return [
+      "closed": .count(targets.count), "ending": .count(connections.count - targets.count),
+      "missing": .array(missing.map { .count($0) }),
+    ]
   }
 
   private func drain(_ closing: Bool, _ peer: ControlPeer) -> JSON {

@@ -13,19 +13,22 @@ final class MetricsDoor: Sendable {
   private let channels: Mutex<[any Channel]>
   private let sockets: EndpointSockets
 
-  /// Where it is, as `127.0.0.1:9117` or `unix:/run/zinxd/metrics.sock`.
+  /// Where it is, as `127.0.0.1:9117`, `unix:/run/zinxd/metrics.sock` or `unix:@zinxd-metrics`.
   let addresses: [String]
 
-  private init(_ group: MultiThreadedEventLoopGroup, _ channels: [any Channel], _ sockets: EndpointSockets) {
+  private init(
+    _ group: MultiThreadedEventLoopGroup, _ channels: [any Channel], _ sockets: EndpointSockets, _ addresses: [String]
+  ) {
     self.group = group
     self.sockets = sockets
-    addresses = channels.map { $0.localAddress.map(Self.text) ?? "" }
+    self.addresses = addresses
     self.channels = Mutex(channels)
   }
 
   /// Answers at sockets that listen. They are the door's, also when this throws.
   static func open(_ sockets: EndpointSockets, _ site: MetricsSite) async throws -> MetricsDoor {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let addresses = sockets.addresses
     let visitors = Visitors(most: mostVisitors)
     let bootstrap = ServerBootstrap(group: group)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -52,7 +55,7 @@ final class MetricsDoor: Sendable {
       try? await group.shutdownGracefully()
       throw error
     }
-    return MetricsDoor(group, channels, sockets)
+    return MetricsDoor(group, channels, sockets, addresses)
   }
 
   /// Lets nobody in any more, and ends those who are in.
@@ -64,11 +67,6 @@ final class MetricsDoor: Sendable {
     sockets.removeFile()
     for channel in channels { try? await channel.close() }
     try? await group.shutdownGracefully()
-  }
-
-  private static func text(_ address: NIOCore.SocketAddress) -> String {
-    guard let ip = address.ipAddress, let port = address.port else { return "unix:\(address.pathname ?? "")" }
-    return ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
   }
 }
 

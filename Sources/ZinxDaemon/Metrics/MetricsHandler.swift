@@ -3,8 +3,10 @@ import NIOHTTP1
 
 /// What both handlers of a visitor know. The event loop of the metrics alone touches it.
 private final class Visit {
-  /// Bytes of a request with all of its headers. Browsers send some hundreds.
+  /// Bytes of a request with all of its headers, however they are spread. Browsers send some hundreds, and behind a proxy or with cookies
+  /// of others on the same host some thousands.
   static let mostBytes = 16 << 10
+  static let mostHeaders = 64
   /// For all of it, from the connect to the end of the answer.
   static let mostTime = TimeAmount.seconds(10)
   /// For the peer to close after the answer.
@@ -17,10 +19,11 @@ private final class Visit {
 /// The requests of one visitor: one, and then the connection ends. Whoever asks every few seconds loses nothing by it, and there is no way
 /// to keep a place, or to hide a request behind another.
 enum MetricsPipeline {
-  /// The header lines that are taken.
+  /// The header lines that are taken: what is beyond has the same answer as what is too long altogether.
   private static var limits: NIOHTTPDecoderLimitConfiguration {
     var limits = NIOHTTPDecoderLimitConfiguration()
-    (limits.maxHeaderFieldSize, limits.maxHeaderListSize, limits.maxHeaderFieldCount) = (8 << 10, Visit.mostBytes, 64)
+    (limits.maxHeaderFieldSize, limits.maxHeaderListSize) = (Visit.mostBytes, Visit.mostBytes)
+    limits.maxHeaderFieldCount = Visit.mostHeaders
     return limits
   }
 
@@ -88,13 +91,18 @@ private final class MetricsHandler: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // Of the socket: there is nobody to answer.
-    guard error is HTTPParserError else { return context.close(promise: nil) }
-    answer(MetricsReply(400, "this is no request of HTTP/1.1"), to: nil, context)
+    guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+    answer(error == .headerOverflow ? tooLong : MetricsReply(400, "this is no request of HTTP/1.1"), to: nil, context)
+  }
+
+  private var tooLong: MetricsReply {
+    guard head == nil else { return MetricsReply(413, "a request has no body here") }
+    return MetricsReply(431, "a request has \(Visit.mostBytes) bytes and \(Visit.mostHeaders) header lines at most")
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
-    case is VisitLimit.TooLong: answer(MetricsReply(400, "the request is too long"), to: nil, context)
+    case is VisitLimit.TooLong: answer(tooLong, to: nil, context)
     // The peer sends no more: if that was no request, nothing can follow.
     case ChannelEvent.inputClosed:
       if !visit.isAnswered || isLingering { context.close(promise: nil) }

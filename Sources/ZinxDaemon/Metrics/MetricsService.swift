@@ -15,9 +15,6 @@ final class MetricsService: Service {
 
   /// The name of the sockets that systemd passes for it.
   static let socketName = "metrics"
-  /// Between two looks at the event loops.
-  private static let tick = Duration.milliseconds(500)
-
   private let parts: Parts
   private let door: MetricsDoor
 
@@ -25,36 +22,26 @@ final class MetricsService: Service {
   final class Parts: Sendable {
     let server: Server
     let status: Status
+    let watch: HealthWatch
     let events: EventLog
     let output: LogOutput
     let name: String
     let version: String
     let start = Double(time(nil))
-    let isServing = Atomic<Bool>(false)
-    let lags = Mutex(LoopLags())
 
-    init(_ server: Server, _ status: Status, _ events: EventLog, _ output: LogOutput, name: String, version: String) {
-      (self.server, self.status, self.events, self.output) = (server, status, events, output)
+    init(
+      _ server: Server, _ status: Status, _ watch: HealthWatch, _ events: EventLog, _ output: LogOutput, name: String,
+      version: String
+    ) {
+      (self.server, self.status, self.watch, self.events, self.output) = (server, status, watch, events, output)
       (self.name, self.version) = (name, version)
     }
 
-    /// By a signal, or by `zinxctl drain`.
-    private var isDraining: Bool { status.isDraining || server.isSuspended }
-
-    var health: Health {
-      var health = Health()
-      health.phase = isDraining ? .draining : isServing.load(ordering: .relaxed) ? .serving : .starting
-      health.silentLoops = lags.withLock { $0.silent(at: .now) }
-      let busy = server.workerBusyTimes
-      (health.workers, health.blockedWorkers) = (busy.count, busy.count { $0 >= ServerReading.blockedAfter })
-      return health
-    }
-
     var families: [MetricFamily] {
-      var reading = DaemonReading(name: name, version: version, start: start, isDraining: isDraining)
+      var reading = DaemonReading(name: name, version: version, start: start, isDraining: status.acceptsNobody)
       reading.reloads = status.reloads
       (reading.limitedLines, reading.droppedLines) = (events.leftOut, output.dropped)
-      reading.lags = lags.withLock { $0.lags(at: .now) }
+      reading.lags = watch.lags
       reading.usage = .now
       return reading.families + server.metrics
     }
@@ -68,7 +55,7 @@ final class MetricsService: Service {
   static func open(
     _ address: ListenAddress?, passed: [Int32], _ parts: Parts
   ) async throws(Failed) -> MetricsService? {
-    var site = MetricsSite(families: { parts.families }, health: { parts.health })
+    var site = MetricsSite(families: { parts.families }, health: { parts.watch.health })
     if let host = address?.host { site.ownNames = [host] }
     do {
       if !passed.isEmpty {
@@ -82,22 +69,9 @@ final class MetricsService: Service {
   /// `http://127.0.0.1:9117/metrics`, or the UNIX socket.
   var places: [String] { door.addresses.map { $0.hasPrefix("unix:") ? $0 : "http://\($0)/metrics" } }
 
-  /// From here on it is ready.
-  func serves() { parts.isServing.store(true, ordering: .relaxed) }
-
-  /// Looks at the event loops until the server has drained.
+  /// Is there until the server has drained.
   func run() async throws {
-    while !Task.isShuttingDownGracefully, !Task.isCancelled {
-      look()
-      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.tick) }
-    }
+    try? await gracefulShutdown()
     await door.close()
-  }
-
-  private func look() {
-    let (parts, now) = (parts, ContinuousClock.now)
-    _ = parts.server.pingLoops(where: { loop in parts.lags.withLock { $0.ask(loop, at: now) } }) { loop in
-      parts.lags.withLock { $0.answered(loop, at: .now) }
-    }
   }
 }

@@ -1,27 +1,51 @@
-/// How it stands with the daemon, for whoever decides about sending it clients or starting it anew.
+import Zinx
+
+/// How it stands with the daemon, for whoever decides about sending it clients or starting it anew: `zinxctl health`, `/healthz` and
+/// `/readyz` say the same, as all of them have it from here.
 struct Health: Sendable, Equatable {
   enum Phase: Sendable { case starting, serving, draining }
 
   /// An event loop that has not answered for so long makes no progress.
   static let silentAfter = Duration.seconds(5)
+  /// A worker that is longer in one handler is blocked.
+  static let blockedAfter = ServerReading.blockedAfter
+
+  /// A worker that is held up.
+  struct Blocked: Sendable, Equatable {
+    var worker: Int
+    /// How long it has been in its handler.
+    var time: Duration
+
+    var text: String { "worker \(worker) has been blocked in a handler for \(time.components.seconds) s" }
+  }
 
   var phase = Phase.serving
   /// Event loops that do not answer.
   var silentLoops: [Int] = []
   var workers = 0
   /// Of them, those that have been in one handler for long.
-  var blockedWorkers = 0
+  var blocked: [Blocked] = []
+
+  /// Those of the workers, of which it is known how long each has been in its handler, that are blocked.
+  static func blocked(_ busyTimes: [Duration]) -> [Blocked] {
+    busyTimes.enumerated().filter { $0.element >= blockedAfter }.map { Blocked(worker: $0.offset, time: $0.element) }
+  }
 
   /// Whether loops and workers make progress. As long as one worker does, handlers that block others are for a warning.
-  var isLive: Bool { silentLoops.isEmpty && (workers == 0 || blockedWorkers < workers) }
+  var isLive: Bool { silentLoops.isEmpty && (workers == 0 || blocked.count < workers) }
 
   /// Whether it is a good time to send it clients.
   var isReady: Bool { phase == .serving && isLive }
 
+  /// What keeps it, or a part of it, from its work, a line each.
+  var problems: [String] { silentLoops.isEmpty ? blocked.map(\.text) : [silentText] + blocked.map(\.text) }
+
+  private var silentText: String { "event loops do not answer: \(silentLoops.map(String.init).joined(separator: ", "))" }
+
   /// What `/healthz` says.
   var liveText: String {
-    if !silentLoops.isEmpty { return "event loops do not answer: \(silentLoops.map(String.init).joined(separator: ", "))" }
-    if blockedWorkers > 0 { return "\(blockedWorkers) of \(workers) workers are blocked in handlers" }
+    if !silentLoops.isEmpty { return silentText }
+    if !blocked.isEmpty { return "\(blocked.count) of \(workers) workers are blocked in handlers" }
     return "ok"
   }
 
