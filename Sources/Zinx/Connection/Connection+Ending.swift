@@ -61,7 +61,8 @@ extension Connection {
   func settle() {
     guard life.runsUserCode, activity.load(ordering: .acquiring) == .idle else { return }
     life.userCodeEnded()
-    receiving.waitEnded(at: loop.now)
+    // The clock itself: what ends now may have kept the loop since its last wake-up.
+    receiving.waitEnded(at: loop.time)
     flushMark = nil
     if startHookThrew.load(ordering: .relaxed) { life.end(.hookFailed, handlingRest: false) }
     noticeStop()

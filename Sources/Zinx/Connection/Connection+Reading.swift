@@ -253,7 +253,7 @@ extension Connection {
     let mayWrite = interest.isWritable || queuedMessages.load(ordering: .relaxed) > 0 || session != nil
     let writes = mayWrite && outbox.withLock { $0.blockedSince != nil }
     guard reads != interest.isReadable || writes != interest.isWritable else { return }
-    if reads, !life.runsUserCode { receiving.waitEnded(at: loop.now) }
+    if reads, !life.runsUserCode { receiving.waitEnded(at: loop.time) }
     interest = Self.interest(reads: reads, writes: writes)
     loop.change(descriptor, to: interest)
   }

@@ -72,9 +72,9 @@ struct ReceiveDeadline: Equatable {
 
   /// The peer waits for us no longer: whoever was kept waiting beyond its time has all of it from now on, however long that took.
   @inline(__always)
-  mutating func waitEnded(at now: Instant) {
+  mutating func waitEnded(at now: @autoclosure () -> Instant) {
     guard isOwed else { return }
-    (quietSince, isOwed) = (now, false)
+    (quietSince, isOwed) = (now(), false)
   }
 
   /// Frames became whole: what stands behind them is another one.
