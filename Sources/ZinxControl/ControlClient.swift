@@ -40,16 +40,26 @@ package final class ControlClient {
 
   /// Asks, and waits for the answer as long as it takes. The lines of a list become one list.
   package func ask(_ command: ControlRequest.Command) throws(Failure) -> JSON {
+    var members: [JSON.Member] = []
+    try ask(command) { Self.add($0, to: &members) }
+    return .object(members)
+  }
+
+  /// Asks, and hands each line of the answer out as it comes.
+  package func ask(_ command: ControlRequest.Command, each: ([JSON.Member]) -> Void) throws(Failure) {
     lastID += 1
     let request = ControlRequest(id: .integer(lastID), command)
-    guard stream.write(request.json.description, within: Self.patience) else { throw .broken("the daemon takes no request") }
-    var members: [JSON.Member] = []
+    let text = request.json.description
+    guard text.utf8.count <= ControlProtocol.longestLine else {
+      throw .refused(ControlError(.badLine, "the request is longer than \(ControlProtocol.longestLine) bytes"))
+    }
+    guard stream.write(text, within: Self.patience) else { throw .broken("the daemon takes no request") }
     while true {
       let answer = try line(within: nil)
       if let error = Self.error(in: answer) { throw .refused(error) }
       guard answer["id"] == request.id, let result = answer["result"]?.members else { throw .broken("the answer is none") }
-      Self.add(result, to: &members)
-      if answer["more"]?.bool != true { return .object(members) }
+      each(result)
+      if answer["more"]?.bool != true { return }
     }
   }
 

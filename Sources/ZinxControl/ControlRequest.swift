@@ -6,6 +6,12 @@ package struct ControlRequest: Sendable, Hashable {
     case show(UInt64)
     case closed(limit: Int?)
     case close(Closing)
+    /// The messages of connections while they pass.
+    case trace(Tracing)
+    /// A message to connections, chosen one by one.
+    case send(Sending)
+    /// The same to all, a group, or a user.
+    case broadcast(Sending)
     /// Accept nobody any more; and end who is there.
     case drain(closing: Bool)
     case resume
@@ -100,6 +106,9 @@ extension ControlRequest {
     case "show": command = .show(try arguments.required("connection", try arguments.connection("connection")))
     case "closed": command = .closed(limit: try arguments.count("limit"))
     case "close": command = .close(try closing(&arguments))
+    case "trace": command = .trace(try arguments.tracing())
+    case "send": command = .send(try arguments.sending())
+    case "broadcast": command = .broadcast(try arguments.broadcasting())
     case "drain": command = .drain(closing: try arguments.flag("close"))
     case "resume": command = .resume
     case "reload": command = .reload
@@ -119,19 +128,12 @@ extension ControlRequest {
   }
 
   private static func closing(_ arguments: inout Arguments) throws(ControlError) -> Closing {
-    let ids = try arguments.connections("connections")
-    let filter = try arguments.filter()
-    let atOnce = try arguments.flag("now")
-    let isTrial = try arguments.flag("dryRun")
-    switch (ids, filter) {
-    case (let ids?, nil): return Closing(.ids(ids), atOnce: atOnce, isTrial: isTrial)
-    case (nil, let filter?): return Closing(.matching(filter), atOnce: atOnce, isTrial: isTrial)
-    default: throw ControlError(.badRequest, "close takes either connections or where")
-    }
+    let target = try arguments.target("close")
+    return Closing(target, atOnce: try arguments.flag("now"), isTrial: try arguments.flag("dryRun"))
   }
 
   /// The members of a request that were not looked at yet: a word that nobody knows must not be taken for one that was heard.
-  private struct Arguments {
+  struct Arguments {
     private let members: JSON
     private var left: Set<String>
 
@@ -159,6 +161,15 @@ extension ControlRequest {
     mutating func filter() throws(ControlError) -> Filter? {
       guard let text = try string("where") else { return nil }
       return try Filter(text)
+    }
+
+    /// Connections by their ids, or by what is true of them.
+    mutating func target(_ command: String) throws(ControlError) -> Closing.Target {
+      switch (try connections("connections"), try filter()) {
+      case (let ids?, nil): return .ids(ids)
+      case (nil, let filter?): return .matching(filter)
+      default: throw ControlError(.badRequest, "\(command) takes either connections or where")
+      }
     }
 
     mutating func flag(_ key: String) throws(ControlError) -> Bool {
@@ -215,10 +226,7 @@ extension ControlRequest {
     case .show(let id): add("connection", .count(id))
     case .closed(let limit?): add("limit", .count(limit))
     case .close(let closing):
-      switch closing.target {
-      case .ids(let ids): add("connections", .array(ids.map { .count($0) }))
-      case .matching(let filter): add("where", .string(filter.text))
-      }
+      members.append(closing.target.member)
       if closing.atOnce { add("now", true) }
       if closing.isTrial { add("dryRun", true) }
     case .drain(closing: true): add("close", true)
@@ -226,6 +234,8 @@ extension ControlRequest {
       add("key", .string(key))
       add("value", value)
     case .log(let level): add("level", .string(level))
+    case .trace(let tracing): members += tracing.members
+    case .send(let sending), .broadcast(let sending): members += sending.members
     default: break
     }
     return .object(members)
@@ -239,6 +249,9 @@ extension ControlRequest {
     case .show: "show"
     case .closed: "closed"
     case .close: "close"
+    case .trace: "trace"
+    case .send: "send"
+    case .broadcast: "broadcast"
     case .drain: "drain"
     case .resume: "resume"
     case .reload: "reload"
@@ -256,8 +269,8 @@ extension ControlRequest {
   package var changes: Bool {
     switch command {
     case .close(let closing): !closing.isTrial
-    case .drain, .resume, .reload, .set, .log: true
-    case .status, .connections, .show, .closed, .plugins, .routes, .groups, .users, .health: false
+    case .send, .broadcast, .drain, .resume, .reload, .set, .log: true
+    case .status, .trace, .connections, .show, .closed, .plugins, .routes, .groups, .users, .health: false
     }
   }
 }

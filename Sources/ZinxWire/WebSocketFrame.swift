@@ -107,6 +107,21 @@ public enum WebSocketFrame {
     }
   }
 
+  /// Where the payload of a server's binary frame lies that the bytes begin with; nil for one that is none, or not whole.
+  package static func payload(of bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+    guard bytes.count >= 2, bytes[0] & 0x0F == Operation.binary.rawValue else { return nil }
+    var (start, count) = (2, Int(bytes[1] & 0x7F))
+    if count >= 126 {
+      let size = count == 126 ? 2 : 8
+      start += size
+      guard bytes.count >= start else { return nil }
+      let length = bytes[2..<start].reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+      count = Int(clamping: length)
+    }
+    guard count <= bytes.count - start else { return nil }
+    return start..<start + count
+  }
+
   /// Whether a code may be in a frame: those of section 7.4.1 that are for that, those registered since, and those of applications.
   static func mayBeSent(closeCode: UInt16) -> Bool {
     switch closeCode {

@@ -30,6 +30,11 @@ struct Conversation {
     do throws(ControlClient.Failure) { return try client.ask(command) } catch { throw Self.end(error, paths) }
   }
 
+  /// Hands each line of the answer out as it comes.
+  func ask(_ command: ControlRequest.Command, each: (_ result: [JSON.Member]) -> Void) throws {
+    do throws(ControlClient.Failure) { try client.ask(command, each: each) } catch { throw Self.end(error, paths) }
+  }
+
   private static func end(_ failure: ControlClient.Failure, _ paths: [String]) -> ExitCode {
     let (status, lines) = Failure.explain(failure, paths: paths)
     for line in lines { Output.complain(line) }

@@ -17,8 +17,9 @@ struct Zinxctl: ParsableCommand {
     version: zinxVersion,
     subcommands: [
       StatusCommand.self, HealthCommand.self, ConnectionsCommand.self, ShowCommand.self, ClosedCommand.self, UsersCommand.self,
-      GroupsCommand.self, PluginsCommand.self, RoutesCommand.self, CloseCommand.self, DrainCommand.self, ResumeCommand.self,
-      ReloadCommand.self, SetCommand.self, LogCommand.self,
+      GroupsCommand.self, PluginsCommand.self, RoutesCommand.self, TraceCommand.self, SendCommand.self, BroadcastCommand.self,
+      CloseCommand.self,
+      DrainCommand.self, ResumeCommand.self, ReloadCommand.self, SetCommand.self, LogCommand.self,
     ])
 
   static func main() {

@@ -1,8 +1,10 @@
 import Glibc
+import NIOCore
 import Synchronization
 import Testing
 import ZinxControl
 import ZinxTestKit
+import ZinxWire
 
 @testable import ZinxDaemon
 
@@ -116,6 +118,67 @@ extension Daemons {
         let closed = try #require(try await control.json("closed").array)
         #expect(closed.allSatisfy { $0["reason"] == "killed" && $0["text"]?.string?.hasPrefix("uid \(geteuid()), pid ") == true })
         #expect(try await control.json("closed", "--limit", "1").array?.count == 1)
+      }
+    }
+
+    @Test func `shows the messages of a connection while they pass, and ends after as many as were asked for`() async throws {
+      try await withControl { daemon, control in
+        let peer = try await FakePeer.greeted(by: try await daemon.port())
+        let arguments = ["trace", "0", "--count", "4", "--for", "50s", "--socket", control.path]
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments, in: control.folder.path)
+        try await tool.outputLine(containing: "traces 1 connections")
+        try await daemon.line(containing: "control: traces the messages of 1 connections (uid \(geteuid()), pid ")
+        #expect(try await control.run("trace", "0").errors == ["zinxctl: connection 0 is traced by somebody else already"])
+        for _ in 0..<2 { #expect(try await peer.ask(0) == "ping...ping...ping") }
+        #expect(try await tool.exit().status == 0)
+        let lines = tool.outputLines
+        #expect(lines.filter { $0.hasSuffix("  0  in   id 0, 0 bytes") }.count == 2)
+        #expect(lines.filter { $0.hasSuffix("  0  out  id 0, 18 bytes") }.count == 2)
+        #expect(lines.contains("  0000  70 69 6e 67 2e 2e 2e 70 69 6e 67 2e 2e 2e 70 69  ping...ping...pi"))
+        #expect(lines.last == "-- as many as were asked for: 4 messages shown")
+        peer.close()
+      }
+    }
+
+    @Test func `shows the messages of those who come later and are meant, in JSON, and ends with a connection`() async throws {
+      try await withControl { daemon, control in
+        let port = try await daemon.port()
+        let arguments = ["trace", "--where", "peer in 127.0.0.0/8", "--count", "1", "--json", "--socket", control.path]
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments, in: control.folder.path)
+        try await daemon.line(containing: "control: traces the messages of 0 connections")
+        let peer = try await FakePeer.greeted(by: port)
+        // It is followed within a second.
+        while !tool.outputLines.contains(where: { $0.contains("\"msgId\":0") }) { _ = try await peer.ask(0) }
+        #expect(try await tool.exit().status == 0)
+        #expect(tool.outputLines.last == #"{"end":{"reason":"count","messages":1,"leftOut":0}}"#)
+        let named = try DaemonProcess(
+          [DaemonProcess.path("zinxctl"), "trace", "0", "--socket", control.path], in: control.folder.path)
+        try await named.outputLine(containing: "traces 1 connections")
+        peer.close()
+        #expect(try await named.exit().status == 0)
+        #expect(named.outputLines.last == "-- nobody is left: 0 messages shown")
+        #expect(try await control.run("trace", "0").errors == ["zinxctl: there is no connection 0"])
+      }
+    }
+
+    @Test func `sends to some, to all and to a user, and says who got it`() async throws {
+      try await withControl { daemon, control in
+        let port = try await daemon.port()
+        let peers = [try await FakePeer.greeted(by: port), try await FakePeer.greeted(by: port)]
+        #expect(try await control.run("send", "1", "--msg-id", "90", "--data", "for one").output == ["sent to 1"])
+        #expect(String(buffer: try await peers[1].receive().data) == "for one")
+        try control.folder.write("message", "for all")
+        #expect(
+          try await control.run("broadcast", "--msg-id", "90", "--file", control.folder.path + "/message").output == ["sent to 2"]
+        )
+        for peer in peers { #expect(String(buffer: try await peer.receive().data) == "for all") }
+        try await daemon.line(
+          containing: "control: sends message 90 of 7 bytes to all 2 connections (uid \(geteuid()), pid ")
+        let nobody = try await control.run("broadcast", "--msg-id", "90", "--user", "u42")
+        #expect(nobody.status == 1 && nobody.errors == ["zinxctl: there is no user \"u42\""])
+        let mixed = try await control.run("send", "0", "7", "--msg-id", "90", "--hex", "41")
+        #expect(mixed.status == 1 && mixed.output == ["sent to 1"] && mixed.errors == ["zinxctl: there is no connection 7"])
+        for peer in peers { peer.close() }
       }
     }
 

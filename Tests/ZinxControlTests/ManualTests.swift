@@ -111,6 +111,77 @@ struct CommandLineTests {
   }
 }
 
+@Suite struct `What zinxctl shows of a trace` {
+  private static let part: JSON = [
+    "messages": [
+      [
+        "connection": 7, "direction": "in", "at": .number(1.5), "msgId": 3, "length": 18,
+        "data": "68656c6c6f20776f726c64211b5b324a00ff",
+      ],
+      ["connection": 7, "direction": "out", "at": .number(2), "msgId": nil, "length": 900, "data": "41"],
+    ], "leftOut": 5,
+  ]
+
+  @Test func `is a line with the header of each message and its data below, which no terminal obeys`() {
+    #expect(
+      TraceText.lines(Self.part) { "\($0)s" } == [
+        "1.5s  7  in   id 3, 18 bytes", "  0000  68 65 6c 6c 6f 20 77 6f 72 6c 64 21 1b 5b 32 4a  hello world!.[2J",
+        "  0010  00 ff                                            ..", "2.0s  7  out  900 bytes",
+        "  0000  41                                               A", "  \u{2026} 899 more",
+        "-- 5 messages left out: more came than is shown in a second",
+      ])
+  }
+
+  @Test func `says at its end why, and how much there was`() {
+    let part: JSON = ["messages": [], "leftOut": 0, "end": ["reason": "time", "messages": 12, "leftOut": 5]]
+    #expect(TraceText.lines(part) { _ in "" } == ["-- its time is over: 12 messages shown, 5 left out"])
+  }
+
+  @Test func `is for programs a value of each message, of each gap and of the end`() throws {
+    let lines = TraceText.json(Self.part)
+    #expect(lines.count == 3 && lines[2] == #"{"leftOut":5}"#)
+    #expect(try JSON(parsing: lines[0].utf8)["msgId"] == 3)
+  }
+
+  @Test(arguments: [("10s", 10), ("1m30s", 90), ("250ms", 0.25), ("5", 5), ("1h", 3600)] as [(String, Double)])
+  func `lasts as long as it is told`(text: String, seconds: Double) throws {
+    let command = try TraceCommand.parse(["7", "--for", text, "--count", "3"])
+    #expect(command.request == .trace(.init(.ids([7]), seconds: seconds, count: 3, bytes: 64)))
+  }
+
+  @Test(arguments: ["0s", "61m", "x", "-1s", "nan", ""])
+  func `is refused a time that is none`(text: String) {
+    #expect(throws: (any Error).self) { try TraceCommand.parse(["7", "--for", text]) }
+  }
+}
+
+@Suite struct `The message that zinxctl sends` {
+  @Test func `is a text, digits, or nothing`() throws {
+    #expect(try SendCommand.parse(["7", "--msg-id", "3", "--data", "hé"]).message.bytes() == Array("hé".utf8))
+    #expect(try SendCommand.parse(["7", "--msg-id", "3", "--hex", "00 ff"]).message.bytes() == [0, 255])
+    #expect(try BroadcastCommand.parse(["--msg-id", "3"]).message.bytes() == [])
+  }
+
+  @Test(
+    arguments: [
+      ["7", "--data", "x"], ["--msg-id", "3"], ["7", "--where", "tls", "--msg-id", "3"], ["7", "--msg-id", "3", "--hex", "0"],
+      ["7", "--msg-id", "3", "--hex", "00", "--data", "x"],
+    ])
+  func `is refused without an id, without a receiver, and with two of one thing`(arguments: [String]) {
+    #expect(throws: (any Error).self) { try SendCommand.parse(arguments) }
+  }
+
+  @Test(
+    arguments: [
+      (["sent": 3, "skipped": 0], "sent to 3"),
+      (
+        ["sent": 0, "skipped": 2, "unencodable": 1, "gone": 4],
+        "sent to 0; 2 skipped, whose queue is full, 1 left out, whose frames cannot carry it, 4 gone meanwhile"
+      ),
+    ] as [(JSON, String)])
+  func `is told who got it and who did not`(result: JSON, line: String) { #expect(Delivery.line(result) == line) }
+}
+
 @Suite("What zinxctl says when it fails")
 struct FailureTests {
   @Test("to one who may not enter is what has to be switched on, with status 1")

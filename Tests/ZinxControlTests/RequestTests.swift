@@ -19,6 +19,10 @@ struct ControlRequestTests {
       .drain(closing: false), .drain(closing: true), .resume, .reload, .set(key: "MaxConn", value: 5), .log(level: "debug"),
       .plugins, .routes,
       .groups, .users, .health,
+      .trace(.init(.ids([7]))),
+      .trace(.init(filter.map { .matching($0) } ?? .ids([]), seconds: 0.5, count: 3, bytes: 4096)),
+      .send(.init(.connections(.ids([1])), 7, [0, 255])), .broadcast(.init(.all, .max, [])),
+      .broadcast(.init(.group("a \"b\""), 0, [1])), .broadcast(.init(.user("u"), 0, [1])),
     ]
   }()
 
@@ -54,6 +58,15 @@ struct ControlRequestTests {
       (#"{"command":"drain","command":"status"}"#, "bad-line", "the line is no JSON: a key that is there twice at byte 20"),
       (#"{"command":"set","key":"Custom","value":{"a":1,"a":2}}"#, "bad-line", "the line is no JSON: a key that is there twice"),
       (#"{"command":"set","key":"MaxConn"}"#, "bad-request", "value is missing"),
+      (#"{"command":"trace"}"#, "bad-request", "trace takes either connections or where"),
+      (#"{"command":"trace","connections":[1],"seconds":0}"#, "bad-request", "seconds are more than 0, and at most 3600"),
+      (#"{"command":"trace","connections":[1],"seconds":3601}"#, "bad-request", "seconds are more than 0, and at most 3600"),
+      (#"{"command":"trace","connections":[1],"count":0}"#, "bad-request", "count is at least 1"),
+      (#"{"command":"trace","connections":[1],"bytes":4097}"#, "bad-request", "bytes are at most 4096"),
+      (#"{"command":"send","connections":[1]}"#, "bad-request", "msgId is missing"),
+      (#"{"command":"send","connections":[1],"msgId":4294967296}"#, "bad-request", "msgId is no id of a message"),
+      (#"{"command":"broadcast","msgId":1,"data":"abc"}"#, "bad-request", "data is no text of hexadecimal digits"),
+      (#"{"command":"broadcast","msgId":1,"group":"a","user":"b"}"#, "bad-request", "broadcast takes either group or user"),
     ])
   func bad(line: String, code: String, message: String) {
     let fault = Self.fault(line)
@@ -71,9 +84,28 @@ struct ControlRequestTests {
   @Test("changes what runs, or looks at it", arguments: all)
   func changes(command: ControlRequest.Command) {
     let request = ControlRequest(command)
-    let names: Set = ["close", "drain", "resume", "reload", "set", "log"]
+    let names: Set = ["close", "send", "broadcast", "drain", "resume", "reload", "set", "log"]
     if case .close(let closing) = command, closing.isTrial { return #expect(!request.changes) }
     #expect(request.changes == names.contains(request.name))
+  }
+}
+
+@Suite struct `Bytes as hexadecimal digits` {
+  @Test(arguments: [("", []), ("00ff", [0, 255]), ("0A 1b\n2C", [10, 27, 44])] as [(String, [UInt8])])
+  func `are read in either case, with blanks between bytes`(text: String, bytes: [UInt8]) { #expect(Hex.bytes(text) == bytes) }
+
+  @Test(arguments: ["0", "0g", "0 0", "0x00", "é", "00 0"])
+  func `are none with half a byte or another sign`(text: String) { #expect(Hex.bytes(text) == nil) }
+
+  @Test func `come back as they were written`() {
+    let all = Array(UInt8.min...UInt8.max)
+    #expect(Hex.bytes(Hex.text(all)) == all)
+  }
+
+  @Test func `of the longest message fit into a line`() {
+    let data = [UInt8](repeating: 7, count: ControlRequest.Sending.longest)
+    let request = ControlRequest(id: 1, .send(.init(.connections(.ids([1])), 7, data)))
+    #expect(request.json.description.utf8.count < ControlProtocol.longestLine - 4096)
   }
 }
 

@@ -63,6 +63,19 @@ extension Sequence<Connection> {
   }
 }
 
+extension Sequence<Connection> {
+  /// The same from a thread that is no event loop, without waiting: a peer whose queue is full does not get the message.
+  package func sendToAll(_ id: UInt32, _ data: ByteBuffer) -> Delivery {
+    var broadcast = Broadcast(Message(id: id, data: data), .skip)
+    for (index, connection) in enumerated() {
+      broadcast.send(to: connection)
+      if (index + 1) % Broadcast.pieceLength == 0 { broadcast.handOver() }
+    }
+    broadcast.handOver()
+    return broadcast.delivery
+  }
+}
+
 extension ConnManager {
   /// Sends one message to every live connection; otherwise as `broadcast` of a sequence of connections.
   ///

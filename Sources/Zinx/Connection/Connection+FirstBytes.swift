@@ -5,14 +5,21 @@ import ZinxWire
 /// Peers that speak something else. Their first bytes are looked at once, while they are in the receive buffer or the inbox: when the
 /// first message is whole, or never will be. Event loop only.
 extension Connection {
-  /// Called for what stands before everything that was not taken yet, until the first message is whole, and once a header is refused.
+  /// Nothing whole has come yet.
+  private var awaitsFirstMessage: Bool { attention.contains(.firstMessage) }
+
+  /// Called for what stands before everything that was not taken yet, until the first message is whole, once a header is refused, and while
+  /// the connection is traced.
   @inline(never)
   func examine(_ bytes: UnsafeRawBufferPointer, _ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
+    if attention.contains(.trace), scan.frames > 0 {
+      traceReceived(scan.frames, of: UnsafeRawBufferPointer(rebasing: bytes[..<scan.bytes]))
+    }
     guard !isForeign else { return examineForeign(scan, maxPacketSize: maxPacketSize) }
     if awaitsFirstMessage, scan.frames > 0 || scan.error != nil {
       // A good peer, which is nearly all of them, costs one look at the table of routes.
       if !beginsWithRoute(bytes, scan) { looksLike = lookalike(bytes, maxPacketSize: maxPacketSize) }
-      awaitsFirstMessage = false
+      attention.remove(.firstMessage)
     }
     guard case .oversize(let message, let length) = scan.error else { return }
     let header = FrameHeader(id: message, length: length)
@@ -21,7 +28,7 @@ extension Connection {
 
   /// Bytes of another protocol are not compared with those that are known: it may well begin as one of them does.
   private func examineForeign(_ scan: FrameDecoder.Scan, maxPacketSize: UInt32) {
-    awaitsFirstMessage = false
+    attention.remove(.firstMessage)
     guard let error = scan.error else { return }
     context.refusals[id] = foreignFault(error, maxPacketSize: maxPacketSize)
   }

@@ -178,7 +178,7 @@ extension Connection {
       receiving.frameEnded()
       messagesReceived.countAlone(scan.frames)
     }
-    if awaitsFirstMessage || scan.error != nil { examine(bytes, scan, maxPacketSize: maxPacketSize) }
+    if !attention.isEmpty || scan.error != nil { examine(bytes, scan, maxPacketSize: maxPacketSize) }
     return scan
   }
 

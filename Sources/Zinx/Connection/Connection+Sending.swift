@@ -24,6 +24,7 @@ extension Connection {
       // Queued and waited for under one lock: what becomes of these bytes alone decides, also when the connection ends right then.
       try await wait { outbox, resume in
         guard outbox.hasRoom(limit) else { return outbox.waitForRoom(for: frame.readableBytes, resume) }
+        if outbox.isTraced { traceSent(frame, isRaw: false) }
         queue(frame, in: &outbox, isShared: false, isRaw: false)
         isQueued = true
         return outbox.waitUntilWritten(resume)
@@ -226,7 +227,7 @@ extension Connection {
     if isCorkedHere, let cork { flush(cork.takeUnretainedValue(), uncorking: false) }
     let limit = server.settings.queueLimit
     let refusal: ZinxError? = outbox.withLock { outbox in
-      guard !outbox.isClosed else { return .connectionClosed }
+      guard !outbox.isWatched else { return queueWatched(frame, in: &outbox, isShared: isShared, isRaw: isRaw) }
       guard outbox.hasRoom(limit) else { return .sendBufferFull }
       queue(frame, in: &outbox, isShared: isShared, isRaw: isRaw)
       return nil
@@ -235,9 +236,22 @@ extension Connection {
     shedIfNeeded()
   }
 
+  /// The same where the outbox is closed, or what is sent is traced.
+  @inline(never)
+  private func queueWatched(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool, isRaw: Bool) -> ZinxError? {
+    guard !outbox.isClosed else { return .connectionClosed }
+    guard outbox.hasRoom(server.settings.queueLimit) else { return .sendBufferFull }
+    traceSent(frame, isRaw: isRaw)
+    queue(frame, in: &outbox, isShared: isShared, isRaw: isRaw)
+    return nil
+  }
+
+  /// What is sent now leaves after what the cork of a thread holds. Under the outbox lock.
+  var isBehindCork: Bool { corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed) }
+
   /// Under the outbox lock.
   private func queue(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool, isRaw: Bool) {
-    let isBehindCork = corkThread.load(ordering: .relaxed) != 0 && isCorkFilled.load(ordering: .relaxed)
+    let isBehindCork = isBehindCork
     outbox.append(frame: frame, isCorked: isBehindCork, isShared: isShared, isRaw: isRaw)
     // What the corked thread sends from here on comes after this one.
     if isBehindCork { stopsGathering.store(true, ordering: .relaxed) }
@@ -344,7 +358,7 @@ extension Connection {
       isCorkFilled.store(false, ordering: .relaxed)
       stopsGathering.store(outbox.isClosed, ordering: .relaxed)
       if uncorking { corkThread.store(0, ordering: .relaxed) }
-      guard !outbox.isClosed else { return (.done, nil) }
+      guard !outbox.isWatched || mayFlushWatched(cork, outbox.isClosed) else { return (.done, nil) }
       var result = WriteResult.done
       if cork.hasLoans {
         if outbox.queue.readableBytes == 0, session == nil { written = writePieces(of: cork) }
@@ -366,6 +380,14 @@ extension Connection {
     if !uncorking { makeRoom(in: cork) }
     if let resumable { for resume in resumable { resume(.over) } }
     report(result)
+  }
+
+  /// Whether what is gathered can still be sent; then it is traced.
+  @inline(never)
+  private func mayFlushWatched(_ cork: Cork, _ isClosed: Bool) -> Bool {
+    guard !isClosed else { return false }
+    traceSent(cork)
+    return true
   }
 
   // MARK: Writing

@@ -14,6 +14,7 @@ import ZinxWire
 /// - `Connection+Timeouts.swift`, `Heartbeat.swift`, `Connection+Pace.swift`: peers that are too slow, and too fast, on the event loop
 /// - `Connection+TLS.swift`: a session between socket and frames, on the event loop and under the outbox lock
 /// - `Connection+WebSocket.swift`: the same for those that are WebSockets
+/// - `Connection+Trace.swift`: its messages shown to an operator, on the event loop and under the outbox lock
 /// - `Connection+Queue.swift`: what waits for the peer and its limits, from any thread
 /// - `Connection+Ending.swift`: the end, on the event loop
 ///
@@ -108,7 +109,8 @@ public final class Connection: @unchecked Sendable {
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
   @exclusivity(unchecked) var isWaitingForWorker = false
-  @exclusivity(unchecked) var awaitsFirstMessage = true
+  /// Why bytes that were scanned are looked at once more.
+  @exclusivity(unchecked) var attention: Attention = .firstMessage
   /// What the first bytes look like that are no message with a route. Set before any request runs: those read it too.
   @exclusivity(unchecked) var looksLike: Lookalike?
   /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
@@ -204,6 +206,16 @@ public final class Connection: @unchecked Sendable {
 
   /// Gives the peer up: closes without handling or flushing the rest. Returns at once; any thread.
   func cut(_ reason: CloseReason) { loop.execute { self.cutOff(reason) } }
+}
+
+/// Why bytes that were scanned are looked at once more: a connection to which nothing of it applies asks once for all.
+struct Attention: OptionSet {
+  let rawValue: UInt8
+
+  /// The first message is not whole yet.
+  static let firstMessage = Attention(rawValue: 1)
+  /// Its messages are traced.
+  static let trace = Attention(rawValue: 2)
 }
 
 /// What the user code of a connection does. The loop sets `busy` and asks for a word with `busyAndAwaited`; who ran the code sets

@@ -63,6 +63,10 @@ struct Outbox: ~Copyable {
   private var messagesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
   private(set) var isClosed = false
+  /// What is sent is shown to somebody.
+  private(set) var isTraced = false
+  /// One of the two: whoever sends asks once.
+  private(set) var isWatched = false
   /// `errno` of the write that failed; 0 without one.
   private(set) var error: Int32 = 0
   /// When the kernel last took something, while it takes no more or is only tried again.
@@ -112,6 +116,11 @@ struct Outbox: ~Copyable {
     guard !isEmpty || sealedMemory > 0 else { return 0 }
     let held = (isShared ? 0 : queue.storageCapacity) + behind.storageCapacity + sealedMemory + (lengths?.memory ?? 0)
     return held <= Self.uncountedMemory && blockedSince == nil ? 0 : held
+  }
+
+  mutating func trace(_ isTraced: Bool) {
+    self.isTraced = isTraced
+    isWatched = isTraced || isClosed
   }
 
   // MARK: Filling
@@ -346,6 +355,7 @@ struct Outbox: ~Copyable {
   /// Drops everything. Returns the senders that wait: they are to be told.
   mutating func close() -> [Resume] {
     isClosed = true
+    isWatched = true
     sealedMemory = 0
     flows()
     messagesAccepted -= UInt64(messages - Int(controls))

@@ -25,6 +25,9 @@ extension Server {
   /// The messages that have routes, and whose these are, in the order of registration.
   public var routes: [RouteInfo] { context.routeInfos }
 
+  /// A look at messages while they pass, which follows no connection yet. It is to be ended: see ``Trace/end()``.
+  package func trace(_ limits: TraceLimits) -> Trace { Trace(limits, of: context) }
+
   // MARK: Suspend and resume
 
   /// Accepts nobody any more, until ``resume()``: who comes waits in the kernel's backlog. Connections that are live stay and are served.

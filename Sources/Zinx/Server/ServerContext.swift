@@ -19,6 +19,7 @@ final class ServerContext: Sendable {
   /// Nobody is accepted for the time being, by the word of an operator.
   let isSuspended = Atomic<Bool>(false)
   let recentlyEnded = Mutex(RecentlyEnded())
+  let traces = TraceTable()
   let emit: EventSink
   private let routes: RouteRegistrar
   /// Those of the listeners, by the plugins that these choose; nil: all.

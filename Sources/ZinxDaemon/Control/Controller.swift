@@ -21,6 +21,7 @@ struct Controller: Sendable {
     do throws(ControlError) {
       switch request.command {
       case .connections(let selection): try list(selection, request.id, write)
+      case .trace(let tracing): try trace(tracing, request.id, peer, write)
       case .closed(let limit):
         let ended = server.recentlyEnded
         send(request.id, "closed", ended.prefix(limit ?? ended.count).lazy.map(\.json), write)
@@ -52,6 +53,7 @@ struct Controller: Sendable {
     case .health: return health
     case .show(let id): return try connection(id).snapshot.detail
     case .close(let closing): return try close(closing, peer)
+    case .send(let sending), .broadcast(let sending): return try send(sending, peer)
     case .drain(let closing): return drain(closing, peer)
     case .resume:
       if status.isDraining { throw ControlError(.draining, "the daemon ends: it accepts nobody any more") }
@@ -61,7 +63,7 @@ struct Controller: Sendable {
     case .reload: return try reload(peer)
     case .set(let key, let value): return try set(key, value, peer)
     case .log(let level): return try setLevel(level, peer)
-    case .connections, .closed, .groups, .users, .routes, .plugins: return [:]
+    case .connections, .trace, .closed, .groups, .users, .routes, .plugins: return [:]
     }
   }
 
@@ -100,21 +102,14 @@ struct Controller: Sendable {
     send(id, "connections", elements, write)
   }
 
-  private func matching(_ filter: Filter?) -> [Connection] {
+  func matching(_ filter: Filter?) -> [Connection] {
     let all = server.connManager.all
     guard let filter else { return all }
     return all.filter { filter.matches($0.snapshot.value) }
   }
 
   private func close(_ closing: ControlRequest.Closing, _ peer: ControlPeer) throws(ControlError) -> JSON {
-    let connections: [Connection]
-    var missing: [UInt64] = []
-    switch closing.target {
-    case .matching(let filter): connections = matching(filter)
-    case .ids(let ids):
-      connections = Set(ids).compactMap { try? server.connManager.get($0) }
-      missing = Set(ids).subtracting(connections.map(\.id)).sorted()
-    }
+    let (connections, missing) = try connections(of: closing.target)
     // Who is on the way out already is none of those that this closes, unless it is to be cut short.
     let targets = connections.filter { closing.atOnce ? !$0.isClosed : !$0.isEnding }
     if !closing.isTrial {
