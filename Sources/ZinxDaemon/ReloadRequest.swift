@@ -34,7 +34,8 @@ enum ReloadRequest {
       switch refusal.code {
       case .refused: return (.configuration, (isInJournal ? [] : lines.dropLast()) + ["\(advice) \(lines.last ?? "")"])
       case .busy: return (.unavailable, [words, "\(advice) Reload again in a moment, or send SIGHUP to \(program)."])
-      case .draining: return (.unavailable, [words, "It takes no new configuration any more: start \(program) again when it has ended."])
+      case .draining:
+        return (.unavailable, [words, "It takes no new configuration any more: start \(program) again when it has ended."])
       case .notPermitted: return (.notPermitted, [words, "Reload as root or as the user of the service."])
       case .badLine, .badRequest, .badFilter, .notFound:
         return (.unavailable, [words, "\(advice) Is what runs another version of \(program)? Send SIGHUP to it."])

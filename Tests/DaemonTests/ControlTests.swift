@@ -362,7 +362,8 @@ extension Daemons {
         let tool = try DaemonProcess(
           [DaemonProcess.path("zinxctl")] + arguments + ["--socket", control.path], in: folder.path)
         #expect(try await tool.exit().status == 1)
-        #expect(tool.errorLines == ["zinxctl: \\u{1B}]0;owned\\u{07}\\u{1B}[2J", "zinxctl: line two \\u{1B}]0;owned\\u{07}\\u{1B}[2J"])
+        let shown = "\\u{1B}]0;owned\\u{07}\\u{1B}[2J"
+        #expect(tool.errorLines == ["zinxctl: \(shown)", "zinxctl: line two \(shown)"])
       }
       let set = try await control.run("set", "MaxConn", "1")
       #expect(set.status == 0 && !set.output.joined().contains("\u{1B}"), "\(set.output)")

@@ -104,8 +104,9 @@ struct ReloadFailureTests {
 
   @Test("has nothing in it that a terminal obeys")
   func escapes() {
-    for failure in [.refused(ControlError(.busy, "\u{1B}[2J")), .refused(ControlError(.refused, "a\u{1B}\nb\u{1B}")), .broken("\u{1B}")]
-      as [ControlClient.Failure]
-    { #expect(!Self.explain(failure).1.joined().contains("\u{1B}")) }
+    let failures: [ControlClient.Failure] = [
+      .refused(ControlError(.busy, "\u{1B}[2J")), .refused(ControlError(.refused, "a\u{1B}\nb\u{1B}")), .broken("\u{1B}"),
+    ]
+    for failure in failures { #expect(!Self.explain(failure).1.joined().contains("\u{1B}")) }
   }
 }

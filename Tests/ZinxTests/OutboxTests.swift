@@ -48,7 +48,8 @@ struct OutboxTests {
 
   @Test func `counts messages, and not what the protocol of a WebSocket says by itself`() {
     let outbox = HeldOutbox(Self.pack, isWebSocket: true)
-    let (message, pong) = (WebSocketFrame.encoded(ByteBuffer(string: "m")), WebSocketFrame.encoded(ByteBuffer(string: "p"), .pong))
+    let message = WebSocketFrame.encoded(ByteBuffer(string: "m"))
+    let pong = WebSocketFrame.encoded(ByteBuffer(string: "p"), .pong)
     for frame in [pong, message, pong, message] { outbox.append(frame: frame, isCorked: false) }
     #expect(outbox.messages == 4 && outbox.messagesWritten == 0)
     for (written, messages) in zip([3, 2, 1, 3, 1], [0, 0, 1, 1, 1] as [UInt64]) {
