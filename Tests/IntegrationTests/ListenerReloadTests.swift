@@ -239,7 +239,9 @@ struct ListenerReloadTests {
         for round in 0..<60 {
           var new = configuration
           let chosen = names.filter { _ in Bool.random(using: &random) }.shuffled(using: &random)
-          new.endpoints = chosen.map { name in EndpointTests.endpoint(name) { $0.maxConn = Int.random(in: 1...100, using: &random) } }
+          new.endpoints = chosen.map { name in
+            EndpointTests.endpoint(name) { $0.maxConn = Int.random(in: 1...100, using: &random) }
+          }
           if round % 3 == 2 {
             new.endpoints.insert(impossible, at: Int.random(in: 0...chosen.count, using: &random))
             await #expect(throws: ZinxError.self) { try await server.server.reload(new) }
