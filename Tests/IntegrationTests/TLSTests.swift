@@ -89,10 +89,12 @@ struct TLSTests {
     configuration.endpoints.append(Endpoint(name: "plain", .tcp(host: "127.0.0.1", port: 0)))
     configuration.endpoints[1].plugins = ["broadcast"]
     try await TestServer.run(configuration, plugins: BroadcastTests.plugin(), register: { $0.route(7, echo) }) { server in
-      let (secure, plain) = (try await server.connectTLS(), try RawPeer(port: server.server.addresses[1].port))
+      let secure = try await server.connectTLS()
       try await secure.send(RawFrame(4, "nobody hears").bytes())
       #expect(try await secure.exchange(RawFrame(7, "sealed")).text == "sealed")
       #expect(server.server.counters.unknownMessages == 1)
+      // A client is through with its handshake before the server is, so the second one comes only now.
+      let plain = try RawPeer(port: server.server.addresses[1].port)
       #expect(try await plain.exchange(RawFrame(7, "plain")).text == "plain")
       #expect(try await server.connection(0).tls != nil)
       #expect(try await server.connection(1).tls == nil)
@@ -207,6 +209,8 @@ struct TLSTests {
     #expect(try await peer.exchange(RawFrame(7, "a")).text == "a")
     let arriving = try test.connect()
     try await arriving.send([0x16, 3, 1])
+    // These bytes are read in the wake-up of this answer at the latest: a descriptor that is closed with unread ones resets the connection.
+    #expect(try await peer.exchange(RawFrame(7, "a")).text == "a")
     try await peer.send(RawFrame(7, "b").bytes(times: 100))
     async let cut = test.server.drain(timeout: .seconds(20))
     #expect(try await arriving.receiveAll().isEmpty)
