@@ -247,7 +247,7 @@ metrics-needs:
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
 
 tls-needs:
-	$(call install,openssl:openssl gnutls-cli:gnutls-bin python3:python3)
+	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh python3:python3)
 
 # The browser is 85 MB, and installed in a quarter of a minute.
 websocket-needs:
