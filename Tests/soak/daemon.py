@@ -184,6 +184,12 @@ class Daemon:
         numbers = re.match(r"(\d+)/\d+ connections", self.status)
         return int(numbers[1]) if numbers else None
 
+    @property
+    def arriving(self):
+        """Those in a handshake, which hold a descriptor and are no connections yet."""
+        numbers = re.search(r"(\d+) arriving", self.status)
+        return int(numbers[1]) if numbers else 0
+
     def holdings(self):
         proc = pathlib.Path("/proc") / str(self.process.pid)
         status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
