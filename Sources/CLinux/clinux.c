@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -108,3 +109,14 @@ int clinux_is_subreaper(void) {
 void clinux_end_with_parent(int signal) { prctl(PR_SET_PDEATHSIG, (unsigned long)signal); }
 
 void clinux_close_from(int first) { syscall(SYS_close_range, (unsigned)first, ~0U, 0); }
+
+int clinux_memory_file(const char *name) {
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+  int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+  // Older kernels do not know it.
+  return file < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : file;
+}
+
+int clinux_seal(int file) { return fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL); }

@@ -30,6 +30,16 @@ public struct ServiceEnvironment: Sendable, Equatable {
     }
   }
 
+  /// What another program in the same process is to find, as it was found here. Sockets that were passed are not part of it.
+  public func variables(for processID: Int32) -> [String] {
+    var variables: [String] = []
+    if let notifySocket { variables.append("NOTIFY_SOCKET=\(notifySocket)") }
+    if let watchdogTimeout {
+      variables += ["WATCHDOG_USEC=\(watchdogTimeout / .microseconds(1))", "WATCHDOG_PID=\(processID)"]
+    }
+    return variables
+  }
+
   /// Reads this process's environment and removes from it what no child may inherit: a child that could notify would be able to
   /// end this service's start, and one that found `LISTEN_FDS` would take descriptors 3 and up for its own.
   ///

@@ -95,6 +95,9 @@ private let options: [Option] = [
     "DrainTimeout", \.server.drainTimeout, .seconds(in: .zero...day), unit: "seconds", reload: true,
     "Time for connections to finish at shutdown; what is left then is closed"),
   Option(
+    "HandoverTimeout", \.server.handoverTimeout, .seconds(in: .zero...hour), unit: "seconds", reload: true,
+    "Time for handlers to end when another program takes over; a connection with one that does not is closed by that"),
+  Option(
     "LingerTimeout", \.server.lingerTimeout, .seconds(in: .zero...hour), unit: "seconds", reload: true,
     "Time for a peer to close after the server has shut down its side"),
   Option(

@@ -23,6 +23,17 @@ package struct ControlRequest: Sendable, Hashable {
     case groups
     case users
     case health
+    /// Have the program on disk take over.
+    case upgrade(Upgrade)
+  }
+
+  /// Which program is to take over, and whether it is only asked if it can.
+  package struct Upgrade: Sendable, Hashable {
+    /// Its absolute path; nil: that of the program that runs.
+    package var program: String?
+    package var isTrial: Bool
+
+    package init(program: String? = nil, isTrial: Bool = false) { (self.program, self.isTrial) = (program, isTrial) }
   }
 
   /// Which connections, in which order, and how many of them.
@@ -121,6 +132,7 @@ extension ControlRequest {
     case "groups": command = .groups
     case "users": command = .users
     case "health": command = .health
+    case "upgrade": command = .upgrade(Upgrade(program: try arguments.string("program"), isTrial: try arguments.flag("check")))
     default: throw ControlError(.badRequest, "there is no command \(JSON.string(String(name.prefix(40))))")
     }
     try arguments.finish(name)
@@ -236,6 +248,9 @@ extension ControlRequest {
     case .log(let level): add("level", .string(level))
     case .trace(let tracing): members += tracing.members
     case .send(let sending), .broadcast(let sending): members += sending.members
+    case .upgrade(let upgrade):
+      if let program = upgrade.program { add("program", .string(program)) }
+      if upgrade.isTrial { add("check", true) }
     default: break
     }
     return .object(members)
@@ -262,6 +277,7 @@ extension ControlRequest {
     case .groups: "groups"
     case .users: "users"
     case .health: "health"
+    case .upgrade: "upgrade"
     }
   }
 
@@ -269,6 +285,7 @@ extension ControlRequest {
   package var changes: Bool {
     switch command {
     case .close(let closing): !closing.isTrial
+    case .upgrade(let upgrade): !upgrade.isTrial
     case .send, .broadcast, .drain, .resume, .reload, .set, .log: true
     case .status, .trace, .connections, .show, .closed, .plugins, .routes, .groups, .users, .health: false
     }

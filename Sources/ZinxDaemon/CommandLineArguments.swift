@@ -40,6 +40,9 @@ struct CommandLineArguments: ParsableCommand {
   @Flag(help: "Ask the running service to reload, and exit when the new configuration is in force.")
   var reload = false
 
+  @Flag(help: .hidden)
+  var checkHandover = false
+
   @Option(help: .hidden)
   var manual: ManualSection?
 

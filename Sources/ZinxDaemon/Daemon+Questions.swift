@@ -52,6 +52,17 @@ extension Daemon {
     } catch { refuse(error, environment, name: name) }
   }
 
+  /// Another program asks, which reads what is said.
+  static func answerHandover(_ arguments: CommandLineArguments, _ registry: PluginRegistry, name: String, version: String) async
+    -> Never
+  {
+    Signals.giveBack()
+    let load = loader(arguments, registry, name: name)
+    let (lines, status) = await HandoverCheck.run(load, program: "\(name) \(version)")
+    output(lines.map { $0 + "\n" }.joined())
+    exit(status.rawValue)
+  }
+
   private static func report(_ loaded: LoadedConfiguration) -> String {
     let isRoot = geteuid() == 0
     let more = loaded.place?.checkWarnings(for: loaded.path, isRoot: isRoot) ?? []

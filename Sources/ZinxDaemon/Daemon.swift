@@ -5,6 +5,7 @@ import ServiceLifecycle
 import Systemd
 import Zinx
 import ZinxConfig
+import ZinxControl
 import ZinxIO
 import ZinxWire
 
@@ -42,10 +43,16 @@ public enum Daemon {
     let arguments = parse(name: name)
     let registry = PluginRegistry(plugins)
     if arguments.isQuestion { answer(arguments, registry, name: name, version: version) }
+    if arguments.checkHandover { await answerHandover(arguments, registry, name: name, version: version) }
 
     // 2. What systemd passed. It is taken out of the environment before anything could start a child.
     let load = loader(arguments, registry, name: name)
     let environment = ServiceEnvironment.takeFromProcess()
+    let inheritance: Inheritance?
+    do { inheritance = try Inheritance.take() } catch {
+      complain("error: cannot go on where another program was: \(error)", environment)
+      fail(.unavailable, "Its connections are lost. Start \(name) again.")
+    }
 
     // A server without files enough is told from a file that cannot be read.
     do { try Server.checkDescriptors() } catch {
@@ -61,7 +68,7 @@ public enum Daemon {
     let output = openLog(environment, name: name)
     let log = Logger(label: name)
     let signals: Signals
-    do { signals = try Signals { _ in abandonStart(log, output) } } catch {
+    do { signals = try Signals(takesOver: inheritance != nil) { _ in abandonStart(log, output) } } catch {
       complain("error: \(error)", environment)
       fail(.unavailable, threadAdvice)
     }
@@ -77,7 +84,9 @@ public enum Daemon {
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     let reload = reloader(loaded, registry, name: name)
-    do { try await serve(loaded, arguments, environment, output, signals, log, version: version, load: reload) } catch {
+    do {
+      try await serve(loaded, arguments, environment, inheritance, output, signals, log, version: version, load: reload)
+    } catch {
       if signals.haveEnded { abandonStart(log, output) }
       _ = output.flush(timeout: .seconds(1))
       fail(error, path: loaded.path, environment, name: name)
@@ -87,18 +96,21 @@ public enum Daemon {
   }
 
   private static func serve(
-    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment, _ output: LogOutput,
-    _ signals: Signals, _ log: Logger, version: String, load: @escaping Loader
+    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment,
+    _ inheritance: Inheritance?, _ output: LogOutput, _ signals: Signals, _ log: Logger, version: String, load: @escaping Loader
   ) async throws {
     let configuration = loaded.configuration
     for warning in loaded.warnings { log.warning("\(warning)") }
 
     // 5. The server. Its port is open when it has started.
     let manager = try ServiceManager(environment: environment)
-    var sockets = try ListenSockets.claim(environment)
+    var sockets = try inheritance?.passed ?? ListenSockets.claim(environment)
+    let all = sockets
     let metricsSockets = PassedSockets.takeMetrics(&sockets, beside: configuration.server.allEndpoints)
     let controls = ControlPlace.take(from: &sockets, listeners: configuration.server.allEndpoints.map(\.name))
+    let others = all.filter { !sockets.contains($0) }
     let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
+    let former = inheritance?.opened(for: configuration.server) ?? []
     let events = EventLog(log)
     let server = try Server(
       configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
@@ -110,8 +122,10 @@ public enum Daemon {
       configuration.metricsAddress, passed: metricsSockets,
       MetricsService.Parts(server, status, watch, events, output, name: log.label, version: version))
     let start = Task {
-      let wait = AddressWait(server, configuration.server, passed: passed.map(\.name), manager, log)
-      try await server.start(listeningOn: passed + wait.sockets(), certificates: loaded.certificates)
+      let there = passed + former
+      let wait = AddressWait(server, configuration.server, passed: there.map(\.name), manager, log)
+      try await server.start(
+        listeningOn: there + wait.sockets(), certificates: loaded.certificates, takingOver: inheritance?.state)
     }
     signals.began(.starting) { action in
       if action == .callOff { start.cancel() } else { abandonStart(log, output) }
@@ -122,9 +136,12 @@ public enum Daemon {
     let supervision = Supervision(server, status, watch, manager, events, log)
     let reloader = Reloader(
       configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
+    let upgrader = Upgrader(
+      server: server, manager: manager, supervision: supervision, status: status, reloader: reloader, environment: environment,
+      passed: others, output: output, log: log, version: version)
     let controller = Controller(
-      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, output: output, log: log,
-      version: version)
+      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader, output: output,
+      log: log, version: version)
     let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.
@@ -138,9 +155,11 @@ public enum Daemon {
     watch.serves()
     supervision.announceReady()
     let actions = ServingActions(
-      server: server, status: status, supervision: supervision, reloader: reloader, group: group,
+      server: server, status: status, supervision: supervision, reloader: reloader, upgrader: upgrader, group: group,
       signals: signals, output: output, log: log)
     signals.began(.serving, actions.perform)
+    inheritance?.repeatSignals()
+    inheritance?.answer(["version": .string(version), "connections": .count(server.connManager.count)])
 
     // 8. Run until a signal, then drain.
     try await group.run()

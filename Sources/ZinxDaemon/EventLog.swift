@@ -176,6 +176,11 @@ final class EventLog: Sendable {
       log.warning(
         "more connections come than \(rate) a second (AcceptRate): they wait in the backlog",
         metadata: ["MESSAGE_ID": "\(LifecycleMessage.acceptRateReached.rawValue)", "limit": "\(rate)"])
+    case .tookOver(let count, let lost):
+      let level: Logger.Level = lost > 0 ? .error : .notice
+      log.log(
+        level: level, "took over \(count) connections\(lost > 0 ? "; \(lost) were lost" : "")",
+        metadata: ["MESSAGE_ID": "\(LifecycleMessage.upgraded.rawValue)", "count": "\(count)"])
     case .handlersAbandoned(let count):
       log.warning(
         "\(count) connections are abandoned: their handlers go on half a second after they were cancelled",

@@ -131,8 +131,8 @@ final class Reloader: Sendable {
   var overrides: [SetOption] { setOptions.withLock { $0 } }
 
   /// With no reload at the same time.
-  func inTurn<Result>(_ body: () throws(ControlError) -> Result) throws(ControlError) -> Result {
-    try turn.withLock { _ throws(ControlError) in try body() }
+  func inTurn<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    try turn.withLock { _ throws(Failure) in try body() }
   }
 
   /// Puts a configuration into force in which one option was set.

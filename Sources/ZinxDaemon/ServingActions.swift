@@ -16,6 +16,7 @@ struct ServingActions: Sendable {
   let status: Status
   let supervision: Supervision
   let reloader: Reloader
+  let upgrader: Upgrader
   let group: ServiceGroup
   let signals: Signals
   let output: LogOutput
@@ -26,7 +27,7 @@ struct ServingActions: Sendable {
     case .reload: reload()
     case .report:
       for line in status.report { log.notice("\(line)", metadata: ["MESSAGE_ID": "\(LifecycleMessage.status.rawValue)"]) }
-    case .upgrade: log.notice("SIGUSR2: upgrading without a break is not there yet; nothing was done")
+    case .upgrade: upgrade()
     case .drain: drain()
     case .callOff, .exit:
       log.warning("second signal: \(server.connManager.count) connections are cut")
@@ -54,6 +55,12 @@ struct ServingActions: Sendable {
       log.warning("\(error)")
       reload()
     }
+  }
+
+  /// What comes of it is in the log.
+  private func upgrade() {
+    let upgrade: @Sendable () -> Void = { try? upgrader.upgrade(nil, for: nil) { _ in } }
+    do { _ = try Thread(upgrade) } catch { log.warning("\(error)") }
   }
 
   private func drain() {

@@ -14,7 +14,7 @@ struct SignalLife<Instant: InstantProtocol>: Equatable where Instant.Duration ==
     case reload
     /// Write a summary to the log.
     case report
-    /// Say that upgrading is not there yet.
+    /// Have the program on disk take over.
     case upgrade
     /// Call off the start. If it has not ended by ``SignalLife/deadline``, ``SignalLife/timeIsOver(at:)`` is due.
     case callOff
@@ -31,6 +31,8 @@ struct SignalLife<Instant: InstantProtocol>: Equatable where Instant.Duration ==
   static var undoTime: Duration { .seconds(1) }
 
   private(set) var phase = Phase.preparing
+  /// The start is one that takes over connections: a signal that ends waits for it, and ends them in good order.
+  var takesOver = false
   /// When the first signal came that ends.
   private var ended: Instant?
   /// What waits for the start, or for the reload that runs, to end.
@@ -41,7 +43,7 @@ struct SignalLife<Instant: InstantProtocol>: Equatable where Instant.Duration ==
   var hasEnded: Bool { ended != nil }
 
   /// When a start that was called off is to be over.
-  var deadline: Instant? { phase == .starting ? ended?.advanced(by: Self.undoTime) : nil }
+  var deadline: Instant? { phase == .starting && !takesOver ? ended?.advanced(by: Self.undoTime) : nil }
 
   /// A signal has come.
   mutating func took(_ signal: Int32, at now: Instant) -> Action? {
@@ -95,6 +97,7 @@ struct SignalLife<Instant: InstantProtocol>: Equatable where Instant.Duration ==
     if let ended { return now >= ended.advanced(by: Self.sameWithin) ? .exit : nil }
     ended = now
     switch phase {
+    case .preparing where takesOver, .starting where takesOver: return nil
     case .preparing: return .exit
     case .starting: return .callOff
     case .serving, .draining: return drain()

@@ -31,11 +31,15 @@ final class Signals: Sendable {
   /// Undoes ``take()``, for a program that only answers a question.
   static func giveBack() { SignalPipe.close(Life.signals) }
 
-  /// - Parameter act: called on the thread of the signals; must not block.
+  /// - Parameters:
+  ///   - takesOver: the start takes over connections, and is not called off.
+  ///   - act: called on the thread of the signals; must not block.
   ///
   /// Throws: ``SystemError`` without a thread for them.
-  init(_ act: @escaping Act) throws(SystemError) {
-    state = Mutex(State(act: act))
+  init(takesOver: Bool = false, _ act: @escaping Act) throws(SystemError) {
+    var life = Life()
+    life.takesOver = takesOver
+    state = Mutex(State(life: life, act: act))
     _ = try Thread {
       nameThread("zinx-signals")
       self.run()

@@ -9,6 +9,9 @@ import Synchronization
 package enum SignalPipe {
   private static let readEnd = Atomic<Int32>(-1)
   private static let writeEnd = Atomic<Int32>(-1)
+  private static let isPaused = Mutex(false)
+  /// Microseconds between two looks at whether a pause is over.
+  private static let pausePause: UInt32 = 5000
 
   /// Takes these signals over, also ones that the parent had blocked or ignored.
   ///
@@ -35,13 +38,25 @@ package enum SignalPipe {
     }
   }
 
+  /// Nobody takes a signal from here on: those that come wait in the pipe, for another program in this process or for ``resume()``. Returns
+  /// the descriptor to read them from.
+  package static func pause() -> Int32 {
+    isPaused.withLock { $0 = true }
+    return readEnd.load(ordering: .relaxed)
+  }
+
+  package static func resume() { isPaused.withLock { $0 = false } }
+
   /// Waits for the next signal; without a time-out for ever. Returns nil when the time is over. Blocks; one thread at a time.
   package static func next(within timeout: Duration? = nil) -> Int32? {
     let deadline = timeout.map { ContinuousClock.now + $0 }
     var request = pollfd(fd: readEnd.load(ordering: .relaxed), events: Int16(POLLIN), revents: 0)
     while true {
       var number: UInt8 = 0
-      if read(request.fd, &number, 1) == 1 { return Int32(number) }
+      // A pause that has begun finds nobody between the look at it and the read.
+      let (count, isPaused) = isPaused.withLock { $0 ? (-1, true) : (read(request.fd, &number, 1), false) }
+      if count == 1 { return Int32(number) }
+      if isPaused { usleep(Self.pausePause) }
       let rest = deadline.map { $0 - .now }
       if let rest, rest <= .zero { return nil }
       _ = poll(&request, 1, rest.map { Int32(clamping: Int64($0 / .milliseconds(1)) + 1) } ?? -1)

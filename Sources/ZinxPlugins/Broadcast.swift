@@ -5,6 +5,7 @@ import Zinx
 public struct Broadcast: RoutePlugin {
   public static let name = "broadcast"
   public static let summary = "Sends the data, under the same id, to every connection whose queue is not full."
+  public static let handover = PluginHandover.stateless
 
   private let id: UInt32
 

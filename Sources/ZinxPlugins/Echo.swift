@@ -5,6 +5,7 @@ import Zinx
 public struct Echo: RoutePlugin {
   public static let name = "echo"
   public static let summary = "Answers with the same id and data, after Delay seconds."
+  public static let handover = PluginHandover.stateless
 
   private let id: UInt32
   private let delay: Duration

@@ -8,6 +8,7 @@ public struct Greeting: RoutePlugin {
   public static let name = "greeting"
   public static let summary = "Sends \"DoConnection BEGIN...\" to every new connection."
   public static let isOnByDefault = true
+  public static let handover = PluginHandover.stateless
 
   private let id: UInt32
   private let log = Logger(label: "zinx.plugin.greeting")

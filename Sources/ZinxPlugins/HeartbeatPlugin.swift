@@ -5,6 +5,7 @@ public struct HeartbeatPlugin: ReloadablePlugin {
   public static let name = "heartbeat"
   public static let summary = "Answers heartbeats, sends them to silent peers, and closes peers that do not answer."
   public static let isOnByDefault = true
+  public static let handover = PluginHandover.stateless
 
   private let heartbeat: Heartbeat
   private let live: LiveHeartbeat

@@ -6,6 +6,7 @@ public struct Hello: RoutePlugin {
   public static let name = "hello"
   public static let summary = "Answers with the same id and \"Hello Zinx Router V0.9\"."
   public static let isOnByDefault = true
+  public static let handover = PluginHandover.stateless
 
   private let id: UInt32
 

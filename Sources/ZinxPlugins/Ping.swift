@@ -6,6 +6,7 @@ public struct Ping: RoutePlugin {
   public static let name = "ping"
   public static let summary = "Answers with the same id and \"ping...ping...ping\"."
   public static let isOnByDefault = true
+  public static let handover = PluginHandover.stateless
 
   private let id: UInt32
 

@@ -19,7 +19,7 @@ struct Zinxctl: ParsableCommand {
       StatusCommand.self, HealthCommand.self, ConnectionsCommand.self, ShowCommand.self, ClosedCommand.self, UsersCommand.self,
       GroupsCommand.self, PluginsCommand.self, RoutesCommand.self, TraceCommand.self, SendCommand.self, BroadcastCommand.self,
       CloseCommand.self,
-      DrainCommand.self, ResumeCommand.self, ReloadCommand.self, SetCommand.self, LogCommand.self,
+      DrainCommand.self, ResumeCommand.self, ReloadCommand.self, SetCommand.self, LogCommand.self, UpgradeCommand.self,
     ])
 
   static func main() {
@@ -52,7 +52,7 @@ struct Zinxctl: ParsableCommand {
   }
 
   /// Options without a value, which may stand in front of one that is none of theirs.
-  private static let flags: Set = ["--json", "--now", "--yes", "--close"]
+  private static let flags: Set = ["--json", "--now", "--yes", "--close", "--check"]
 
   /// A number below zero is a value and no option: whoever writes one hears what is wrong with it. It and the values behind it go to the end,
   /// behind the mark that no options follow.

@@ -6,6 +6,7 @@ import ZinxWire
 struct Forms: RoutePlugin {
   static let name = "forms"
   static let summary = "Answers with the same id and data, by a handler of the form that is asked for."
+  static let handover = PluginHandover.stateless
 
   private enum Form: String, CaseIterable {
     case immediate, closure, async, router, actor, isolated, admitting, middleware, typed

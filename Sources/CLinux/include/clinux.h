@@ -25,6 +25,12 @@
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int pipe2(int ends[2], int flags);
 
+/// A file in memory that is closed at an exec, and that nobody can run (memfd_create(2)).
+int clinux_memory_file(const char *name);
+
+/// From here on nobody changes it (fcntl(2), F_ADD_SEALS).
+int clinux_seal(int file);
+
 /// An argument of this process, with index 0 its name; NULL beyond the last. As the kernel passed it, without /proc.
 const char *clinux_argument(int index);
 

@@ -51,6 +51,9 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case badFrame
   /// An operator has ended it: see ``Connection/kill(reason:atOnce:)``.
   case killed
+  /// Another program has taken over, and could not take this connection: it is encrypted, has a property that is not written down, or its
+  /// handler did not end within `HandoverTimeout`.
+  case handover
 
   public var description: String {
     switch self {
@@ -77,6 +80,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
     case .webSocketProtocol: "websocket-protocol"
     case .badFrame: "bad-frame"
     case .killed: "killed"
+    case .handover: "handover"
     }
   }
 

@@ -98,6 +98,9 @@ public final class ConnManager: Sendable {
     return connection
   }
 
+  /// Whether a connection is live.
+  func has(_ connection: Connection) -> Bool { state.withLock { $0.connections[connection.id] != nil } }
+
   /// The connections that are live at this moment, in no order.
   public var all: [Connection] { state.withLock { $0.connections.all } }
 

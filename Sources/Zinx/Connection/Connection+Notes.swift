@@ -36,3 +36,8 @@ extension Connection: Hashable {
 enum CloseText: PropertyKey { typealias Value = String }
 
 private enum LogMetadata: PropertyKey { typealias Value = Logger.Metadata }
+
+extension Connection {
+  /// Whether a property is what its lines in the log have.
+  static func isLogMetadata(_ key: ObjectIdentifier) -> Bool { key == ObjectIdentifier(LogMetadata.self) }
+}

@@ -20,16 +20,22 @@ extension Connection {
     life.begin()
     // Somebody may have ended the connection before its loop came to see it.
     guard life.reason == nil else { return advance() }
-    let interest = Self.interest(reads: true, writes: false)
-    do { try loop.register(descriptor, for: interest, isTCP && !server.isLocal ? self : LocalSocket(self)) } catch {
-      return socketBroke()
-    }
-    isRegistered = true
-    self.interest = interest
+    guard listen() else { return socketBroke() }
     setPace()
     awaitAuthentication()
     advance()
     if let webSocket { takeRest(of: webSocket) } else if let session { openRest(session) }
+  }
+
+  /// From here on the event loop reports what the socket is ready for. Returns false if it cannot.
+  func listen() -> Bool {
+    let interest = Self.interest(reads: true, writes: false)
+    do { try loop.register(descriptor, for: interest, isTCP && !server.isLocal ? self : LocalSocket(self)) } catch {
+      return false
+    }
+    isRegistered = true
+    self.interest = interest
+    return true
   }
 
   private var isTCP: Bool { remoteAddress.family == UInt16(AF_INET) || remoteAddress.family == UInt16(AF_INET6) }

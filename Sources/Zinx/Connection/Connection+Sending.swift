@@ -236,12 +236,13 @@ extension Connection {
     shedIfNeeded()
   }
 
-  /// The same where the outbox is closed, or what is sent is traced.
+  /// The same where the outbox is closed or held, or what is sent is traced.
   @inline(never)
   private func queueWatched(_ frame: ByteBuffer, in outbox: inout Outbox, isShared: Bool, isRaw: Bool) -> ZinxError? {
+    if outbox.isHeld { server.waitWhileHeld() }
     guard !outbox.isClosed else { return .connectionClosed }
     guard outbox.hasRoom(server.settings.queueLimit) else { return .sendBufferFull }
-    traceSent(frame, isRaw: isRaw)
+    if outbox.isTraced { traceSent(frame, isRaw: isRaw) }
     queue(frame, in: &outbox, isShared: isShared, isRaw: isRaw)
     return nil
   }
@@ -267,6 +268,7 @@ extension Connection {
     let outcome = await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: CheckedContinuation<Outbox.Outcome, Never>) in
         let outcome: Outbox.Outcome? = outbox.withLock { outbox in
+          if outbox.isHeld { server.waitWhileHeld() }
           guard !outbox.isClosed else { return .closed }
           guard let new = register(&outbox, { continuation.resume(returning: $0) }) else { return .over }
           token.store(new, ordering: .relaxed)
@@ -358,7 +360,7 @@ extension Connection {
       isCorkFilled.store(false, ordering: .relaxed)
       stopsGathering.store(outbox.isClosed, ordering: .relaxed)
       if uncorking { corkThread.store(0, ordering: .relaxed) }
-      guard !outbox.isWatched || mayFlushWatched(cork, outbox.isClosed) else { return (.done, nil) }
+      guard !outbox.isWatched || mayFlushWatched(cork, outbox) else { return (.done, nil) }
       var result = WriteResult.done
       if cork.hasLoans {
         if outbox.queue.readableBytes == 0, session == nil { written = writePieces(of: cork) }
@@ -384,9 +386,10 @@ extension Connection {
 
   /// Whether what is gathered can still be sent; then it is traced.
   @inline(never)
-  private func mayFlushWatched(_ cork: Cork, _ isClosed: Bool) -> Bool {
-    guard !isClosed else { return false }
-    traceSent(cork)
+  private func mayFlushWatched(_ cork: Cork, _ outbox: borrowing Outbox) -> Bool {
+    if outbox.isHeld { server.waitWhileHeld() }
+    guard !outbox.isClosed else { return false }
+    if outbox.isTraced { traceSent(cork) }
     return true
   }
 
@@ -412,7 +415,8 @@ extension Connection {
   func flushOutbox() {
     isFlushScheduled.store(false, ordering: .releasing)
     let (result, resumable) = outbox.withLock { outbox -> (WriteResult, [Outbox.Resume]?) in
-      guard !outbox.isClosed else { return (.done, nil) }
+      // One that is held is written by whoever goes on with it.
+      guard !outbox.isClosed, !outbox.isHeld else { return (.done, nil) }
       let result = writeQueue(&outbox)
       note(outbox)
       return (result, outbox.takeResumable(limit: server.settings.queueLimit))

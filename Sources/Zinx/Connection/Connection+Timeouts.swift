@@ -41,6 +41,8 @@ extension Connection {
 
   private func timerFired() {
     timer = nil
+    // Whoever goes on with the connection sets another.
+    guard !life.isHeld else { return timerDeadline = .distantFuture }
     // Whatever comes of it sets no timer: that is done once, below.
     timerDeadline = Instant(nanoseconds: .min)
     let now = loop.now

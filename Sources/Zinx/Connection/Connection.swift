@@ -251,6 +251,9 @@ struct Batch: Sendable {
   /// The memory of the chunk up to the last frame. Valid as long as the batch.
   var frames: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: chunk.memory[..<end]) }
 
+  /// Where the next frame lies in ``frames``.
+  var begin: Int { start }
+
   /// Leaves out the frames before `position`, which are done.
   mutating func advance(to position: Int) { start = position }
 

@@ -109,6 +109,9 @@ final class ConnectionDeadline: @unchecked Sendable {
     return looks
   }
 
+  /// When it is due, and whether that ends the connection and nothing else.
+  var ends: (due: Instant, alone: Bool) { state.withLock { ($0.due, $0.body == nil) } }
+
   /// Nothing is due any more.
   func forget() { _ = set(.distantFuture, nil) }
 

@@ -36,6 +36,8 @@ struct ConnectionLife: Equatable {
 
   private(set) var phase = Phase.new
   private var hasBegun = false
+  /// Nothing is begun: another program is about to take the connection over.
+  private(set) var isHeld = false
   /// Set once the end has begun.
   private(set) var reason: CloseReason?
   /// A hook or a batch of requests is running.
@@ -48,12 +50,18 @@ struct ConnectionLife: Equatable {
   private(set) var peerIsDone = false
 
   /// Whether bytes from the peer are still taken as requests.
-  var reads: Bool { reason == nil && phase < .finishing }
+  var reads: Bool { reason == nil && phase < .finishing && !isHeld }
 
   // MARK: Events
 
   /// The event loop has come to see the connection: all who are to know of it do. It does not end before.
   mutating func begin() { hasBegun = true }
+
+  /// From here on nothing is read and no user code begins; what runs goes on to its end. Whatever happens meanwhile is kept in mind.
+  mutating func hold() { isHeld = true }
+
+  /// The connection stays: it goes on where it was.
+  mutating func release() { isHeld = false }
 
   /// The end begins. The first reason stays.
   ///
@@ -93,7 +101,7 @@ struct ConnectionLife: Equatable {
 
   /// What to do now. Called after every event, again and again until it says ``Action/wait`` or ``Action/flush``.
   mutating func next(_ requests: Requests, isFlushed: Bool) -> Action {
-    guard !runsUserCode else { return .wait }
+    guard !runsUserCode, !isHeld else { return .wait }
     switch phase {
     case .new:
       guard hasBegun else { return .wait }
@@ -122,6 +130,47 @@ struct ConnectionLife: Equatable {
       return .wait
     }
   }
+
+  // MARK: Handover
+
+  /// What another program needs to go on. User code that still runs goes no further: what comes after it is next.
+  var state: LifeState {
+    var state = LifeState()
+    state.phase =
+      switch phase {
+      case .new: .new
+      case .starting, .serving, .finishing: .serving
+      case .flushing: .flushing
+      case .stopping, .lastFlush: .lastFlush
+      case .lingering, .closed: .lingering
+      }
+    state.reason = reason?.description ?? ""
+    (state.dropsRest, state.isBroken, state.peerIsDone) = (!handlesRest, isBroken, peerIsDone)
+    return state
+  }
+
+  /// Goes on where another program was.
+  init(_ state: LifeState) {
+    phase =
+      switch state.phase {
+      case .new: .new
+      case .serving: .serving
+      case .flushing: .flushing
+      case .lastFlush: .lastFlush
+      case .lingering: .lingering
+      }
+    hasBegun = phase > .new
+    if !state.reason.isEmpty {
+      // One that this program does not know has an end all the same.
+      reason = CloseReason.allCases.first { $0.description == state.reason } ?? .handover
+      if phase == .serving { phase = .finishing }
+    }
+    (handlesRest, isBroken, peerIsDone) = (!state.dropsRest, state.isBroken, state.peerIsDone)
+  }
+
+  init() {}
+
+  // MARK: Steps
 
   private mutating func runUserCode(in phase: Phase, _ action: Action) -> Action {
     self.phase = phase

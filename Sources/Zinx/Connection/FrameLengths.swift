@@ -9,6 +9,12 @@ final class FrameLengths {
   /// Those at the end that were sent behind a cork: what that holds comes before them.
   private var behind = 0
 
+  /// Those of a queue whose first frame is not among them.
+  init(_ lengths: [UInt32] = []) { self.lengths = lengths }
+
+  /// Those that were not taken, in order.
+  var rest: [UInt32] { Array(lengths[taken...]) }
+
   /// Bytes of memory.
   var memory: Int { lengths.capacity * MemoryLayout<UInt32>.stride }
 

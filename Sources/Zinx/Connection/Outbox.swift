@@ -65,7 +65,9 @@ struct Outbox: ~Copyable {
   private(set) var isClosed = false
   /// What is sent is shown to somebody.
   private(set) var isTraced = false
-  /// One of the two: whoever sends asks once.
+  /// What it holds was written down for another program: nobody may add to it, or write it.
+  private(set) var isHeld = false
+  /// One of the three: whoever sends asks once.
   private(set) var isWatched = false
   /// `errno` of the write that failed; 0 without one.
   private(set) var error: Int32 = 0
@@ -91,6 +93,44 @@ struct Outbox: ~Copyable {
     self.pack = pack
     self.isWebSocket = isWebSocket
     lengths = pack == nil && !isWebSocket ? FrameLengths() : nil
+  }
+
+  // MARK: Handover
+
+  /// What another program needs to go on. What is still gathered for it elsewhere is not here.
+  var state: OutboxState {
+    var state = OutboxState()
+    state.bytes = Array(queue.readableBytesView) + Array(behind.readableBytesView)
+    state.frames = messages
+    // What stands behind a cork that was never written is the first.
+    state.firstFrame = queue.readableBytes > 0 ? firstFrameRest : lengths?.rest.first.map(Int.init) ?? frameLength(in: behind, at: behind.readerIndex)
+    state.isCut = isHeadCut
+    if let lengths { state.lengths = queue.readableBytes > 0 ? lengths.rest : Array(lengths.rest.dropFirst()) }
+    (state.bytesWritten, state.messagesWritten) = (bytesWritten, messagesWritten)
+    state.blockedSince = stuckSince?.nanoseconds ?? 0
+    return state
+  }
+
+  /// Goes on where another program was, having held nothing: it is tried anew whether the kernel takes more.
+  ///
+  /// Throws: ``HandoverFault/malformed(offset:)`` when the bytes are not those of the frames.
+  mutating func goOn(from state: OutboxState) throws(HandoverFault) {
+    (bytesWritten, messagesAccepted) = (state.bytesWritten, state.messagesWritten)
+    bytesAccepted = bytesWritten &+ UInt64(state.bytes.count)
+    guard !state.bytes.isEmpty else { return }
+    queue = ByteBuffer(bytes: state.bytes)
+    let behindFirst =
+      if state.lengths.isEmpty, pack != nil || isWebSocket {
+        headers(in: queue, from: queue.readerIndex + state.firstFrame)
+      } else { state.lengths.map(Int.init) }
+    guard state.firstFrame + behindFirst.reduce(0, +) == state.bytes.count, state.frames == behindFirst.count + 1 else {
+      throw .malformed(offset: 0)
+    }
+    if !state.lengths.isEmpty || lengths != nil { lengths = FrameLengths(state.lengths) }
+    (messages, firstFrameRest, isHeadCut) = (state.frames, state.firstFrame, state.isCut)
+    messagesAccepted &+= UInt64(state.frames)
+    stuckSince = state.blockedSince > 0 ? Instant(nanoseconds: state.blockedSince) : nil
+    isTried = stuckSince != nil
   }
 
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
@@ -120,7 +160,12 @@ struct Outbox: ~Copyable {
 
   mutating func trace(_ isTraced: Bool) {
     self.isTraced = isTraced
-    isWatched = isTraced || isClosed
+    isWatched = isTraced || isClosed || isHeld
+  }
+
+  mutating func hold(_ isHeld: Bool) {
+    self.isHeld = isHeld
+    isWatched = isTraced || isClosed || isHeld
   }
 
   // MARK: Filling

@@ -97,6 +97,28 @@ struct ReceiveDeadline: Equatable {
     }
   }
 
+  // MARK: Handover
+
+  /// What another program needs to go on.
+  func state(at now: Instant) -> ReceivingState {
+    var state = ReceivingState()
+    state.quietSince = quietSince.nanoseconds
+    state.hasReceived = source != .beginning
+    switch frame {
+    case .none: break
+    case .running(let since): state.frameSpent = max(0, now.nanoseconds &- since.nanoseconds)
+    case .resting(let spent): state.frameSpent = max(0, spent)
+    }
+    return state
+  }
+
+  /// Goes on where another program was; the time of a frame rests until it is held.
+  init(_ state: ReceivingState) {
+    quietSince = Instant(nanoseconds: state.quietSince)
+    source = state.hasReceived ? .arrival : .beginning
+    if state.frameSpent >= 0 { frame = .resting(spent: state.frameSpent) }
+  }
+
   // MARK: Decision
 
   /// The deadline that comes first; ``Instant/distantFuture`` when there is none.

@@ -32,7 +32,7 @@ final class WebSocket: @unchecked Sendable {
     guard !peerClosed else { return nil }
     return switch reason {
     case .peerClosed, .stopped: 1000
-    case .draining, .drainTimeout, .killed: 1001
+    case .draining, .drainTimeout, .killed, .handover: 1001
     case .oversize: 1009
     case .webSocketProtocol: 1002
     default: 1008

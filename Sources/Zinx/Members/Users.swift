@@ -86,3 +86,8 @@ extension Connection {
   /// The user of the connection, also when it has ended or was replaced; nil without one. Any thread.
   public var user: String? { hasUser ? self[UserName.self] : nil }
 }
+
+extension Connection {
+  /// Whether a property is the name of its user.
+  static func isUserName(_ key: ObjectIdentifier) -> Bool { key == ObjectIdentifier(UserName.self) }
+}

@@ -9,6 +9,10 @@ public protocol RoutePlugin: Sendable {
   /// Whether the plugin is on when `zinx.json` has no `Plugins`. Off unless said otherwise.
   static var isOnByDefault: Bool { get }
 
+  /// What becomes of what the plugin knows when another program takes over the connections of this one. ``PluginHandover/unknown``, which
+  /// refuses that, unless said otherwise.
+  static var handover: PluginHandover { get }
+
   /// Reads the plugin's settings. A setting that is missing or wrong yields its default, and the settings keep the problem, so that
   /// the operator sees all of them in one run.
   init(settings: inout PluginSettings)
@@ -28,6 +32,17 @@ public protocol RoutePlugin: Sendable {
   /// Called after the last connection has ended, but for those whose handlers were abandoned, if the start has returned: the last plugin
   /// first, each when its own tasks (``PluginContext/task(_:)``) have ended.
   func stop() async
+
+  /// Another program is about to take over: writes down what the plugin knows. No handler runs; who sends to a connection from here on may
+  /// wait. Called of those that are ``PluginHandover/stateful``, at most once more each time that nothing comes of it.
+  ///
+  /// Throws: what keeps the other program from taking over; this one goes on then.
+  func willHandOver() async throws -> [UInt8]
+  /// The plugin is the one of the program that has taken over, and has been started; connections are there, with users, groups and
+  /// properties, and none of their handlers has run.
+  ///
+  /// - Parameter state: what ``willHandOver()`` has returned in the other program; nil if it was not there.
+  func didTakeOver(_ state: [UInt8]?, in context: PluginContext) async throws
 }
 
 extension RoutePlugin {

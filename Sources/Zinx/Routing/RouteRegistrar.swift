@@ -38,6 +38,8 @@ public struct RouteRegistrar: Sendable {
   private var authentications: [Owned<Authentication>] = []
   /// Frames of other protocols that plugins know, and whose they are.
   package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
+  /// Properties that are written down when another program takes over.
+  private(set) var lasting = LastingProperties()
   /// The plugins that were asked, also those that have registered nothing.
   private(set) var plugins: [String] = []
   private(set) var registry = MetricRegistry()
@@ -84,6 +86,9 @@ public struct RouteRegistrar: Sendable {
     for other in authentications { whole?.ids.formUnion(other.value.ids) }
     return whole
   }
+
+  /// Has the values of a property go on when another program takes over: see ``LastingPropertyKey``. The key belongs to both programs.
+  public mutating func keep<Key: LastingPropertyKey>(_ key: Key.Type) { lasting.add(key) }
 
   mutating func note(_ heartbeat: LiveHeartbeat) { heartbeats.append(Owned(owner: owner, value: heartbeat)) }
 

@@ -14,6 +14,9 @@ struct Admission: Equatable {
     return true
   }
 
+  /// Takes places for connections that are there already, whether they are free or not.
+  mutating func takeOver(_ count: Int) { live += count }
+
   /// Gives a place back. Returns whether another connection may enter now.
   mutating func leave() -> Bool {
     live -= 1

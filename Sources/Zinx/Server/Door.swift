@@ -31,6 +31,12 @@ package struct EndpointSockets: Sendable {
     (self.name, self.sockets, self.isPassed, self.file) = (name, sockets, isPassed, file)
   }
 
+  /// Those of a listener that another program had.
+  package init(_ state: ListenerState) {
+    self.init(
+      name: state.name, sockets: state.sockets, isPassed: state.isPassed, state.path.isEmpty ? nil : SocketFile(state.path))
+  }
+
   /// As an operator writes them: `127.0.0.1:7777`, `unix:/run/zinxd/clients.sock`, `unix:@zinxd`. As long as they are open.
   package var addresses: [String] {
     sockets.map { socket in localName(of: socket) ?? (try? SocketAddress(of: socket)).map { "\($0)" } ?? "unknown" }

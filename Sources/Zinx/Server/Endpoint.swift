@@ -85,6 +85,14 @@ public struct Endpoint: Sendable, Equatable {
     return rules
   }
 
+  /// What sockets are opened for, in words that another program compares.
+  var addressText: String {
+    switch address {
+    case .tcp(let host, let port): "tcp \(host) \(port)\(v6Only ? " v6" : "")"
+    default: "\(address)"
+    }
+  }
+
   /// Whether sockets that were opened for the other do for this one.
   func hasSockets(of other: Endpoint) -> Bool { address == other.address && v6Only == other.v6Only }
 }

@@ -139,6 +139,9 @@ final class Places: Sendable {
     return false
   }
 
+  /// Takes one for a connection that is there already, whether it is free or not.
+  func takeOver() { taken.wrappingAdd(1, ordering: .relaxed) }
+
   /// A connection has begun that has a place.
   func countAccepted() { begun.count() }
 

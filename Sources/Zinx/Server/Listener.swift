@@ -65,6 +65,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     }
   }
 
+  /// What is written down of its socket. Any thread.
+  var state: (descriptor: Int32, path: String) { (descriptor, file?.path ?? "") }
+
   /// Accepts what waits in the backlog, then closes the socket; returns once it is closed.
   func stop() async {
     await onLoop { self.close() }
@@ -317,7 +320,9 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     loop.change(descriptor, to: .nothing)
   }
 
-  private var isSuspended: Bool { server.isSuspended.load(ordering: .sequentiallyConsistent) }
+  private var isSuspended: Bool {
+    server.isSuspended.load(ordering: .sequentiallyConsistent) || server.isHandingOver.load(ordering: .sequentiallyConsistent)
+  }
 
   private func resume() {
     guard !isAccepting, !isClosed, !isSuspended else { return }

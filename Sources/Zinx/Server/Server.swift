@@ -23,7 +23,7 @@ public final class Server: Sendable {
     /// The work of a start that is under way.
     var start: Task<Void, any Error>?
     /// Those that have started, and what they do beside their requests.
-    var plugins: [(plugin: any RoutePlugin, tasks: PluginTasks)] = []
+    var plugins: [(plugin: any RoutePlugin, tasks: PluginTasks, context: PluginContext)] = []
     var contexts: [LoopContext] = []
     var doors: [Door] = []
     /// What connections have that are left of listeners which are gone.
@@ -124,14 +124,16 @@ public final class Server: Sendable {
   /// - Parameters:
   ///   - inherited: sockets of some listeners, by their names; the others are opened.
   ///   - certificates: what was read already.
-  package func start(listeningOn inherited: [EndpointSockets], certificates: ListenerCertificates = ListenerCertificates())
-    async throws
-  {
+  ///   - former: what another program has handed over, but for the sockets of listeners.
+  package func start(
+    listeningOn inherited: [EndpointSockets], certificates: ListenerCertificates = ListenerCertificates(),
+    takingOver former: HandoverState? = nil
+  ) async throws {
     do { try state.withLock { state throws(ZinxError) in try state.life.start() } } catch {
       for sockets in inherited { sockets.close() }
       throw error
     }
-    let work = Task { try await begin(listeningOn: inherited, certificates) }
+    let work = Task { try await begin(listeningOn: inherited, certificates, former) }
     let isCalledOff = state.withLock { state in
       state.start = work
       return state.life.phase != .starting
@@ -155,7 +157,9 @@ public final class Server: Sendable {
     }
   }
 
-  private func begin(listeningOn inherited: [EndpointSockets], _ read: ListenerCertificates) async throws {
+  private func begin(listeningOn inherited: [EndpointSockets], _ read: ListenerCertificates, _ former: HandoverState?)
+    async throws
+  {
     let configuration = configuration.withLock { $0 }
     // Other settings may have been applied since the server was made.
     do { try context.prepare(for: configuration.allEndpoints) } catch {
@@ -163,6 +167,7 @@ public final class Server: Sendable {
       throw error
     }
     limitConnections(configuration)
+    if let former { makeRoom(for: former) }
     let certificates = try loadCertificates(read, configuration, acceptingTime: true)
     var sockets = inherited
     do {
@@ -179,6 +184,7 @@ public final class Server: Sendable {
         state.withLock { $0.doors.append(door) }
       }
       state.withLock { $0.sortDoors(configuration.allEndpoints) }
+      if let former { try await takeOver(former, configuration) }
       // Settings that came meanwhile: those who opened later have not heard of them.
       let latest = self.configuration.withLock { $0 }
       if latest != configuration { apply(latest) }
@@ -215,14 +221,15 @@ public final class Server: Sendable {
       try Task.checkCancellation()
       let name = type(of: plugin).name
       let tasks = PluginTasks(name, on: tests == nil ? nil : loop, context.emit)
-      do { try await plugin.start(in: PluginContext(context, plugin: name, tasks, loop)) } catch {
+      let plugins = PluginContext(context, plugin: name, tasks, loop)
+      do { try await plugin.start(in: plugins) } catch {
         // It is not stopped, as it has not started; what it had begun is. By a task of its own: this one may be cancelled. A drain that
         // has called the start off says how long that may take; otherwise nobody waits for more than was given notice.
         let isCalledOff = state.withLock { $0.life.phase != .starting }
         await Task { await end(tasks, of: name, isInTime: isCalledOff) }.value
         throw error
       }
-      state.withLock { $0.plugins.append((plugin, tasks)) }
+      state.withLock { $0.plugins.append((plugin, tasks, plugins)) }
     }
     try Task.checkCancellation()
   }
@@ -349,7 +356,7 @@ public final class Server: Sendable {
       return state.plugins
     }
     // The last one first, all of it: what it builds on is there as long as it is.
-    for (plugin, tasks) in plugins.reversed() {
+    for (plugin, tasks, _) in plugins.reversed() {
       await end(tasks, of: type(of: plugin).name)
       await plugin.stop()
     }

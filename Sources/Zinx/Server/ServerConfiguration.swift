@@ -58,6 +58,8 @@ public struct ServerConfiguration: Sendable, Equatable {
   public var idleTimeout = Duration.zero
   /// Time that a drain may take before what is left is cut.
   public var drainTimeout = Duration.seconds(25)
+  /// Time that handlers have to end when another program takes over; the connections of those that do not are ended by it.
+  public var handoverTimeout = Duration.seconds(5)
   /// Time that a peer is given to close after we have shut down our side.
   public var lingerTimeout = Duration.seconds(2)
   /// Time from the beginning of a connection to the first byte from its peer; zero means never. For servers whose clients speak first:

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import ZinxIO
 import ZinxTLS
@@ -11,6 +12,8 @@ final class ServerContext: Sendable {
   let users = Users()
   let groups = Groups()
   let metrics: MetricRegistry
+  /// Properties that are written down when another program takes over.
+  let lasting: LastingProperties
   let admission: Mutex<Admission>
   let gate: Gate
   let accept: AcceptCall
@@ -18,6 +21,12 @@ final class ServerContext: Sendable {
   let queueMemory = QueueMemory()
   /// Nobody is accepted for the time being, by the word of an operator.
   let isSuspended = Atomic<Bool>(false)
+  /// Nobody is accepted since another program is about to take over.
+  let isHandingOver = Atomic<Bool>(false)
+  /// Event loops stand still.
+  let holdsLoops = Atomic<Bool>(false)
+  /// What connections hold was written down: whoever sends to one waits until that was in vain, or for ever.
+  let holdsOutboxes = Atomic<Bool>(false)
   let recentlyEnded = Mutex(RecentlyEnded())
   let traces = TraceTable()
   let emit: EventSink
@@ -38,6 +47,7 @@ final class ServerContext: Sendable {
     settings = LiveSettings(configuration)
     counters = Counters()
     metrics = registrar.registry
+    lasting = registrar.lasting
     admission = Mutex(Admission(limit: configuration.maxConn))
     gate = Gate(configuration)
     self.accept = accept
@@ -119,6 +129,16 @@ final class ServerContext: Sendable {
 
   /// The id of a new connection. Any thread.
   func takeID() -> UInt64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
+
+  /// The id that the next connection has; set before the first one comes, by who goes on from another program.
+  var firstFreeID: UInt64 {
+    get { nextID.load(ordering: .relaxed) }
+    set { nextID.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Whoever sends to a connection that was written down has to wait. Blocks the thread; what was in vain ends it.
+  @inline(never)
+  func waitWhileHeld() { while holdsOutboxes.load(ordering: .acquiring) { usleep(500) } }
 
   /// A connection has begun. Event loop of the listener.
   func added(_ connection: Connection, isCounted: Bool) {

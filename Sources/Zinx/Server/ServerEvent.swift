@@ -35,6 +35,8 @@ public enum ServerEvent: Sendable {
   case acceptResumed
   /// More connections come than `AcceptRate` lets in: they wait in the backlog. Told once in ten seconds at most.
   case acceptRateReached(perSecond: Int)
+  /// The server goes on with the connections of another program; `lost`: those that could not be taken over after all.
+  case tookOver(connections: Int, lost: Int)
   /// At the end of a drain, so many connections have handlers that go on although they were cancelled half a second ago. Nobody waits for
   /// them any longer.
   case handlersAbandoned(connections: Int)

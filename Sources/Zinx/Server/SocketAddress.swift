@@ -70,6 +70,17 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
       ProxyHeader.End(address: address.isV4 ? .v4(UInt32(truncatingIfNeeded: number)) : .v6(number), port: 0))
   }
 
+  /// As another program has written it down.
+  init(_ state: AddressState) {
+    (family, port, high, low, scope) = (state.family, state.port, state.high, state.low, state.scope)
+  }
+
+  var state: AddressState {
+    var state = AddressState()
+    (state.family, state.port, state.high, state.low, state.scope) = (family, port, high, low, scope)
+    return state
+  }
+
   private static let isKnown: UInt64 = 1 << 32
 
   /// Who is at the other end of a UNIX socket; nil for any other peer.

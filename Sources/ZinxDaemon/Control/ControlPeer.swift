@@ -6,12 +6,15 @@ struct ControlPeer: Sendable, Equatable, CustomStringConvertible {
   /// Nil where the namespaces of the service hide it.
   var uid: UInt32?
   var pid: Int32?
+  /// Its socket, for as long as it is served.
+  var socket: Int32 = -1
 
   init(uid: UInt32?, pid: Int32?) { (self.uid, self.pid) = (uid, pid) }
 
   init(of descriptor: Int32) {
     let credentials = PeerCredentials(of: descriptor)
     self.init(uid: credentials?.uid, pid: credentials?.pid)
+    socket = descriptor
   }
 
   /// Whether it may enter by a listener.

@@ -12,6 +12,7 @@ struct Controller: Sendable {
   let watch: HealthWatch
   let reloader: Reloader
   let supervision: Supervision
+  let upgrader: Upgrader
   let output: LogOutput
   let log: Logger
   let version: String
@@ -22,6 +23,7 @@ struct Controller: Sendable {
       switch request.command {
       case .connections(let selection): try list(selection, request.id, write)
       case .trace(let tracing): try trace(tracing, request.id, peer, write)
+      case .upgrade(let upgrade): try self.upgrade(upgrade, request.id, peer, write)
       case .closed(let limit):
         let ended = server.recentlyEnded
         send(request.id, "closed", ended.prefix(limit ?? ended.count).lazy.map(\.json), write)
@@ -63,7 +65,7 @@ struct Controller: Sendable {
     case .reload: return try reload(peer)
     case .set(let key, let value): return try set(key, value, peer)
     case .log(let level): return try setLevel(level, peer)
-    case .connections, .trace, .closed, .groups, .users, .routes, .plugins: return [:]
+    case .connections, .trace, .upgrade, .closed, .groups, .users, .routes, .plugins: return [:]
     }
   }
 

@@ -1,0 +1,156 @@
+import Logging
+import NIOCore
+import Synchronization
+import ZinxIO
+import ZinxWire
+
+/// A connection passes from one program to the next: it is held, written down, and made anew from that. What says nothing else is for its
+/// event loop, or for who has stopped that.
+extension Connection {
+  /// Why another program cannot have it; nil if it can. Any thread.
+  var handoverObstacle: String? {
+    if session != nil { return "TLS" }
+    if webSocket != nil { return "WebSocket" }
+    guard let properties = properties.withLock({ $0 }) else { return nil }
+    for (key, value) in properties where !isOurs(key) && server.lasting.state(key, value) == nil {
+      return "a property of type \(type(of: value)) that is not written down"
+    }
+    if let deadline = self[ConnectionDeadline.Key.self]?.ends, deadline.due < .distantFuture, !deadline.alone {
+      return "a deadline with code"
+    }
+    return nil
+  }
+
+  /// Ends as in a drain, for what another program cannot have. Any thread.
+  func endForHandover(_ obstacle: String) {
+    self[CloseText.self] = obstacle
+    loop.execute { self.end(.handover, handlingRest: true) }
+  }
+
+  /// Begins nothing more.
+  func hold() { life.hold() }
+
+  /// Whether user code of it runs.
+  var isAtWork: Bool {
+    settle()
+    return life.runsUserCode
+  }
+
+  /// Its handler has had its time: whoever goes on with the connection ends it.
+  func giveUpHandler() {
+    life.end(.handover, handlingRest: false)
+    dropsRest.store(true, ordering: .relaxed)
+    stopReason.store(UInt8(truncatingIfNeeded: CloseReason.handover.rawValue), ordering: .relaxed)
+    cancelUserCode()
+  }
+
+  /// Goes on in this program.
+  func release() {
+    life.release()
+    outbox.withLock { $0.hold(false) }
+    guard life.phase != .closed else { return }
+    flushOutbox()
+    advance()
+  }
+
+  // MARK: Down
+
+  /// What is written down of it; nil when it has ended.
+  ///
+  /// - Parameter holding: nobody may send to it from here on, until ``release()``.
+  func state(listener: Int, holding: Bool) -> ConnectionState? {
+    guard life.phase != .closed else { return nil }
+    if dropsRest.load(ordering: .acquiring), life.reason == nil {
+      life.end(CloseReason(rawValue: Int(stopReason.load(ordering: .relaxed))) ?? .stopped, handlingRest: false)
+    }
+    var state = ConnectionState()
+    (state.id, state.descriptor, state.listener, state.peer) = (id, descriptor, listener, remoteAddress.state)
+    (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
+    state.life = life.state
+    if holding, handoverObstacle != nil, state.life.reason.isEmpty { state.life.reason = CloseReason.handover.description }
+    state.outbox = outbox.withLock { outbox in
+      if holding { outbox.hold(true) }
+      return outbox.state
+    }
+    writeReceived(to: &state)
+    writeMembership(to: &state)
+    state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
+    state.discards = life.phase == .lingering ? drainRest ?? 0 : 0
+    return state
+  }
+
+  private func writeReceived(to state: inout ConnectionState) {
+    let waiting = staged?.count ?? 0
+    state.messagesReceived = messagesReceived.load(ordering: .relaxed) &- UInt64(waiting)
+    state.bytesReceived = bytesReceived.load(ordering: .relaxed)
+    if let staged { state.inbox = Array(staged.frames[staged.begin...]) }
+    if let inbox { state.inbox += inbox.readableBytesView }
+    state.hasSpoken = !attention.contains(.firstMessage) && waiting == 0 || state.messagesReceived > 0
+    state.receiving = receiving.state(at: loop.now)
+  }
+
+  private func writeMembership(to state: inout ConnectionState) {
+    if hasUser, let user { state.user = user }
+    state.groups = joinedGroups.map(\.name)
+    state.closeText = closeText ?? ""
+    state.strikes = strikes
+    state.authenticationDeadline = authenticationDeadline == .distantFuture ? 0 : authenticationDeadline.nanoseconds
+    state.beatAt = max(0, beatAt.nanoseconds)
+    if let due = self[ConnectionDeadline.Key.self]?.ends.due, due < .distantFuture { state.deadline = due.nanoseconds }
+    state.metadata = logMetadata.map { PropertyState($0, Array("\($1)".utf8)) }.sorted { $0.name < $1.name }
+    guard let properties = properties.withLock({ $0 }) else { return }
+    state.properties = properties.compactMap { server.lasting.state($0, $1) }.sorted { $0.name < $1.name }
+  }
+
+  /// What has a place of its own.
+  private func isOurs(_ key: ObjectIdentifier) -> Bool {
+    key == ObjectIdentifier(ConnectionDeadline.Key.self) || key == ObjectIdentifier(CloseText.self) || Self.isUserName(key)
+      || Self.isLogMetadata(key)
+  }
+
+  // MARK: Up
+
+  /// One that another program has written down. To be resumed by its loop.
+  ///
+  /// Throws: ``HandoverFault``.
+  convenience init(_ state: ConnectionState, _ server: ServerContext, _ endpoint: EndpointContext, _ context: LoopContext)
+    throws(HandoverFault)
+  {
+    self.init(
+      id: state.id, descriptor: state.descriptor, remoteAddress: SocketAddress(state.peer), server: server, endpoint: endpoint,
+      context: context, at: Instant(nanoseconds: state.acceptedAt))
+    receivedAt.store(state.receivedAt, ordering: .relaxed)
+    messagesReceived.store(state.messagesReceived, ordering: .relaxed)
+    bytesReceived.store(state.bytesReceived, ordering: .relaxed)
+    life = ConnectionLife(state.life)
+    receiving = ReceiveDeadline(state.receiving)
+    if !state.inbox.isEmpty { inbox = ByteBuffer(bytes: state.inbox) }
+    if state.hasSpoken { attention.remove(.firstMessage) }
+    try outbox.withLock { outbox throws(HandoverFault) in
+      try outbox.goOn(from: state.outbox)
+      note(outbox)
+    }
+    strikes = state.strikes
+    if state.authenticationDeadline > 0 { authenticationDeadline = Instant(nanoseconds: state.authenticationDeadline) }
+    if state.beatAt > 0 { beatAt = Instant(nanoseconds: state.beatAt) }
+    if state.lingerDeadline > 0 { lingerDeadline = Instant(nanoseconds: state.lingerDeadline) }
+    if life.phase == .lingering { drainRest = state.discards }
+    if !state.closeText.isEmpty { self[CloseText.self] = state.closeText }
+    for entry in state.metadata { logMetadata[entry.name] = "\(String(decoding: entry.bytes, as: UTF8.self))" }
+  }
+
+  /// Goes on where another program was.
+  func resume() {
+    life.begin()
+    guard !life.isBroken else {
+      closeOutbox {}
+      return advance()
+    }
+    guard listen() else { return socketBroke() }
+    setPace()
+    if life.phase == .new { awaitAuthentication() }
+    if life.phase == .lingering { closeOutbox {} }
+    flushOutbox()
+    advance()
+  }
+}

@@ -1,0 +1,155 @@
+/// Writes fields in the encoding of Protocol Buffers, numbers and counted bytes, so that `protoc --decode_raw` shows what is in a state. What
+/// is zero or empty is left out: whoever reads takes that for it.
+struct StateWriter {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func put(_ field: Int, _ number: UInt64) {
+    guard number != 0 else { return }
+    varint(UInt64(field) << 3)
+    varint(number)
+  }
+
+  mutating func put(_ field: Int, _ number: Int) { put(field, UInt64(bitPattern: Int64(number))) }
+
+  mutating func put(_ field: Int, _ flag: Bool) { put(field, flag ? 1 : 0 as UInt64) }
+
+  /// - Parameter always: also when there are none: an element of a list.
+  mutating func put(_ field: Int, bytes value: some Collection<UInt8>, always: Bool = false) {
+    guard always || !value.isEmpty else { return }
+    varint(UInt64(field) << 3 | 2)
+    varint(UInt64(value.count))
+    bytes.append(contentsOf: value)
+  }
+
+  mutating func put(_ field: Int, _ text: String, always: Bool = false) { put(field, bytes: text.utf8, always: always) }
+
+  /// Fields within a field, also when there are none.
+  mutating func put(_ field: Int, _ fields: (inout StateWriter) -> Void) {
+    var inner = StateWriter()
+    fields(&inner)
+    put(field, bytes: inner.bytes, always: true)
+  }
+
+  private mutating func varint(_ number: UInt64) {
+    var rest = number
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(truncatingIfNeeded: rest))
+  }
+}
+
+/// Reads what ``StateWriter`` has written, or anything: it ends with an error, and never beyond the bytes.
+struct StateReader {
+  /// Bytes that are no state, by where they cease to be one.
+  struct Fault: Error, Equatable {
+    var offset: Int
+  }
+
+  struct Field {
+    let number: Int
+    let value: Value
+    private let offset: Int
+
+    enum Value {
+      case number(UInt64)
+      case bytes(ArraySlice<UInt8>)
+    }
+
+    init(_ number: Int, _ value: Value, at offset: Int) { (self.number, self.value, self.offset) = (number, value, offset) }
+
+    /// What is none of what it is asked for is a fault of the whole: a field keeps its kind for ever.
+    var integer: UInt64 {
+      get throws(Fault) {
+        guard case .number(let number) = value else { throw fault }
+        return number
+      }
+    }
+
+    var bytes: ArraySlice<UInt8> {
+      get throws(Fault) {
+        guard case .bytes(let bytes) = value else { throw fault }
+        return bytes
+      }
+    }
+
+    var signed: Int64 { get throws(Fault) { Int64(bitPattern: try integer) } }
+
+    var flag: Bool { get throws(Fault) { try integer != 0 } }
+
+    var text: String {
+      get throws(Fault) {
+        guard let text = String(validating: try bytes, as: UTF8.self) else { throw fault }
+        return text
+      }
+    }
+
+    var fields: StateReader { get throws(Fault) { StateReader(try bytes) } }
+
+    /// A number that fits.
+    func exactly<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(Fault) -> Number {
+      if let number = Number(exactly: try integer) { return number }
+      guard let number = Number(exactly: try signed) else { throw fault }
+      return number
+    }
+
+    /// A descriptor, which is none of the first three.
+    var descriptor: Int32 {
+      get throws(Fault) {
+        let number: Int32 = try exactly()
+        guard number > 2 else { throw fault }
+        return number
+      }
+    }
+
+    /// For a value that cannot be.
+    var fault: Fault { Fault(offset: offset) }
+  }
+
+  private let bytes: ArraySlice<UInt8>
+  private var position: Int
+
+  init(_ bytes: ArraySlice<UInt8>) { (self.bytes, position) = (bytes, bytes.startIndex) }
+
+  /// The next field; nil at the end. Those of kinds that are not ours are passed over.
+  mutating func next() throws(Fault) -> Field? {
+    while position < bytes.endIndex {
+      let start = position
+      let tag = try varint()
+      let number = Int(truncatingIfNeeded: tag >> 3)
+      guard number > 0 else { throw Fault(offset: start) }
+      switch tag & 7 {
+      case 0: return Field(number, .number(try varint()), at: start)
+      case 1: _ = try take(8)
+      case 2:
+        guard let count = Int(exactly: try varint()) else { throw Fault(offset: start) }
+        return Field(number, .bytes(try take(count)), at: start)
+      case 5: _ = try take(4)
+      default: throw Fault(offset: start)
+      }
+    }
+    return nil
+  }
+
+  private mutating func take(_ count: Int) throws(Fault) -> ArraySlice<UInt8> {
+    guard count <= bytes.endIndex - position else { throw Fault(offset: position) }
+    defer { position += count }
+    return bytes[position..<position + count]
+  }
+
+  private mutating func varint() throws(Fault) -> UInt64 {
+    let start = position
+    var (number, shift): (UInt64, UInt64) = (0, 0)
+    while position < bytes.endIndex, shift < 64 {
+      let byte = bytes[position]
+      position += 1
+      // The tenth byte has one bit left.
+      guard shift < 63 || byte < 2 else { break }
+      number |= UInt64(byte & 0x7f) << shift
+      if byte < 0x80 { return number }
+      shift += 7
+    }
+    throw Fault(offset: start)
+  }
+}
