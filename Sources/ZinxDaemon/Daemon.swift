@@ -159,6 +159,7 @@ public enum Daemon {
       signals: signals, output: output, log: log)
     signals.began(.serving, actions.perform)
     inheritance?.repeatSignals()
+    inheritance?.closeRemains()
     inheritance?.answer(["version": .string(version), "connections": .count(server.connManager.count)])
 
     // 8. Run until a signal, then drain.

@@ -73,6 +73,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     try control(EPOLL_CTL_ADD, wakeUp.number, Self.writtenTo, generation: .max)
   }
 
+  /// The epoll set. Another program in the process may have it to close: that takes as long as there are descriptors in it.
+  package var setDescriptor: Int32 { epoll.number }
+
   /// Whether its time is one that a test moves.
   package var isTested: Bool { clock != nil }
 

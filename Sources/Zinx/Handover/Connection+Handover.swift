@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import Synchronization
@@ -48,6 +49,7 @@ extension Connection {
   func release() {
     life.release()
     outbox.withLock { $0.hold(false) }
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     guard life.phase != .closed else { return }
     flushOutbox()
     advance()
@@ -67,11 +69,14 @@ extension Connection {
     (state.id, state.descriptor, state.listener, state.peer) = (id, descriptor, listener, remoteAddress.state)
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
     state.life = life.state
-    if holding, handoverObstacle != nil, state.life.reason.isEmpty { state.life.reason = CloseReason.handover.description }
+    if let properties = properties.withLock({ $0 }) { write(properties, to: &state) }
+    if holding, state.life.reason.isEmpty, handoverObstacle != nil { state.life.reason = CloseReason.handover.description }
     state.outbox = outbox.withLock { outbox in
       if holding { outbox.hold(true) }
       return outbox.state
     }
+    // What is held stays open in the program that takes over.
+    if holding { _ = fcntl(descriptor, F_SETFD, 0) }
     writeReceived(to: &state)
     writeMembership(to: &state)
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
@@ -90,15 +95,17 @@ extension Connection {
   }
 
   private func writeMembership(to state: inout ConnectionState) {
-    if hasUser, let user { state.user = user }
     state.groups = joinedGroups.map(\.name)
-    state.closeText = closeText ?? ""
     state.strikes = strikes
     state.authenticationDeadline = authenticationDeadline == .distantFuture ? 0 : authenticationDeadline.nanoseconds
     state.beatAt = max(0, beatAt.nanoseconds)
+  }
+
+  private func write(_ properties: [ObjectIdentifier: any Sendable], to state: inout ConnectionState) {
+    if hasUser, let user { state.user = user }
+    state.closeText = closeText ?? ""
     if let due = self[ConnectionDeadline.Key.self]?.ends.due, due < .distantFuture { state.deadline = due.nanoseconds }
     state.metadata = logMetadata.map { PropertyState($0, Array("\($1)".utf8)) }.sorted { $0.name < $1.name }
-    guard let properties = properties.withLock({ $0 }) else { return }
     state.properties = properties.compactMap { server.lasting.state($0, $1) }.sorted { $0.name < $1.name }
   }
 
@@ -139,14 +146,20 @@ extension Connection {
     for entry in state.metadata { logMetadata[entry.name] = "\(String(decoding: entry.bytes, as: UTF8.self))" }
   }
 
+  /// The loop has it from here on; nothing is begun before ``resume()``.
+  func arrive() {
+    life.hold()
+    life.begin()
+    if !life.isBroken, fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || !listen() { socketBroke() }
+  }
+
   /// Goes on where another program was.
   func resume() {
-    life.begin()
+    life.release()
     guard !life.isBroken else {
       closeOutbox {}
       return advance()
     }
-    guard listen() else { return socketBroke() }
     setPace()
     if life.phase == .new { awaitAuthentication() }
     if life.phase == .lingering { closeOutbox {} }

@@ -108,7 +108,8 @@ extension HandoverState {
   }
 
   package var bytes: [UInt8] {
-    var writer = StateWriter()
+    let held = connections.reduce(0) { $0 + $1.inbox.count + $1.outbox.bytes.count }
+    var writer = StateWriter(capacity: held + 256 * connections.count + 4096)
     writer.put(Field.version, Self.version)
     writer.put(Field.least, Self.leastVersion)
     writer.put(Field.program, program, always: true)
@@ -137,10 +138,11 @@ extension HandoverState {
   package init(_ bytes: [UInt8]) throws(HandoverFault) {
     guard bytes.starts(with: Self.mark) else { throw .noState }
     self.init()
-    let isWhole: Bool
-    do throws(StateReader.Fault) { isWhole = try read(StateReader(bytes[Self.mark.count...])) } catch {
-      throw .malformed(offset: error.offset)
+    let result = bytes.withUnsafeBytes { bytes in
+      Result { () throws(StateReader.Fault) in try read(StateReader(UnsafeRawBufferPointer(rebasing: bytes[Self.mark.count...]))) }
     }
+    let isWhole: Bool
+    do throws(StateReader.Fault) { isWhole = try result.get() } catch { throw .malformed(offset: error.offset) }
     guard isWhole else { throw isTooNew ? .tooNew(program: program, version: writtenIn) : .truncated }
   }
 

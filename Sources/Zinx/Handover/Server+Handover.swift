@@ -62,18 +62,19 @@ extension Server {
     for listener in state.withLock({ $0.listeners }) { listener.suspend() }
     do throws(HandoverRefusal) {
       try awaitArrivals()
-      let (connections, abandoned) = try holdConnections(atMost: time)
+      let (groups, abandoned) = try holdConnections(atMost: time)
       let plugins = try writePlugins()
-      try stopLoops()
-      context.holdsOutboxes.store(true, ordering: .sequentiallyConsistent)
-      let listeners = handoverListeners
-      let states = connections.compactMap { $0.state(listener: listeners.index(of: $0), holding: true) }
-      return HeldServer(state: state(listeners, states, plugins), abandoned: abandoned)
+      let states = try stopLoops(groups)
+      return HeldServer(state: state(handoverListeners, states, plugins), abandoned: abandoned)
     } catch {
       release()
       throw error
     }
   }
+
+  /// What the kernel has of loops that stand still. To close one takes a microsecond for each connection, which the program that takes over
+  /// has when it serves.
+  package var loopDescriptors: [Int32] { state.withLock { $0.contexts.map(\.loop.setDescriptor) } }
 
   /// Goes on after ``hold(atMost:)``.
   package func release() {
@@ -97,8 +98,8 @@ extension Server {
     }
   }
 
-  /// Returns the connections, and how many have handlers that go on.
-  private func holdConnections(atMost time: Duration) throws(HandoverRefusal) -> ([Connection], Int) {
+  /// Returns the connections of each loop, and how many have handlers that go on.
+  private func holdConnections(atMost time: Duration) throws(HandoverRefusal) -> ([[Connection]], Int) {
     let groups = connectionsByLoop
     let pending = Pending(of: groups)
     func settle(_ first: Bool) throws(HandoverRefusal) -> Int {
@@ -121,7 +122,7 @@ extension Server {
       _ = try onLoops(within: Self.loopTime) { index, _ in pending.forEach(of: index) { $0.giveUpHandler() } }
       left = try wait(.milliseconds(500), left)
     }
-    return (groups.flatMap { $0 }, left)
+    return (groups, left)
   }
 
   private func writePlugins() throws(HandoverRefusal) -> [PluginState] {
@@ -142,18 +143,26 @@ extension Server {
     do { return try result.get() } catch { throw .plugin("\(error)") }
   }
 
-  /// Every loop waits in a job until ``release()``: what it touches is at rest.
-  private func stopLoops() throws(HandoverRefusal) {
+  /// Every loop waits in a job until ``release()``: what it touches is at rest. When all do, each writes down its connections, side by side.
+  private func stopLoops(_ groups: [[Connection]]) throws(HandoverRefusal) -> [ConnectionState] {
     context.holdsLoops.store(true, ordering: .sequentiallyConsistent)
     let contexts = state.withLock { $0.contexts }
-    let stopped = Answers<Void>(contexts.count)
+    let listeners = handoverListeners
+    let (stopped, written) = (Answers<Void>(contexts.count), Answers<[ConnectionState]>(contexts.count))
     for (index, context) in contexts.enumerated() {
       context.loop.execute { [server = self.context] in
         stopped.give((), at: index)
+        while server.holdsLoops.load(ordering: .acquiring), !server.holdsOutboxes.load(ordering: .acquiring) { usleep(Self.pause) }
+        if server.holdsOutboxes.load(ordering: .acquiring) {
+          written.give(groups[index].compactMap { $0.state(listener: listeners.index(of: $0), holding: true) }, at: index)
+        }
         while server.holdsLoops.load(ordering: .acquiring) { usleep(Self.pause) }
       }
     }
     guard stopped.take(within: Self.loopTime) != nil else { throw .loopsAreBlocked }
+    context.holdsOutboxes.store(true, ordering: .sequentiallyConsistent)
+    guard let states = written.take(within: Self.loopTime) else { throw .loopsAreBlocked }
+    return states.flatMap { $0 }
   }
 
   // MARK: Parts

@@ -53,27 +53,38 @@ extension Server {
   func takeOver(_ former: HandoverState, _ configuration: ServerConfiguration) async throws {
     let endpoints = try former.listeners.map { try endpoint(of: $0, configuration) }
     let contexts = state.withLock { $0.contexts }
-    var connections: [Connection] = []
+    var groups = [[Connection]](repeating: [], count: contexts.count)
+    var lost = 0
     for (index, state) in former.connections.enumerated() {
+      let loop = index % contexts.count
       // Whoever is lost here was good when it was asked for: its socket is closed, and its place is free.
-      guard let endpoint = endpoints[state.listener], fcntl(state.descriptor, F_SETFD, FD_CLOEXEC) == 0,
-        let connection = try? Connection(state, context, endpoint, contexts[index % contexts.count])
+      guard let endpoint = endpoints[state.listener], let connection = try? Connection(state, context, endpoint, contexts[loop])
       else {
         _ = Descriptor(owning: state.descriptor)
         _ = context.admission.withLock { $0.leave() }
+        lost += 1
         continue
       }
       endpoint.places.takeOver()
-      connections.append(connection)
       context.connManager.add(connection, isCounted: false)
       try rejoin(connection, state)
+      groups[loop].append(connection)
+      if groups[loop].count % Self.arriving == 0 { arrive(groups[loop].suffix(Self.arriving), contexts[loop]) }
     }
+    for (group, context) in zip(groups, contexts) { arrive(group.suffix(group.count % Self.arriving), context) }
     let states = Dictionary(former.plugins.map { ($0.name, $0.bytes) }) { $1 }
     for (plugin, _, own) in state.withLock({ $0.plugins }) where type(of: plugin).handover == .stateful {
       try await plugin.didTakeOver(states[type(of: plugin).name], in: own)
     }
-    for connection in connections { connection.loop.execute { connection.resume() } }
-    context.emit(.tookOver(connections: connections.count, lost: former.connections.count - connections.count))
+    for connection in groups.joined() { connection.loop.execute { connection.resume() } }
+    context.emit(.tookOver(connections: former.connections.count - lost, lost: lost))
+  }
+
+  /// Those that a loop is given at once, while others are made.
+  private static let arriving = 256
+
+  private func arrive(_ connections: ArraySlice<Connection>, _ context: LoopContext) {
+    context.loop.execute { for connection in connections { connection.arrive() } }
   }
 
   private func rejoin(_ connection: Connection, _ state: ConnectionState) throws {

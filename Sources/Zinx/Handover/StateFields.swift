@@ -3,6 +3,9 @@
 struct StateWriter {
   private(set) var bytes: [UInt8] = []
 
+  /// - Parameter capacity: bytes that there will be about.
+  init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
   mutating func put(_ field: Int, _ number: UInt64) {
     guard number != 0 else { return }
     varint(UInt64(field) << 3)
@@ -25,10 +28,20 @@ struct StateWriter {
 
   /// Fields within a field, also when there are none.
   mutating func put(_ field: Int, _ fields: (inout StateWriter) -> Void) {
-    var inner = StateWriter()
-    fields(&inner)
-    put(field, bytes: inner.bytes, always: true)
+    varint(UInt64(field) << 3 | 2)
+    // Room for how many bytes there are, which shows at the end: a number may be longer than it has to be.
+    let start = bytes.count
+    for _ in 0..<Self.roomForLength { bytes.append(0x80) }
+    fields(&self)
+    var rest = bytes.count - start - Self.roomForLength
+    for index in 0..<Self.roomForLength {
+      bytes[start + index] = UInt8(rest & 0x7f) | (index < Self.roomForLength - 1 ? 0x80 : 0)
+      rest >>= 7
+    }
   }
+
+  /// Of a number below 2^35.
+  private static let roomForLength = 5
 
   private mutating func varint(_ number: UInt64) {
     var rest = number
@@ -54,7 +67,7 @@ struct StateReader {
 
     enum Value {
       case number(UInt64)
-      case bytes(ArraySlice<UInt8>)
+      case bytes(UnsafeRawBufferPointer)
     }
 
     init(_ number: Int, _ value: Value, at offset: Int) { (self.number, self.value, self.offset) = (number, value, offset) }
@@ -67,7 +80,8 @@ struct StateReader {
       }
     }
 
-    var bytes: ArraySlice<UInt8> {
+    /// Valid as long as the bytes that are read.
+    var bytes: UnsafeRawBufferPointer {
       get throws(Fault) {
         guard case .bytes(let bytes) = value else { throw fault }
         return bytes
@@ -107,14 +121,17 @@ struct StateReader {
     var fault: Fault { Fault(offset: offset) }
   }
 
-  private let bytes: ArraySlice<UInt8>
-  private var position: Int
+  // Not an array: a slice for each of a few hundred thousand fields would count references, while all connections wait. Every look is
+  // within the bounds that were checked.
+  private let bytes: UnsafeRawBufferPointer
+  private var position = 0
 
-  init(_ bytes: ArraySlice<UInt8>) { (self.bytes, position) = (bytes, bytes.startIndex) }
+  /// - Parameter bytes: valid as long as the reader and its fields.
+  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   /// The next field; nil at the end. Those of kinds that are not ours are passed over.
   mutating func next() throws(Fault) -> Field? {
-    while position < bytes.endIndex {
+    while position < bytes.count {
       let start = position
       let tag = try varint()
       let number = Int(truncatingIfNeeded: tag >> 3)
@@ -132,16 +149,16 @@ struct StateReader {
     return nil
   }
 
-  private mutating func take(_ count: Int) throws(Fault) -> ArraySlice<UInt8> {
-    guard count <= bytes.endIndex - position else { throw Fault(offset: position) }
+  private mutating func take(_ count: Int) throws(Fault) -> UnsafeRawBufferPointer {
+    guard count >= 0, count <= bytes.count - position else { throw Fault(offset: position) }
     defer { position += count }
-    return bytes[position..<position + count]
+    return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
   }
 
   private mutating func varint() throws(Fault) -> UInt64 {
     let start = position
     var (number, shift): (UInt64, UInt64) = (0, 0)
-    while position < bytes.endIndex, shift < 64 {
+    while position < bytes.count, shift < 64 {
       let byte = bytes[position]
       position += 1
       // The tenth byte has one bit left.

@@ -19,6 +19,8 @@ struct Inheritance: Sendable {
     static let metrics = MetricsService.socketName
     /// The client that has asked for the upgrade, with the id of its request.
     static let asker = "asker"
+    /// What is of no use to anybody any more, and takes a while to close.
+    static let remains = "remains"
     /// Where signals wait that nobody has taken.
     static let signals = "signals"
   }
@@ -68,6 +70,13 @@ struct Inheritance: Sendable {
       let count = read(pipe.number, &numbers, numbers.count)
       for number in numbers.prefix(max(0, count)) { kill(getpid(), Int32(number)) }
     }
+  }
+
+  /// Closes what is of no use, which takes a while, on a thread of its own.
+  func closeRemains() {
+    let remains = state.sockets.filter { $0.name == Purpose.remains }.map(\.descriptor)
+    let close: @Sendable () -> Void = { for descriptor in remains { _ = Descriptor(owning: descriptor) } }
+    do { _ = try Thread(close) } catch { close() }
   }
 
   /// Tells who has asked for the upgrade that it is done.

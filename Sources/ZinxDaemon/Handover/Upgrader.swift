@@ -125,6 +125,7 @@ final class Upgrader: Sendable {
     state.sockets = passed
     if let asker { state.sockets.append(SocketState(Inheritance.Purpose.asker, asker.descriptor, detail: asker.id.description)) }
     state.sockets.append(SocketState(Inheritance.Purpose.signals, SignalPipe.pause()))
+    state.sockets += server.loopDescriptors.map { SocketState(Inheritance.Purpose.remains, $0) }
     if status.isDraining { return UpgradeRefused("the daemon ends") }
     let file: Descriptor
     do throws(UpgradeRefused) { file = try write(state) } catch { return error }
@@ -134,7 +135,7 @@ final class Upgrader: Sendable {
       "\(program.path) takes over \(state.connections.count) connections",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.upgrading.rawValue)"])
     _ = output.flush(timeout: .milliseconds(200))
-    let descriptors = state.descriptors + [file.number]
+    let descriptors = state.listeners.flatMap(\.sockets) + state.sockets.map(\.descriptor) + [file.number]
     for descriptor in descriptors { _ = fcntl(descriptor, F_SETFD, 0) }
     let mask = SignalMask.blockAll()
     let variables = Self.variables + environment.variables(for: getpid()) + [Inheritance.text(file.number)]
