@@ -164,8 +164,21 @@ extension ConnectionState {
       default: break
       }
     }
-    guard descriptor >= 0, listener >= 0, strikes >= 0, discards >= 0 else { throw StateReader.Fault(offset: 0) }
+    guard descriptor >= 0, listener >= 0, strikes >= 0, discards >= 0, isInTime else { throw StateReader.Fault(offset: 0) }
   }
+
+  /// Whether times are some that a clock can have had, and counts some that it can have come to: nothing that is reckoned with them
+  /// overflows.
+  private var isInTime: Bool {
+    let times = [
+      acceptedAt, receivedAt, authenticationDeadline, beatAt, deadline, lingerDeadline, receiving.quietSince, outbox.blockedSince,
+      receiving.frameSpent + 1,
+    ]
+    let counts = [messagesReceived, bytesReceived, outbox.bytesWritten, outbox.messagesWritten]
+    return times.allSatisfy { (0..<Self.most).contains($0) } && counts.allSatisfy { $0 < UInt64(Self.most) }
+  }
+
+  private static let most: Int64 = 1 << 62
 }
 
 extension AddressState {
@@ -274,7 +287,7 @@ extension ReceivingState {
       switch field.number {
       case 1: quietSince = try field.signed
       case 2: hasReceived = try field.flag
-      case 3: frameSpent = max(0, try field.signed) - 1
+      case 3: frameSpent = max(1, try field.signed) - 1
       default: break
       }
     }

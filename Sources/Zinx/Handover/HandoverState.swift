@@ -143,6 +143,7 @@ extension HandoverState {
     }
     let isWhole: Bool
     do throws(StateReader.Fault) { isWhole = try result.get() } catch { throw .malformed(offset: error.offset) }
+    defer { writtenIn = Self.version }
     guard isWhole else { throw isTooNew ? .tooNew(program: program, version: writtenIn) : .truncated }
   }
 
@@ -186,7 +187,7 @@ extension HandoverState {
   private func checkDescriptors() throws(StateReader.Fault) {
     var (descriptors, ids): (Set<Int32>, Set<UInt64>) = ([], [])
     for descriptor in descriptors {
-      guard descriptors.insert(descriptor).inserted else { throw StateReader.Fault(offset: 0) }
+      guard descriptor > 2, descriptors.insert(descriptor).inserted else { throw StateReader.Fault(offset: 0) }
     }
     for connection in connections {
       guard connection.id < nextID, ids.insert(connection.id).inserted else { throw StateReader.Fault(offset: 0) }

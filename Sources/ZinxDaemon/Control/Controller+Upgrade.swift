@@ -14,6 +14,6 @@ extension Controller {
         tell("upgrade", peer)
         try upgrader.upgrade(upgrade.program, for: Upgrader.Asker(descriptor: peer.socket, id: id), say)
       }
-    } catch { throw ControlError(.refused, error.lines.joined(separator: "\n")) }
+    } catch { throw ControlError(.refused, "upgrade refused: " + error.lines.joined(separator: "\n")) }
   }
 }

@@ -1,0 +1,253 @@
+import NIOCore
+import Testing
+import ZinxWire
+
+@testable import Zinx
+
+@Suite("What a server hands over, as bytes")
+struct HandoverStateTests {
+  /// One with something in every field.
+  static var full: HandoverState {
+    var state = HandoverState()
+    (state.program, state.nextID, state.isSuspended) = ("zinxd 1.2.3", 100, true)
+    var listener = ListenerState()
+    (listener.name, listener.sockets, listener.isPassed) = ("zinx", [5, 6], true)
+    (listener.path, listener.framing, listener.isWebSocket, listener.address) = ("/run/x", "ltv-le", true, "tcp 127.0.0.1 7777")
+    state.listeners = [ListenerState(), listener]
+    state.plugins = [PluginState("chat", [1, 0, 2])]
+    state.sockets = [SocketState("asker", 9, detail: "\"7\"")]
+    var connection = ConnectionState()
+    (connection.id, connection.descriptor, connection.listener) = (7, 12, 1)
+    (connection.peer.family, connection.peer.port, connection.peer.high) = (2, 4711, .max)
+    (connection.peer.low, connection.peer.scope) = (1, 3)
+    (connection.acceptedAt, connection.receivedAt, connection.messagesReceived, connection.bytesReceived) = (1, 2, 3, 4)
+    (connection.inbox, connection.hasSpoken) = ([0, 255, 1], true)
+    (connection.outbox.bytes, connection.outbox.frames, connection.outbox.firstFrame) = (Array(repeating: 9, count: 30), 3, 10)
+    (connection.outbox.isCut, connection.outbox.lengths) = (true, [12, 8])
+    (connection.outbox.bytesWritten, connection.outbox.messagesWritten, connection.outbox.blockedSince) = (1000, 20, 5)
+    (connection.life.phase, connection.life.reason, connection.life.dropsRest) = (.flushing, "draining", true)
+    (connection.life.isBroken, connection.life.peerIsDone) = (true, true)
+    (connection.receiving.quietSince, connection.receiving.hasReceived, connection.receiving.frameSpent) = (6, true, 0)
+    (connection.user, connection.groups, connection.closeText) = ("u\u{e4}", ["a", "", "b"], "why")
+    connection.properties = [PropertyState("room", [1]), PropertyState("level", [])]
+    (connection.strikes, connection.authenticationDeadline, connection.beatAt) = (2, 8, 9)
+    (connection.deadline, connection.lingerDeadline, connection.discards) = (10, 11, 13)
+    connection.metadata = [PropertyState("room", [65])]
+    var plain = ConnectionState()
+    (plain.id, plain.descriptor) = (99, 13)
+    state.connections = [connection, plain]
+    return state
+  }
+
+  @Test("every field is read back as it was written")
+  func roundTrip() throws {
+    #expect(try HandoverState(Self.full.bytes) == Self.full)
+    #expect(try HandoverState(HandoverState().bytes) == HandoverState())
+  }
+
+  @Test("fields that are not known are passed over, of every kind and at every depth")
+  func unknownFields() throws {
+    var writer = StateWriter()
+    writer.put(4, 8)
+    writer.put(1000, 5)
+    writer.put(1001, "later")
+    writer.put(6) {
+      $0.put(1, "zinx")
+      $0.put(77, 1)
+    }
+    writer.put(7) {
+      $0.put(1, 7)
+      $0.put(2, 12)
+      $0.put(300) { $0.put(1, 1) }
+    }
+    writer.put(15, 2)
+    // A number of eight bytes and one of four, which nobody writes today.
+    let more: [UInt8] = [17 << 3 & 0x7f | 0x80 | 1, 1] + Array(repeating: 7, count: 8) + [18 << 3 & 0x7f | 0x80 | 5, 1, 1, 2, 3, 4]
+    let state = try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes + more)
+    #expect(state.nextID == 8)
+    #expect(state.listeners.map(\.name) == ["zinx"])
+    #expect(state.connections.map(\.id) == [7])
+  }
+
+  @Test("what is missing has the value of a connection that has just begun")
+  func missingFields() throws {
+    var writer = StateWriter()
+    writer.put(4, 8)
+    writer.put(6) { _ in }
+    writer.put(7) { $0.put(2, 12) }
+    writer.put(15, 2)
+    var expected = ConnectionState()
+    expected.descriptor = 12
+    #expect(try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes).connections == [expected])
+  }
+
+  @Test("bytes that end early are no state, wherever they end")
+  func truncated() {
+    let bytes = Self.full.bytes
+    for count in 0..<bytes.count {
+      #expect(throws: HandoverFault.self, "\(count) bytes") { try HandoverState(Array(bytes[..<count])) }
+    }
+  }
+
+  @Test("a state that says that it is not for us is refused by its program and version, whatever follows")
+  func tooNew() {
+    var writer = StateWriter()
+    writer.put(1, 9)
+    writer.put(2, 2)
+    writer.put(3, "zinxd 9.0")
+    let bytes = Array("zinx\u{1}st\n".utf8) + writer.bytes + [0xff, 0xff]
+    let fault = HandoverFault.tooNew(program: "zinxd 9.0", version: 9)
+    #expect(throws: fault) { try HandoverState(bytes) }
+    #expect("\(fault)" == "zinxd 9.0 has written it in version 9, of which this program knows 1")
+  }
+
+  @Test("a newer one that says that it is for us is taken")
+  func newer() throws {
+    var writer = StateWriter()
+    writer.put(1, 9)
+    writer.put(2, 1)
+    writer.put(15, 1)
+    #expect(try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes) == HandoverState())
+  }
+
+  private static func broken(_ change: (inout HandoverState) -> Void) -> [UInt8] {
+    var state = full
+    change(&state)
+    return state.bytes
+  }
+
+  private static let cases: [(String, [UInt8])] = [
+    ("an id that is not taken", broken { $0.connections[1].id = 100 }),
+    ("an id twice", broken { $0.connections[1].id = 7 }),
+    ("a descriptor twice", broken { $0.connections[1].descriptor = 12 }),
+    ("a descriptor of a listener", broken { $0.connections[1].descriptor = 5 }),
+    ("a standard stream", broken { $0.connections[1].descriptor = 2 }),
+    ("no descriptor", broken { $0.connections[1].descriptor = -1 }),
+    ("a listener that there is not", broken { $0.connections[1].listener = 2 }),
+    ("a listener before the first", broken { $0.connections[1].listener = -1 }),
+    ("frames without bytes", broken { $0.connections[1].outbox.frames = 1 }),
+    ("a frame that is longer than all", broken { $0.connections[0].outbox.firstFrame = 31 }),
+    ("lengths that are not those of the frames", broken { $0.connections[0].outbox.lengths = [12] }),
+    ("an end without a reason", broken { $0.connections[0].life.reason = "" }),
+  ]
+
+  @Test("a state that cannot be is an error", arguments: cases.map(\.0))
+  func impossible(_ name: String) throws {
+    let bytes = try #require(Self.cases.first { $0.0 == name }).1
+    #expect(throws: HandoverFault.self) { try HandoverState(bytes) }
+  }
+}
+
+@Suite("A connection that is held, and goes on in another program")
+struct HeldLifeTests {
+  @Test("begins nothing, and does what it would have done when it is released")
+  func held() {
+    var life = ConnectionLife()
+    life.begin()
+    life.hold()
+    #expect(life.next(.none, isFlushed: true) == .wait)
+    #expect(!life.reads)
+    life.release()
+    #expect(life.next(.none, isFlushed: true) == .runStartHook)
+    life.hold()
+    life.userCodeEnded()
+    #expect(life.next(.ready, isFlushed: true) == .wait)
+    life.release()
+    #expect(life.reads)
+    #expect(life.next(.ready, isFlushed: true) == .runRequests)
+  }
+
+  @Test("keeps an end that comes meanwhile")
+  func ends() {
+    var life = ConnectionLife()
+    life.begin()
+    _ = life.next(.none, isFlushed: true)
+    life.userCodeEnded()
+    life.hold()
+    life.peerClosed(insideFrame: false)
+    #expect(life.next(.none, isFlushed: true) == .wait)
+    life.release()
+    #expect(life.reason == .peerClosed)
+    #expect(life.next(.none, isFlushed: true) == .runStopHook(.peerClosed))
+  }
+
+  /// A life that has come as far as an action.
+  private static func life(upTo action: ConnectionLife.Action) -> ConnectionLife {
+    var life = ConnectionLife()
+    life.begin()
+    var flushed = false
+    for _ in 0..<20 {
+      let next = life.next(.none, isFlushed: flushed)
+      if next == action { return life }
+      switch next {
+      case .runStartHook, .runRequests, .runStopHook: life.userCodeEnded()
+      case .wait: life.end(.killed)
+      case .flush: flushed = true
+      case .shutdownWrite, .close: break
+      }
+    }
+    return life
+  }
+
+  @Test(
+    "goes on where it was",
+    arguments: [
+      (ConnectionLife.Action.flush, ConnectionLife.Action.runStopHook(.killed)), (.runStopHook(.killed), .shutdownWrite),
+      (.shutdownWrite, .wait),
+    ])
+  func goesOn(_ last: ConnectionLife.Action, _ next: ConnectionLife.Action) {
+    var life = ConnectionLife(Self.life(upTo: last).state)
+    #expect(life.reason == .killed)
+    #expect(life.next(.none, isFlushed: true) == next)
+  }
+
+  @Test("whose reason this program does not know ends because of the handover")
+  func unknownReason() {
+    var state = LifeState()
+    state.reason = "of-tomorrow"
+    #expect(ConnectionLife(state).reason == .handover)
+  }
+}
+
+@Suite("A queue that another program goes on with")
+struct HandedOutboxTests {
+  private static func frame(_ count: Int) -> [UInt8] { [UInt8(count), 0, 0, 0, 3, 0, 0, 0] + Array(repeating: 7, count: count) }
+
+  @Test("is cut where it was, and counts what leaves as before")
+  func goesOn() throws {
+    var outbox = Outbox(.ltvLittleEndian)
+    for count in [4, 0, 9] { outbox.append(frame: .init(bytes: Self.frame(count)), isCorked: false) }
+    outbox.wrote(5)
+    let state = outbox.state
+    #expect(state.bytes == Array((Self.frame(4) + Self.frame(0) + Self.frame(9))[5...]))
+    #expect((state.frames, state.firstFrame, state.isCut) == (3, 7, true))
+    var other = Outbox(.ltvLittleEndian)
+    try other.goOn(from: state)
+    #expect((other.messages, other.bytes, other.bytesWritten) == (3, 32, 5))
+    other.wrote(7)
+    #expect(other.messages == 2)
+    other.wrote(25)
+    #expect((other.messages, other.isEmpty, other.messagesWritten) == (0, true, 3))
+  }
+
+  @Test("of frames that do not tell how long they are keeps that")
+  func lengths() throws {
+    var outbox = Outbox(nil)
+    for count in [4, 1, 9] { outbox.append(frame: .init(bytes: [UInt8](repeating: 1, count: count)), isCorked: false) }
+    outbox.wrote(2)
+    var other = Outbox(nil)
+    try other.goOn(from: outbox.state)
+    other.wrote(3)
+    #expect((other.messages, other.bytes) == (1, 9))
+  }
+
+  @Test("whose bytes are not those of its frames is an error")
+  func malformed() {
+    var state = OutboxState()
+    (state.bytes, state.frames, state.firstFrame) = (Self.frame(4) + Self.frame(2), 3, 12)
+    #expect(throws: HandoverFault.malformed(offset: 0)) {
+      var outbox = Outbox(.ltvLittleEndian)
+      try outbox.goOn(from: state)
+    }
+  }
+}
