@@ -43,17 +43,16 @@ struct Outbox: ~Copyable {
   /// Memory that a queue may keep however few bytes of it are left.
   private static let keptMemory = 64 << 10
 
+  // Every connection has one of these, most of them idle: what takes a byte stands where a larger field leaves one.
+
   /// Frames in the order in which they leave; the first may be written in part.
   private(set) var queue = ByteBuffer()
+  /// Some of the frame at the head has left.
+  private var isHeadCut = false
   /// Frames sent from elsewhere while replies are corked: they leave after those.
   private var behind = ByteBuffer()
   /// `queue` is a message to many, whose bytes other queues hold too.
   private var isShared = false
-  // In the room that the flags above and the number below leave.
-  /// The frame at the head is the protocol's own.
-  private var isFirstControl = false
-  /// Frames of the protocol's own on a WebSocket, as pongs, among ``messages``.
-  private var controls: UInt32 = 0
   /// Frames in `queue` and `behind`, one that is written in part included.
   private(set) var messages = 0
   /// Bytes of the first frame that are still to be written.
@@ -62,6 +61,10 @@ struct Outbox: ~Copyable {
   /// Messages that were handed over and not dropped.
   private var messagesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
+  /// When the kernel last took something, while it takes no more or is only tried again.
+  private var stuckSince: Instant?
+  /// The kernel has said that it takes more, and has not been found to.
+  private var isTried = false
   private(set) var isClosed = false
   /// What is sent is shown to somebody.
   private(set) var isTraced = false
@@ -69,25 +72,22 @@ struct Outbox: ~Copyable {
   private(set) var isHeld = false
   /// One of the three: whoever sends asks once.
   private(set) var isWatched = false
+  /// The frame at the head is the protocol's own.
+  private var isFirstControl = false
+  /// Nil where frames are not Zinx's.
+  private let pack: DataPack?
+  /// All that is queued are frames of a WebSocket, whatever is in them.
+  private let isWebSocket: Bool
+  /// Frames of the protocol's own on a WebSocket, as pongs, among ``messages``.
+  private var controls: UInt32 = 0
   /// `errno` of the write that failed; 0 without one.
   private(set) var error: Int32 = 0
-  /// When the kernel last took something, while it takes no more or is only tried again.
-  private var stuckSince: Instant?
-  /// The kernel has said that it takes more, and has not been found to.
-  private var isTried = false
   /// Memory that the beginning of the queue takes once more, sealed, and what the protocol of a session has to say.
   var sealedMemory = 0
   private var waiters: [Waiter] = []
   private var nextToken: UInt64 = 0
-
   /// Lengths of the frames behind the first one; nil while all of them are Zinx messages, whose headers tell.
   private var lengths: FrameLengths?
-  /// Nil where frames are not Zinx's.
-  private let pack: DataPack?
-  /// Some of the frame at the head has left.
-  private var isHeadCut = false
-  /// All that is queued are frames of a WebSocket, whatever is in them.
-  private let isWebSocket: Bool
 
   init(_ pack: DataPack?, isWebSocket: Bool = false) {
     self.pack = pack
