@@ -43,6 +43,15 @@ struct Outbox: ~Copyable {
   /// Memory that a queue may keep however few bytes of it are left.
   private static let keptMemory = 64 << 10
 
+  /// What is seldom so.
+  private struct Watch: OptionSet {
+    let rawValue: UInt8
+
+    static let closed = Watch(rawValue: 1)
+    static let traced = Watch(rawValue: 2)
+    static let held = Watch(rawValue: 4)
+  }
+
   // Every connection has one of these, most of them idle: what takes a byte stands where a larger field leaves one.
 
   /// Frames in the order in which they leave; the first may be written in part.
@@ -65,13 +74,8 @@ struct Outbox: ~Copyable {
   private var stuckSince: Instant?
   /// The kernel has said that it takes more, and has not been found to.
   private var isTried = false
-  private(set) var isClosed = false
-  /// What is sent is shown to somebody.
-  private(set) var isTraced = false
-  /// What it holds was written down for another program: nobody may add to it, or write it.
-  private(set) var isHeld = false
-  /// One of the three: whoever sends asks once.
-  private(set) var isWatched = false
+  /// Why whoever sends has to look twice: it asks once for all.
+  private var watch: Watch = []
   /// The frame at the head is the protocol's own.
   private var isFirstControl = false
   /// Nil where frames are not Zinx's.
@@ -133,6 +137,17 @@ struct Outbox: ~Copyable {
     isTried = stuckSince != nil
   }
 
+  var isClosed: Bool { watch.contains(.closed) }
+
+  /// What is sent is shown to somebody.
+  var isTraced: Bool { watch.contains(.traced) }
+
+  /// What it holds was written down for another program: nobody may add to it, or write it.
+  var isHeld: Bool { watch.contains(.held) }
+
+  /// One of the three.
+  var isWatched: Bool { !watch.isEmpty }
+
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
   /// Messages that the kernel has taken as a whole.
@@ -159,13 +174,11 @@ struct Outbox: ~Copyable {
   }
 
   mutating func trace(_ isTraced: Bool) {
-    self.isTraced = isTraced
-    isWatched = isTraced || isClosed || isHeld
+    if isTraced { watch.insert(.traced) } else { watch.remove(.traced) }
   }
 
   mutating func hold(_ isHeld: Bool) {
-    self.isHeld = isHeld
-    isWatched = isTraced || isClosed || isHeld
+    if isHeld { watch.insert(.held) } else { watch.remove(.held) }
   }
 
   // MARK: Filling
@@ -399,8 +412,7 @@ struct Outbox: ~Copyable {
 
   /// Drops everything. Returns the senders that wait: they are to be told.
   mutating func close() -> [Resume] {
-    isClosed = true
-    isWatched = true
+    watch.insert(.closed)
     sealedMemory = 0
     flows()
     messagesAccepted -= UInt64(messages - Int(controls))
