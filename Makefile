@@ -148,7 +148,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -169,7 +169,7 @@ metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its aler
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
 
-tls: needs tls-needs ## let clients of OpenSSL, GnuTLS and Python speak TLS with zinxd
+tls: needs tls-needs ## let clients of OpenSSL, GnuTLS, Python and Java speak TLS with zinxd
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/tls .build/debug/zinxd
 
@@ -177,6 +177,13 @@ websocket: needs websocket-needs ## let Chromium and Python speak WebSocket with
 	$(SWIFT) build --product zinxd
 	$(SWIFT) build --product zinx-client
 	@Tests/e2e/websocket .build/debug/zinxd .build/debug/zinx-client
+
+# Not among the checks before a change lands: Go is 80 MB, and takes longer to install than all the other peers take to run.
+go-peers: needs go-peers-needs ## let clients in Go speak TLS and WebSocket with zinxd
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinx-client
+	@Tests/e2e/tls .build/debug/zinxd go
+	@Tests/e2e/websocket .build/debug/zinxd .build/debug/zinx-client gorilla
 
 # --- Counts ---
 
@@ -247,7 +254,14 @@ metrics-needs:
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
 
 tls-needs:
-	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh python3:python3)
+	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh javac:default-jdk-headless python3:python3)
+
+go-peers-needs:
+	$(call install,python3:python3 go:golang-go)
+	@[ -d /usr/share/gocode/src/github.com/gorilla/websocket ] || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends golang-github-gorilla-websocket-dev; } >&2
+	@/usr/bin/python3 -c 'import websocket, websockets' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-websocket python3-websockets; } >&2
 
 # The browser is 85 MB, and installed in a quarter of a minute.
 websocket-needs:

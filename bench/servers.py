@@ -15,6 +15,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build" / "bench"
 ECHO_ID = 3
+CERTIFICATES = ROOT / "Tests" / "Certificates"
+# A key of P-256.
+TLS = {"CertFile": str(CERTIFICATES / "server.pem"), "PrivateKeyFile": str(CERTIFICATES / "server.key")}
+# The ways into zinxd, as zinx-bench names them; what others are compared with is the first.
+SCHEMES = ["tcp", "ws", "tls", "wss"]
 
 
 def swift():
@@ -70,6 +75,27 @@ def daemon_command(name, plugins, port, directory, settings):
     path = pathlib.Path(directory) / "zinx.json"
     path.write_text(json.dumps(configuration | settings))
     return [program(name), "--config", str(path)]
+
+
+def tls_echo_command(port):
+    return [str(BUILD / "tls-echo"), str(port), TLS["CertFile"], TLS["PrivateKeyFile"]]
+
+
+def door(scheme, **settings):
+    """A zinxd with one way in."""
+    listener = {"Name": "door", "Transport": "websocket" if scheme.startswith("ws") else "tcp"}
+    if scheme in ("tls", "wss"):
+        listener["Tls"] = TLS
+    return lambda port, directory: zinxd_command(
+        port, directory, **{**settings, "Listeners": [{**listener, "Address": f"127.0.0.1:{port}"}]})
+
+
+def where(scheme, port):
+    """Arguments of zinx-bench that take it there."""
+    if scheme == "tcp":
+        return []
+    verified = ["--ca", str(CERTIFICATES / "ca.pem"), "--server-name", "localhost"] if scheme in ("tls", "wss") else []
+    return ["--address", f"{scheme}://127.0.0.1:{port}", *verified]
 
 
 @contextlib.contextmanager

@@ -100,10 +100,13 @@ extension Daemons {
       }
     }
 
-    @Test("of which one is held by another daemon keep this one from starting, which says whose process that is")
-    func held() async throws {
-      let name = "zinxd-held-\(getpid())"
-      let text = Self.listeners(#"{"Name": "a", "Address": "unix:@\#(name)"}"#)
+    @Test(
+      "of which one is held by another daemon keep this one from starting, which says whose process that is",
+      arguments: [true, false])
+    func held(isAbstract: Bool) async throws {
+      let place = try TestFolder()
+      let path = isAbstract ? "@zinxd-held-\(getpid())" : "\(place.path)/held.sock"
+      let text = Self.listeners(#"{"Name": "a", "Address": "unix:\#(path)"}"#)
       try await withDaemon(text) { daemon, _ in
         try await daemon.line(containing: "listens on")
         let other = try await run(files: ["zinx.json": text])
@@ -111,8 +114,10 @@ extension Daemons {
         #expect(
           other.errors.contains {
             $0.contains(
-              "cannot listen on unix:@\(name): another process listens there (pid:\(daemon.pid),uid:\(getuid()),gid:\(getgid()))")
+              "cannot listen on unix:\(path): another process listens there (pid:\(daemon.pid),uid:\(getuid()),gid:\(getgid()))")
           })
+        // The one that was refused has taken nothing from the one that is there, and left nothing in its way.
+        #expect(try await Self.answers(RawPeer.local(path)))
       }
     }
 

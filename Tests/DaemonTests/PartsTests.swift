@@ -164,7 +164,10 @@ struct LifecycleMessageTests {
     case .handshakeFailed: .proxyHeader
     case .proxyHeader: .certificate
     case .certificate: .controlled
-    case .controlled: nil
+    case .controlled: .upgrading
+    case .upgrading: .upgradeRefused
+    case .upgradeRefused: .upgraded
+    case .upgraded: nil
     }
   }
 
@@ -178,6 +181,6 @@ struct LifecycleMessageTests {
       #expect("89ab".contains(Array(id)[16]))
     }
     #expect(Set(ids).count == ids.count)
-    #expect(ids.count == 31)
+    #expect(ids.count == 34)
   }
 }

@@ -21,9 +21,9 @@ class Process:
         end = time.monotonic() + seconds
         while not (match := re.search(pattern, self.lines)):
             ready, _, _ = select.select([self.process.stderr], [], [], max(0, end - time.monotonic()))
-            assert ready, f"not within {seconds} s: {pattern}\n{self.lines}"
+            assert ready, f"not within {seconds} s: {pattern}\n{self.lines[-4000:]}"
             more = os.read(self.process.stderr.fileno(), 65536).decode()
-            assert more, f"ended before {pattern}\n{self.lines}"
+            assert more, f"ended before {pattern}\n{self.lines[-4000:]}"
             self.lines += more
         return match
 

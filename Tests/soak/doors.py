@@ -1,5 +1,5 @@
-"""The ways into a daemon as a client goes them: TLS, WebSockets, the header of a proxy, a UNIX socket. No I/O: what is to be sent goes in,
-the bytes of the wire come out. Written a second time, as frames.py is.
+"""The ways into a daemon as a client goes them: TLS with a certificate and without, WebSockets, the header of a proxy, a UNIX socket, frames
+that a description cuts out. No I/O: what is to be sent goes in, the bytes of the wire come out. Written a second time, as frames.py is.
 """
 
 import base64
@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 
+from frames import BROADCAST, FOREIGN, OWN, SPOKEN
 from tally import Violation
 
 CERTIFICATES = pathlib.Path(__file__).resolve().parent.parent / "Certificates"
@@ -19,33 +20,48 @@ CLIENTS = "127.9"
 
 # Name of the listener -> what stands around the messages, from the wire inwards.
 LAYERS = {
-    "plain": [], "local": [], "proxied": ["proxy"], "secure": ["tls"], "proxied-secure": ["proxy", "tls"], "web": ["web"],
-    "secure-web": ["tls", "web"],
+    "plain": [], "local": [], "abstract": [], "proxied": ["proxy"], "proxied-line": ["proxy-line"], "secure": ["tls"], "known": ["tls-known"],
+    "proxied-secure": ["proxy", "tls"], "web": ["web"], "secure-web": ["tls", "web"], "foreign": ["foreign"],
 }  # fmt: skip
+# Not on TCP.
+LOCAL = {"local", "abstract"}
+# The header of each DataPack, described as if it were somebody else's. Handlers see frames as a whole, and what they send is sent as it is.
+DESCRIBED = {
+    "ltv-le": {"LengthOffset": 0, "LengthSize": 4, "Order": "le", "LengthAdjustment": 4, "IdOffset": 4, "IdSize": 4},
+    "tlv-be": {"LengthOffset": 4, "LengthSize": 4, "Order": "be", "IdOffset": 0, "IdSize": 4},
+    "tlv-le": {"LengthOffset": 4, "LengthSize": 4, "Order": "le", "IdOffset": 0, "IdSize": 4},
+}
 
 
-def listeners(folder):
+def listeners(folder, pack):
     """The listeners of a daemon, one for each way. The plain one is the first."""
     tls = {"CertFile": str(CERTIFICATES / "server.pem"), "PrivateKeyFile": str(CERTIFICATES / "server.key")}
+    known = {"ClientCAFile": str(CERTIFICATES / "ca.pem"), "ClientAuth": "require", "CrlFile": str(CERTIFICATES / "crl.pem")}
+    proxy = {"ProxyProtocol": "require", "TrustedProxies": ["127.0.0.0/8"]}
     parts = {
-        "proxy": {"ProxyProtocol": "require", "TrustedProxies": ["127.0.0.0/8"]}, "tls": {"Tls": tls},
+        "proxy": proxy, "proxy-line": proxy, "tls": {"Tls": tls}, "tls-known": {"Tls": {**tls, **known}},
         "web": {"Transport": "websocket", "Path": PATH},
+        # Of the others some would answer with what is no frame.
+        "foreign": {"DataPack": DESCRIBED[pack], "Plugins": ["echo"]},
     }  # fmt: skip
+    addresses = {"local": f"unix:{folder}/local", "abstract": f"unix:@{pathlib.Path(folder).name}"}
     made = []
     for name, layers in LAYERS.items():
-        made.append({"Name": name, "Address": f"unix:{folder}/local" if name == "local" else "127.0.0.1:0"})
+        made.append({"Name": name, "Address": addresses.get(name, "127.0.0.1:0")})
         for layer in layers:
             made[-1].update(parts[layer])
     return made
 
 
-def client_context(version):
-    made = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
-    made.minimum_version = made.maximum_version = version
+def client_contexts(name=None):
+    """One for each version, with this certificate."""
+    made = []
+    for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+        made.append(ssl.create_default_context(cafile=CERTIFICATES / "ca.pem"))
+        made[-1].minimum_version = made[-1].maximum_version = version
+        if name:
+            made[-1].load_cert_chain(CERTIFICATES / f"{name}.pem", CERTIFICATES / f"{name}.key")
     return made
-
-
-CONTEXTS = [client_context(version) for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
 
 
 class Refused(Exception):
@@ -57,13 +73,16 @@ class Proxy:
 
     is_in = True
 
-    def __init__(self, draw):
-        source = socket.inet_aton(f"{CLIENTS}.{draw.randint(0, 255)}.{draw.randint(1, 254)}")
-        ends = source + socket.inet_aton("127.0.0.1") + struct.pack(">HH", draw.randint(1024, 65535), 7777)
+    def __init__(self, draw, pack):
+        source = f"{CLIENTS}.{draw.randint(0, 255)}.{draw.randint(1, 254)}", draw.randint(1024, 65535)
+        self.header = self.head(draw, source, ("127.0.0.1", 7777))
+
+    def head(self, draw, source, target):
+        ends = socket.inet_aton(source[0]) + socket.inet_aton(target[0]) + struct.pack(">HH", source[1], target[1])
         # Some say more than addresses: an extension that means nothing.
         if draw.random() < 0.5:
             ends += struct.pack(">BH", 4, 5) + bytes(5)
-        self.header = b"\r\n\r\n\0\r\nQUIT\n" + struct.pack(">BBH", 0x21, 0x11, len(ends)) + ends
+        return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack(">BBH", 0x21, 0x11, len(ends)) + ends
 
     def begin(self):
         return self.header
@@ -78,10 +97,58 @@ class Proxy:
         return None
 
 
+class ProxyLine(Proxy):
+    """That of version 1."""
+
+    def head(self, draw, source, target):
+        return f"PROXY TCP4 {source[0]} {target[0]} {source[1]} {target[1]}\r\n".encode()
+
+
+class Foreign:
+    """Frames that the daemon was told of by a description. What is said to everybody comes as it is, with no header, and gets one here."""
+
+    is_in = True
+
+    def __init__(self, draw, pack):
+        self.pack, self.inbound = pack, bytearray()
+
+    def begin(self):
+        return b""
+
+    def seal(self, data):
+        return data
+
+    def open(self, data):
+        self.inbound += data
+        frames = []
+        while size := self.next():
+            piece = bytes(self.inbound[:size])
+            frames.append(self.pack.frame(BROADCAST, piece) if piece[:4] in (OWN, FOREIGN) else piece)
+            del self.inbound[:size]
+        return b"".join(frames), b""
+
+    def next(self):
+        """Bytes of the first one; 0 while it is not whole. No header of the clients' begins as a word does that is for all."""
+        if len(self.inbound) < 8:
+            return 0
+        size = 8 + self.pack.length(self.inbound)
+        if self.inbound[:4] in (OWN, FOREIGN):
+            if len(self.inbound) < SPOKEN.size:
+                return 0
+            mark, _, more = SPOKEN.unpack_from(self.inbound)
+            size = SPOKEN.size + (more if mark == FOREIGN else 0)
+        return size if len(self.inbound) >= size else 0
+
+    def fault(self, is_drained):
+        return f"the stream ends inside a foreign frame, after {len(self.inbound)} bytes of it" if self.inbound else None
+
+
 class Tls:
-    def __init__(self, draw):
+    contexts = client_contexts()
+
+    def __init__(self, draw, pack):
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.session = draw.choice(CONTEXTS).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.session = draw.choice(self.contexts).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
         self.is_in = self.is_over = False
 
     def begin(self):
@@ -122,10 +189,16 @@ class Tls:
         return None if self.is_over else "the end of the stream came without TLS's farewell"
 
 
+class KnownTls(Tls):
+    """With a certificate of its own."""
+
+    contexts = client_contexts("client")
+
+
 class Web:
     """Messages go out in frames of any size, whatever stands in them; each that comes in has to be whole."""
 
-    def __init__(self, draw):
+    def __init__(self, draw, pack):
         self.draw = draw
         self.is_in, self.code = False, None
         self.inbound = bytearray()
@@ -204,15 +277,15 @@ class Web:
         return None if self.code in ({1001} if is_drained else {1000, 1001}) else f"a WebSocket ended with {self.code}"
 
 
-KINDS = {"proxy": Proxy, "tls": Tls, "web": Web}
+KINDS = {"proxy": Proxy, "proxy-line": ProxyLine, "tls": Tls, "tls-known": KnownTls, "web": Web, "foreign": Foreign}
 
 
 class Door:
     """The way in of one client. What it has to say at once, in answer, is in `output`."""
 
-    def __init__(self, name, draw):
+    def __init__(self, name, draw, pack):
         self.name = name
-        self.layers = [KINDS[layer](draw) for layer in LAYERS[name]]
+        self.layers = [KINDS[layer](draw, pack) for layer in LAYERS[name]]
         self.output = b""
 
     def begin(self):

@@ -7,6 +7,9 @@ ORDERS = {"ltv-le": ("<II", False), "tlv-be": (">II", True), "tlv-le": ("<II", T
 
 PING, HELLO, GREETING, ECHO, BROADCAST, UNKNOWN = 0, 1, 2, 3, 4, 4711
 GREETED = b"DoConnection BEGIN..."
+# What is said to everybody: whose word it is, who says it, and the number of the word; of a guest's, how many bytes follow.
+SPOKEN = struct.Struct("<4sIQ")
+OWN, FOREIGN = b"CTRL", b"HOST"
 ANSWERS = {PING: b"ping...ping...ping", HELLO: b"Hello Zinx Router V0.9"}
 
 
@@ -20,6 +23,10 @@ class Pack:
 
     def frame(self, id, data=b""):
         return self.head(id, len(data)) + data
+
+    def length(self, head):
+        """Bytes of data that the header tells of at the beginning of something."""
+        return self.header.unpack_from(head)[1 if self.id_first else 0]
 
     def take(self, buffer):
         """The whole frames at the beginning of a bytearray, which loses them."""

@@ -5,9 +5,8 @@ import random
 import socket
 import struct
 
-from frames import BROADCAST, ECHO, HELLO, PING, UNKNOWN
-from control import FOREIGN, SPOKEN
-from doors import LAYERS, Door, Refused
+from frames import BROADCAST, ECHO, FOREIGN, HELLO, PING, SPOKEN, UNKNOWN
+from doors import LAYERS, LOCAL, Door, Refused
 from loop import READ, WRITE
 from tally import Violation
 
@@ -23,9 +22,9 @@ class Peer:
         # Most come in plainly; of the others some speak at the door as if it were open.
         self.name, self.door, self.opened = "plain", None, b""
         if draw.random() < 0.25:
-            self.name = draw.choice([name for name in LAYERS if name != "local"])
+            self.name = draw.choice([name for name in LAYERS if name not in LOCAL])
             if draw.random() < 0.8:
-                self.door = Door(self.name, draw)
+                self.door = Door(self.name, draw, self.pack)
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.script = KINDS[kind](self)
@@ -132,8 +131,8 @@ class Peer:
 
     def at_a_door(self):
         """Where there is something to come in by."""
-        self.name = self.draw.choice([name for name, layers in LAYERS.items() if layers])
-        self.door = Door(self.name, self.draw)
+        self.name = self.draw.choice([name for name, layers in LAYERS.items() if layers and layers != ["foreign"]])
+        self.door = Door(self.name, self.draw, self.pack)
 
     def knock(self):
         """Connects, and says some of what lets clients in, but not all."""
@@ -321,7 +320,8 @@ def flood(peer):
 def broadcast(peer):
     yield from peer.connect()
     for _ in range(peer.draw.randint(1, 3)):
-        yield from peer.send(peer.pack.frame(BROADCAST, SPOKEN.pack(FOREIGN, 0, 0) + bytes(peer.draw.randint(0, 500))))
+        more = peer.draw.randint(0, 500)
+        yield from peer.send(peer.pack.frame(BROADCAST, SPOKEN.pack(FOREIGN, 0, more) + bytes(more)))
         yield from peer.receive()
         yield from peer.pause(0, 0.5)
 

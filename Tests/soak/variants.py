@@ -5,7 +5,7 @@ import subprocess
 
 from doors import listeners
 
-LARGEST = 12000  # bytes of data in a message of the control group: no reload goes below it
+LARGEST = 12000  # bytes of data in a message of the control group: no reload goes below it, nor, with the header, below a foreign frame
 SHORTEST_IDLE = 3  # seconds: the least that a reload makes of IdleTimeout and FirstByteTimeout while the control group is there
 
 # What differs most between two daemons: who runs the handlers, and what these do.
@@ -23,7 +23,7 @@ def configuration(station, max_conn, folder):
     station = dict(station)
     plugins = {"ping": {}, "hello": {}, "greeting": {}, "broadcast": {}, "echo": station.pop("echo")}
     return {
-        "Listeners": listeners(folder), "MaxConn": max_conn, "MaxPacketSize": 16384, "IOThreads": 2, "IdleTimeout": 5,
+        "Listeners": listeners(folder, station["DataPack"]), "MaxConn": max_conn, "MaxPacketSize": 16384, "IOThreads": 2, "IdleTimeout": 5,
         "DrainTimeout": 10, "LingerTimeout": 2, "SlowConsumerTimeout": 2, "LogLevel": "info", "Plugins": plugins, **station,
     }  # fmt: skip
 
@@ -31,7 +31,7 @@ def configuration(station, max_conn, folder):
 # What a reload may set a key to. A daemon that does not know a key is not told of it.
 RELOADS = {
     "MaxConn": lambda draw, base: draw.choice([base["MaxConn"], base["MaxConn"] // 2, base["MaxConn"] // 4, 1]),
-    "MaxPacketSize": lambda draw, base: draw.choice([LARGEST, 16384, 60000]),
+    "MaxPacketSize": lambda draw, base: draw.choice([LARGEST + 8, 16384, 60000]),
     "MaxMsgChanLen": lambda draw, base: draw.choice([1, 4, 64, 1024]),
     "MaxWorkerTaskLen": lambda draw, base: draw.choice([1, 16, 1024]),
     "IdleTimeout": lambda draw, base: draw.choice([SHORTEST_IDLE, 5, 8]),

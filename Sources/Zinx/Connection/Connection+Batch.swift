@@ -35,7 +35,7 @@ extension Connection {
 
   /// Runs a batch as far as no request has to wait; a task goes on with the rest.
   private func run(_ batch: inout Batch, _ cork: Cork) {
-    workerRoom += batch.takeRoom()
+    workerRoom += Int32(bitPattern: batch.takeRoom())
     cork.take(self, lender: batch.chunk)
     let outcome = cork.batchTurn.isDue() ? handleTimed(&batch, cork) : handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
@@ -180,7 +180,7 @@ extension Connection {
 
   /// Adds to the counter of all connections, before the replies of the batch leave: who has one finds the count.
   private func reportUnknown() {
-    server.counters.unknownMessages.count(unknown)
+    server.counters.unknownMessages.count(Int(unknown))
     unknown = 0
   }
 
@@ -198,7 +198,7 @@ extension Connection {
   func leaveWorkerRoom() {
     guard let worker, workerRoom > 0 else { return }
     defer { workerRoom = 0 }
-    worker.release(workerRoom)
+    worker.release(Int(workerRoom))
   }
 
   /// Who waits for this connection's peer to take what was sent to it is not queued on the worker: without this a peer that takes nothing

@@ -23,9 +23,8 @@ public final class Connection: @unchecked Sendable {
   /// Unique for the life of the process, counted from 0, never reused.
   public let id: UInt64
   public let remoteAddress: SocketAddress
-
-  let acceptedAt: Instant
   let descriptor: Int32
+  let acceptedAt: Instant
   let server: ServerContext
   let endpoint: EndpointContext
   let context: LoopContext
@@ -35,10 +34,6 @@ public final class Connection: @unchecked Sendable {
   let handler: MsgHandler
   /// Runs the requests; nil: the event loop does.
   let worker: Worker?
-  /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then in the corks of threads.
-  let isForeign: Bool
-  /// The order of the header, for what only Zinx messages come to: means nothing where the connection is foreign.
-  let pack: DataPack
 
   // Any thread: locked or atomic.
 
@@ -46,23 +41,33 @@ public final class Connection: @unchecked Sendable {
   let session: TLSSession?
   /// Nil on a connection that is none.
   let webSocket: WebSocket?
-  /// One of the two stands between socket and frames: a plain connection asks once.
-  let isWrapped: Bool
   /// Bits of ``Cork/room`` that hold: all, or on a WebSocket none.
   let plainRoom: Int
   let outbox: Mutex<Outbox>
   let properties = Mutex<[ObjectIdentifier: any Sendable]?>(nil)
-  let isClosedFlag = Atomic<Bool>(false)
+  let suspendedTask = Mutex<Task<Void, Never>?>(nil)
   /// Frames in the outbox, as last seen under its lock.
   let queuedMessages = Atomic<Int>(0)
   /// What the outbox counts in the memory of all queues, as last seen under its lock.
   let queueMemory = Atomic<Int>(0)
-  let isFlushScheduled = Atomic<Bool>(false)
   /// Messages and bytes that have come, and when the last ones did, in nanoseconds of ``ZinxIO/Instant``. Written by the event loop alone,
   /// for a whole read or batch at once; read by whoever looks at the connection.
   let messagesReceived = Atomic<UInt64>(0)
   let bytesReceived = Atomic<UInt64>(0)
   let receivedAt: Atomic<Int64>
+  /// The thread whose cork gathers the replies of this connection; 0 without one.
+  let corkThread = Atomic<UInt>(0)
+
+  // What takes a byte stands together: an idle connection is hardly more than this object, and padding is memory of each.
+
+  /// Frames are not those of the Zinx protocol: see ``framing``. Nothing is gathered for it then in the corks of threads.
+  let isForeign: Bool
+  /// The order of the header, for what only Zinx messages come to: means nothing where the connection is foreign.
+  let pack: DataPack
+  /// One of the two stands between socket and frames: a plain connection asks once.
+  let isWrapped: Bool
+  let isClosedFlag = Atomic<Bool>(false)
+  let isFlushScheduled = Atomic<Bool>(false)
   /// What the user code of this connection does.
   let activity = Atomic<Activity>(.idle)
   /// Requests that have not been started are dropped.
@@ -77,9 +82,6 @@ public final class Connection: @unchecked Sendable {
   let startHookThrew = Atomic<Bool>(false)
   /// The task of user code that is suspended, to be cancelled when the connection is cut.
   let hasSuspended = Atomic<Bool>(false)
-  let suspendedTask = Mutex<Task<Void, Never>?>(nil)
-  /// The thread whose cork gathers the replies of this connection; 0 without one.
-  let corkThread = Atomic<UInt>(0)
   /// Something is gathered in that cork.
   let isCorkFilled = Atomic<Bool>(false)
   /// What is gathered has to be written before anything is added to it: something was sent behind it, or the connection has ended.
@@ -90,36 +92,37 @@ public final class Connection: @unchecked Sendable {
   // The thread that runs user code, named by `corkThread` while it gathers.
 
   /// The room that the running batch has of its worker.
-  @exclusivity(unchecked) var workerRoom = 0
+  @exclusivity(unchecked) var workerRoom: Int32 = 0
   /// Messages of the running batch that have no route.
-  @exclusivity(unchecked) var unknown = 0
+  @exclusivity(unchecked) var unknown: Int32 = 0
   // Unmanaged: corks live as long as their threads, and counting references would cost as much as gathering a reply.
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
-  /// Messages that came before the peer has authenticated.
-  @exclusivity(unchecked) var strikes = 0
   @exclusivity(unchecked) var heartbeatAnswers = HeartbeatAnswers()
+  /// Messages that came before the peer has authenticated.
+  @exclusivity(unchecked) var strikeCount: Int32 = 0
 
   // The event loop of the connection. One thread, so exclusivity needs no check at run time; these are touched for every batch.
 
   @exclusivity(unchecked) var life = ConnectionLife()
+  /// Bytes at the beginning of the inbox that need not be searched again for the end of a frame.
+  @exclusivity(unchecked) var searched: UInt32 = 0
   /// Bytes that are not part of a batch yet; nil without any.
   @exclusivity(unchecked) var inbox: ByteBuffer?
   /// The batch to run next.
   @exclusivity(unchecked) var staged: Batch?
   /// Bytes that the first frame of the inbox takes as a whole, 0 while that is not known.
   @exclusivity(unchecked) var nextFrame = 0
+  /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
+  /// dropped.
+  @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var isWaitingForWorker = false
   /// Why bytes that were scanned are looked at once more.
   @exclusivity(unchecked) var attention: Attention = .firstMessage
   /// What the first bytes look like that are no message with a route. Set before any request runs: those read it too.
   @exclusivity(unchecked) var looksLike: Lookalike?
-  /// Bytes that are still to be read: while draining, of those that had arrived when the drain began; while lingering, of those that are
-  /// dropped.
-  @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var interest = Readiness.nothing
-  @exclusivity(unchecked) var isRegistered = false
-  /// Epoll is to be asked again after a while.
-  @exclusivity(unchecked) var asksLater = false
+  /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
+  @exclusivity(unchecked) var unacknowledged: Int32 = 0
   @exclusivity(unchecked) var receiving: ReceiveDeadline
   /// When the peer was last sent a heartbeat.
   @exclusivity(unchecked) var beatAt = Instant(nanoseconds: .min)
@@ -131,10 +134,9 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var authenticationDeadline = Instant.distantFuture
   /// At the end: how many bytes are to be written in all; nil until that is known.
   @exclusivity(unchecked) var flushMark: UInt64?
-  /// Bytes that the kernel kept for the peer when it last took less than all, or when we last looked since.
-  @exclusivity(unchecked) var unacknowledged: Int32 = 0
-  /// Bytes at the beginning of the inbox that need not be searched again for the end of a frame.
-  @exclusivity(unchecked) var searched: UInt32 = 0
+  @exclusivity(unchecked) var isRegistered = false
+  /// Epoll is to be asked again after a while.
+  @exclusivity(unchecked) var asksLater = false
 
   /// Takes ownership of a non-blocking descriptor that was accepted at `now`.
   init(
@@ -233,17 +235,22 @@ struct Batch: Sendable {
   /// Where the frames lie in the chunk; they begin with the next one to handle.
   private(set) var start: Int
   private(set) var end: Int
-  /// Frames at the beginning.
-  let count: Int
+  /// Narrow, as every connection has room for a batch. A frame takes a byte at least, so they are no more than a chunk has.
+  private let frameCount: UInt32
   /// Those that have room on the worker and have not run: all, or none.
-  private var room: Int
+  private var room: UInt32
 
   init(chunk: Chunk, start: Int, end: Int, count: Int) {
-    (self.chunk, self.start, self.end, self.count, room) = (chunk, start, end, count, count)
+    (self.chunk, self.start, self.end) = (chunk, start, end)
+    frameCount = UInt32(truncatingIfNeeded: count)
+    room = frameCount
   }
 
+  /// Frames at the beginning.
+  var count: Int { Int(frameCount) }
+
   /// The room on the worker, once.
-  mutating func takeRoom() -> Int {
+  mutating func takeRoom() -> UInt32 {
     defer { room = 0 }
     return room
   }

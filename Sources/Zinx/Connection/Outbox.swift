@@ -43,17 +43,25 @@ struct Outbox: ~Copyable {
   /// Memory that a queue may keep however few bytes of it are left.
   private static let keptMemory = 64 << 10
 
+  /// What is seldom so.
+  private struct Watch: OptionSet {
+    let rawValue: UInt8
+
+    static let closed = Watch(rawValue: 1)
+    static let traced = Watch(rawValue: 2)
+    static let held = Watch(rawValue: 4)
+  }
+
+  // Every connection has one of these, most of them idle: what takes a byte stands where a larger field leaves one.
+
   /// Frames in the order in which they leave; the first may be written in part.
   private(set) var queue = ByteBuffer()
+  /// Some of the frame at the head has left.
+  private var isHeadCut = false
   /// Frames sent from elsewhere while replies are corked: they leave after those.
   private var behind = ByteBuffer()
   /// `queue` is a message to many, whose bytes other queues hold too.
   private var isShared = false
-  // In the room that the flags above and the number below leave.
-  /// The frame at the head is the protocol's own.
-  private var isFirstControl = false
-  /// Frames of the protocol's own on a WebSocket, as pongs, among ``messages``.
-  private var controls: UInt32 = 0
   /// Frames in `queue` and `behind`, one that is written in part included.
   private(set) var messages = 0
   /// Bytes of the first frame that are still to be written.
@@ -62,32 +70,28 @@ struct Outbox: ~Copyable {
   /// Messages that were handed over and not dropped.
   private var messagesAccepted: UInt64 = 0
   private(set) var bytesWritten: UInt64 = 0
-  private(set) var isClosed = false
-  /// What is sent is shown to somebody.
-  private(set) var isTraced = false
-  /// What it holds was written down for another program: nobody may add to it, or write it.
-  private(set) var isHeld = false
-  /// One of the three: whoever sends asks once.
-  private(set) var isWatched = false
-  /// `errno` of the write that failed; 0 without one.
-  private(set) var error: Int32 = 0
   /// When the kernel last took something, while it takes no more or is only tried again.
   private var stuckSince: Instant?
   /// The kernel has said that it takes more, and has not been found to.
   private var isTried = false
+  /// Why whoever sends has to look twice: it asks once for all.
+  private var watch: Watch = []
+  /// The frame at the head is the protocol's own.
+  private var isFirstControl = false
+  /// Nil where frames are not Zinx's.
+  private let pack: DataPack?
+  /// All that is queued are frames of a WebSocket, whatever is in them.
+  private let isWebSocket: Bool
+  /// Frames of the protocol's own on a WebSocket, as pongs, among ``messages``.
+  private var controls: UInt32 = 0
+  /// `errno` of the write that failed; 0 without one.
+  private(set) var error: Int32 = 0
   /// Memory that the beginning of the queue takes once more, sealed, and what the protocol of a session has to say.
   var sealedMemory = 0
   private var waiters: [Waiter] = []
   private var nextToken: UInt64 = 0
-
   /// Lengths of the frames behind the first one; nil while all of them are Zinx messages, whose headers tell.
   private var lengths: FrameLengths?
-  /// Nil where frames are not Zinx's.
-  private let pack: DataPack?
-  /// Some of the frame at the head has left.
-  private var isHeadCut = false
-  /// All that is queued are frames of a WebSocket, whatever is in them.
-  private let isWebSocket: Bool
 
   init(_ pack: DataPack?, isWebSocket: Bool = false) {
     self.pack = pack
@@ -133,6 +137,17 @@ struct Outbox: ~Copyable {
     isTried = stuckSince != nil
   }
 
+  var isClosed: Bool { watch.contains(.closed) }
+
+  /// What is sent is shown to somebody.
+  var isTraced: Bool { watch.contains(.traced) }
+
+  /// What it holds was written down for another program: nobody may add to it, or write it.
+  var isHeld: Bool { watch.contains(.held) }
+
+  /// One of the three.
+  var isWatched: Bool { !watch.isEmpty }
+
   var isEmpty: Bool { queue.readableBytes == 0 && behind.readableBytes == 0 }
 
   /// Messages that the kernel has taken as a whole.
@@ -159,13 +174,11 @@ struct Outbox: ~Copyable {
   }
 
   mutating func trace(_ isTraced: Bool) {
-    self.isTraced = isTraced
-    isWatched = isTraced || isClosed || isHeld
+    if isTraced { watch.insert(.traced) } else { watch.remove(.traced) }
   }
 
   mutating func hold(_ isHeld: Bool) {
-    self.isHeld = isHeld
-    isWatched = isTraced || isClosed || isHeld
+    if isHeld { watch.insert(.held) } else { watch.remove(.held) }
   }
 
   // MARK: Filling
@@ -399,8 +412,7 @@ struct Outbox: ~Copyable {
 
   /// Drops everything. Returns the senders that wait: they are to be told.
   mutating func close() -> [Resume] {
-    isClosed = true
-    isWatched = true
+    watch.insert(.closed)
     sealedMemory = 0
     flows()
     messagesAccepted -= UInt64(messages - Int(controls))

@@ -74,7 +74,13 @@ extension Connection {
   @inline(__always)
   var hasUser: Bool { membership.load(ordering: .relaxed) & Membership.user.rawValue != 0 }
 
-  /// Counts a message that came before the peer has authenticated. The thread that runs the requests.
+  /// Messages that came before the peer has authenticated. The thread that runs the requests.
+  var strikes: Int {
+    get { Int(strikeCount) }
+    set { strikeCount = Int32(clamping: newValue) }
+  }
+
+  /// Counts one. The thread that runs the requests.
   fileprivate func strike() -> Int {
     strikes += 1
     return strikes

@@ -1,15 +1,17 @@
 import ZinxWire
 
-/// The frames of a WebSocket: in whatever pieces they come, the stream, the answers and the end are the same. And its request: more bytes
-/// take nothing back.
+/// The frames of a WebSocket, of a client or a server: in whatever pieces they come, the stream, the answers and the end are those that the
+/// RFC gives them. And its request: more bytes take nothing back.
 @Sendable func fuzzWebSocket(_ input: Input) {
   var input = input
   let step = Int(input.byte()) + 1
   let cut = Int(input.word(UInt16.self))
   let bytes = input.bytes
-  let whole = decode(bytes, step: max(1, bytes.count))
-  require(decode(bytes, step: step).isSame(as: whole), "in pieces as in one")
-  require(whole.stream.count <= bytes.count, "no more comes out than goes in")
+  for isOfClient in [true, false] {
+    var plain = PlainWebSocket(isOfClient: isOfClient)
+    for byte in bytes { plain.read(byte) }
+    for step in [max(1, bytes.count), step, 1] { decode(bytes, isOfClient: isOfClient, step: step).check(against: plain, step: step) }
+  }
   let seen = bytes.withUnsafeBytes(WebSocketRequest.read)
   let part = bytes.prefix(cut % (bytes.count + 1)).withUnsafeBytes(WebSocketRequest.read)
   if case .request = part { require(part == seen, "what follows changes nothing") }
@@ -27,17 +29,25 @@ import ZinxWire
 
 private struct Outcome {
   var stream: [UInt8] = []
-  var lastPing: [UInt8]?
+  /// Of each piece the last.
+  var pings: [[UInt8]] = []
   var end: WebSocketDecoder.End?
   var isInside = false
 
-  func isSame(as other: Outcome) -> Bool {
-    stream == other.stream && lastPing == other.lastPing && end == other.end && (end != nil || isInside == other.isInside)
+  func check(against plain: PlainWebSocket, step: Int) {
+    require(stream == plain.stream, "the stream is the RFC's")
+    require(pings.last == plain.pings.last && (step > 1 || pings == plain.pings), "the pings are the RFC's")
+    switch (end, plain.end) {
+    case (nil, nil): require(isInside == plain.isInside, "it knows whether something has begun")
+    case (.closed(let code)?, .closed(let expected)?): require(code == expected, "it closes with the code that was sent")
+    case (.failed(let fault)?, .failed(let codes)?): require(codes.contains(fault.closeCode), "\(fault) is not what was broken: \(codes)")
+    default: require(false, "ends with \(String(describing: end)), and by the RFC with \(String(describing: plain.end))")
+    }
   }
 }
 
-private func decode(_ bytes: [UInt8], step: Int) -> Outcome {
-  var decoder = WebSocketDecoder()
+private func decode(_ bytes: [UInt8], isOfClient: Bool, step: Int) -> Outcome {
+  var decoder = WebSocketDecoder(of: isOfClient ? .client : .server)
   var outcome = Outcome()
   var rest = bytes[...]
   while !rest.isEmpty, outcome.end == nil {
@@ -47,7 +57,7 @@ private func decode(_ bytes: [UInt8], step: Int) -> Outcome {
     let decoded = piece.withUnsafeMutableBytes { decoder.decode($0) }
     require(decoded.count <= piece.count, "in place")
     outcome.stream += piece.prefix(decoded.count)
-    outcome.lastPing = decoded.ping ?? outcome.lastPing
+    if let ping = decoded.ping { outcome.pings.append(ping) }
     outcome.end = decoded.end
   }
   outcome.isInside = decoder.isInsideFrame
