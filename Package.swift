@@ -36,6 +36,7 @@ let package = Package(
     .library(name: "ZinxJSON", targets: ["ZinxJSON"]),
     .library(name: "ZinxProtobuf", targets: ["ZinxProtobuf"]),
     .library(name: "ZinxMetrics", targets: ["ZinxMetrics"]),
+    .library(name: "ZinxNats", targets: ["ZinxNats"]),
     .library(name: "ZinxClient", targets: ["ZinxClient"]),
     .library(name: "ZinxDaemon", targets: ["ZinxDaemon"]),
     .library(name: "ZinxTesting", targets: ["ZinxTesting"]),
@@ -62,6 +63,7 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CNats", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
     .target(name: "ZinxIO", dependencies: ["CLinux", deque], swiftSettings: nonsending),
     .target(name: "ZinxWire", dependencies: [byteBuffer], swiftSettings: nonsending),
     // Without sockets: servers and clients have their own.
@@ -75,6 +77,9 @@ let package = Package(
       swiftSettings: settings),
     // By itself: the daemon shows its metrics without it.
     .target(name: "ZinxMetrics", dependencies: ["Zinx", coreMetrics], swiftSettings: nonsending),
+    // By itself: who has no NATS links no libnats.
+    .target(
+      name: "ZinxNats", dependencies: ["CNats", "Zinx", "ZinxIO", byteBuffer, deque, logging], swiftSettings: nonsending),
     // For the tests of others: nobody else links it.
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
@@ -95,7 +100,7 @@ let package = Package(
       swiftSettings: nonsending),
     .target(
       name: "ZinxClient", dependencies: ["ZinxIO", "ZinxTLS", "ZinxWire", "CLinux", byteBuffer], swiftSettings: nonsending),
-    .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxPlugins"], swiftSettings: nonsending),
+    .executableTarget(name: "zinxd", dependencies: ["ZinxDaemon", "ZinxNats", "ZinxPlugins"], swiftSettings: nonsending),
     .executableTarget(
       name: "zinxctl", dependencies: ["ZinxControl", "ZinxIO", "ZinxWire", arguments], swiftSettings: nonsending),
     .executableTarget(
@@ -120,6 +125,10 @@ let package = Package(
     .testTarget(
       name: "ZinxTests", dependencies: ["Zinx", "ZinxPlugins", "ZinxIO", "ZinxWire", "ZinxTestKit", "CLinux", byteBuffer],
       swiftSettings: settings),
+    .testTarget(
+      name: "ZinxNatsTests",
+      dependencies: ["ZinxNats", "Zinx", "ZinxIO", "ZinxTestKit", "ZinxTesting", "ZinxTLS", "ZinxWire", byteBuffer, logging],
+      swiftSettings: nonsending),
     .testTarget(name: "ZinxMetricsTests", dependencies: ["ZinxMetrics", "Zinx", metricsTestKit], swiftSettings: settings),
     .testTarget(
       name: "ZinxTestingTests", dependencies: ["ZinxTesting", "Zinx", "ZinxPlugins", "ZinxTLS", "ZinxWire", byteBuffer, logging],

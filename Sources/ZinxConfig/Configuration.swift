@@ -11,6 +11,8 @@ public struct Configuration: Sendable, Equatable {
   public var logLevel = Logger.Level.info
   /// Where the control socket is: a path, `@name`, or `off`; nil: in the runtime directory.
   public var controlSocket: String?
+  /// How NATS is reached; nil: not at all.
+  public var nats: NatsConfiguration?
   /// Exactly the plugins that are on; nil means every plugin that is on by default.
   public var plugins: [PluginEntry]?
   /// What the file keeps for others.

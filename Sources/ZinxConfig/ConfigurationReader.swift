@@ -16,6 +16,9 @@ public struct ParsedConfiguration: Sendable, Equatable {
   /// The listeners, also when there are problems elsewhere.
   package var endpoints: [Endpoint] { draft.server.allEndpoints }
 
+  /// What the file says of NATS, also when there are problems elsewhere.
+  package var nats: NatsConfiguration? { draft.nats }
+
   /// Where the files of TLS are named, by listener, then by key.
   private var tlsPlaces: [String: [String: SourcePosition]] = [:]
   private var draft = Configuration()

@@ -121,6 +121,7 @@ private let options: [Option] = [
     "ControlSocket", \.controlSocket, .controlSocket, reload: false,
     absence: "control.sock in the runtime directory, none outside systemd",
     "UNIX socket on which zinxctl and systemctl reload ask the daemon, for root and the user of the service; off means none"),
+  .nats,
   Option(
     "Plugins", \.plugins, .plugins, reload: false, absence: "the default plugins",
     "Exactly the plugins that are on, each with its settings"),

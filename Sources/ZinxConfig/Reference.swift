@@ -77,6 +77,23 @@ public enum Reference {
     return Option.all.map { manualEntry($0, standard) }.joined()
   }
 
+  /// The table of the README for the keys of `Nats`.
+  public static var markdownNats: String {
+    let rows = NatsOption.all.map { option in
+      let standard = option.defaultText.map { "`\($0)`" } ?? option.absence
+      return "| `\(option.name)` | \(standard) | \(allowed(option)) | \(option.help) |\n"
+    }
+    return "| key | default | allowed | meaning |\n|---|---|---|---|\n" + rows.joined()
+  }
+
+  /// The keys of `Nats` in `zinx.json(5)`, in roff.
+  public static func manualNats() -> String {
+    NatsOption.all.map { option in
+      let standard = option.defaultText.map { "default \($0)" } ?? "default: \(option.absence)"
+      return manualEntry(option.name, option.help, "Must be \(allowed(option)); \(standard).")
+    }.joined()
+  }
+
   /// The table of the README for a `DataPack` that is an object.
   public static var markdownFrames: String {
     let rows = FrameOption.all.map { option in

@@ -25,11 +25,13 @@ public enum Daemon {
   ///
   /// - Parameters:
   ///   - plugins: what is compiled in; `zinx.json` chooses among them.
+  ///   - nats: makes what connects to NATS where `zinx.json` has the key `Nats`, as `NatsNode.init` of `ZinxNats` does; nil: nothing does,
+  ///     and such a file is refused.
   ///   - name: the command's name: in its help, its log and every word to its operator, and the default of `Name`.
   ///   - version: what `--version` and the log say.
-  public static func main(plugins: [any RoutePlugin.Type], name: String = "zinxd", version: String = Daemon.version) async
-    -> Never
-  {
+  public static func main(
+    plugins: [any RoutePlugin.Type], nats: PluginRegistry.NatsMaker? = nil, name: String = "zinxd", version: String = Daemon.version
+  ) async -> Never {
     Program.keepStreams()
     // 0. Signals, before anything that takes time: process 1 is not sent one that it does not handle.
     var lack: SystemError?
@@ -41,7 +43,7 @@ public enum Daemon {
 
     // 1. The command line. Questions are answered without touching anything else.
     let arguments = parse(name: name)
-    let registry = PluginRegistry(plugins)
+    let registry = PluginRegistry(plugins, nats: nats)
     if arguments.isQuestion { answer(arguments, registry, name: name, version: version) }
     if arguments.checkHandover { await answerHandover(arguments, registry, name: name, version: version) }
 
@@ -84,8 +86,10 @@ public enum Daemon {
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     let reload = reloader(loaded, registry, name: name)
+    // Before the plugins, which may work by it.
+    let node = loaded.nats.flatMap { registry.nats?($0) }
     do {
-      try await serve(loaded, arguments, environment, inheritance, output, signals, log, version: version, load: reload)
+      try await serve(loaded, node, arguments, environment, inheritance, output, signals, log, version: version, load: reload)
     } catch {
       if signals.haveEnded { abandonStart(log, output) }
       _ = output.flush(timeout: .seconds(1))
@@ -96,7 +100,7 @@ public enum Daemon {
   }
 
   private static func serve(
-    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment,
+    _ loaded: LoadedConfiguration, _ node: (any RoutePlugin)?, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment,
     _ inheritance: Inheritance?, _ output: LogOutput, _ signals: Signals, _ log: Logger, version: String, load: @escaping Loader
   ) async throws {
     let configuration = loaded.configuration
@@ -112,8 +116,10 @@ public enum Daemon {
     let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let former = inheritance?.opened(for: configuration.server) ?? []
     let events = EventLog(log)
+    var routes = loaded.routes
+    if let node { routes.add(node) }
     let server = try Server(
-      configuration.server, plugins: loaded.plugins, routes: loaded.routes, onEvent: { events.take($0) })
+      configuration.server, plugins: (node.map { [$0] } ?? []) + loaded.plugins, routes: routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
     let status = Status(server)
     let watch = HealthWatch(server, status)

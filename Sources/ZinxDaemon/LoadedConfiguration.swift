@@ -10,6 +10,8 @@ struct LoadedConfiguration {
   let configuration: Configuration
   let plugins: [any RoutePlugin]
   let routes: RouteRegistrar
+  /// How NATS is reached, with its files found; nil: not at all.
+  let nats: NatsConfiguration?
   /// The files of TLS as they were read with it: what was checked is what is used.
   let certificates: ListenerCertificates
   /// Those that are on where the file does not say which are.
@@ -88,6 +90,7 @@ struct LoadedConfiguration {
     for one in made { parsed.take(one.settings) }
     parsed.add(conflicts(routes, parsed))
     parsed.add(codecConflicts(routes, parsed))
+    let nats = resolveNats(&parsed, made.map(\.plugin), registry, program: program, files: files)
     // If nothing else is wrong with the configuration.
     let certificates = parsed.configuration.map { ListenerCertificates.read(for: $0.server) } ?? ListenerCertificates()
     let faults = certificateFaults(certificates, parsed)
@@ -96,13 +99,38 @@ struct LoadedConfiguration {
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
       path: file.path, place: file.place, configuration: configuration, plugins: made.map(\.plugin), routes: routes,
-      certificates: certificates, defaultPlugins: registry.defaultNames,
-      warnings: warnings + lines + unchecked.map(uncheckedLine),
+      nats: nats.configuration, certificates: certificates, defaultPlugins: registry.defaultNames,
+      warnings: warnings + lines + unchecked.map(uncheckedLine) + nats.notes,
       certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
   }
 
   private static func uncheckedLine(_ plugin: String) -> String {
     "note: what the plugin \"\(plugin)\" reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
+  }
+
+  /// What becomes of the key `Nats`, and of plugins that need it.
+  private static func resolveNats(
+    _ parsed: inout ParsedConfiguration, _ plugins: [any RoutePlugin], _ registry: PluginRegistry, program: String,
+    files: SettingFiles
+  ) -> (configuration: NatsConfiguration?, notes: [String]) {
+    guard let configuration = parsed.nats else {
+      let dependent = plugins.filter { $0 is any NatsDependent }.map { type(of: $0).name }
+      parsed.add(
+        dependent.map { name in
+          ConfigurationProblem(
+            at: parsed.plugins?.first { $0.name == name }?.position,
+            "the plugin \"\(name)\" works by NATS, and there is no key Nats, which says where that is")
+        })
+      return (nil, [])
+    }
+    guard registry.nats != nil else {
+      parsed.add([ConfigurationProblem(at: nil, "Nats is there, but this \(program) has nothing of NATS compiled in")])
+      return (nil, [])
+    }
+    let resolved = configuration.resolved(files: files)
+    parsed.add(resolved.problems.map { ConfigurationProblem(at: nil, $0) })
+    let note = "note: what Nats reads in $CREDENTIALS_DIRECTORY is there when the service starts, and was not looked at"
+    return (resolved.configuration, resolved.isUnchecked ? [note] : [])
   }
 
   private static func certificateFaults(

@@ -4,7 +4,7 @@ import ZinxConfig
 
 /// The parts of `zinx.json(5)` that follow from the tables, in roff: whoever packages a daemon pastes them into its manual.
 enum ManualSection: String, ExpressibleByArgument {
-  case options, listeners, tls, frames, plugins, foreign
+  case options, listeners, tls, frames, nats, plugins, foreign
 
   func text(_ registry: PluginRegistry, program: String) -> String {
     switch self {
@@ -12,6 +12,7 @@ enum ManualSection: String, ExpressibleByArgument {
     case .listeners: Reference.manualListeners()
     case .tls: Reference.manualTLS()
     case .frames: Reference.manualFrames()
+    case .nats: Reference.manualNats()
     case .foreign: Reference.manualForeignKeys(for: program)
     case .plugins: registry.types.map { Self.plugin($0, registry) }.joined()
     }

@@ -1,4 +1,5 @@
 import ZinxDaemon
+import ZinxNats
 import ZinxPlugins
 
-await Daemon.main(plugins: bundledPlugins)
+await Daemon.main(plugins: bundledPlugins + [NatsGateway.self], nats: { NatsNode($0) })

@@ -13,6 +13,7 @@ public struct PluginContext: Sendable {
   public let metrics: PluginMetrics
   /// Its own log, `zinx.plugin.` and the name of the plugin.
   public let logger: Logger
+  private let shared: SharedValues
   private let counted: Counters
   private let tasks: PluginTasks
   private let loop: ZinxIO.EventLoop
@@ -32,10 +33,17 @@ public struct PluginContext: Sendable {
 
   init(_ server: ServerContext, plugin: String, _ tasks: PluginTasks, _ loop: ZinxIO.EventLoop) {
     (connManager, users, groups) = (server.connManager, server.users, server.groups)
+    shared = server.shared
     counted = server.counters
     metrics = PluginMetrics(plugin: plugin, registry: server.metrics)
     logger = Logger(label: "zinx.plugin.\(plugin)")
     (self.tasks, self.loop) = (tasks, loop)
+  }
+
+  /// What one plugin has for those that start after it, under a key that both know; nil without. Any thread.
+  public subscript<Key: PropertyKey>(_ key: Key.Type) -> Key.Value? {
+    get { shared[key] }
+    nonmutating set { shared[key] = newValue }
   }
 
   /// Has something done beside the server, which ends with it: when the server stops, after its last connection has ended, the task is

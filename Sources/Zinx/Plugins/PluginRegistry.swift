@@ -1,8 +1,13 @@
 /// The plugins that are compiled into a daemon. `zinx.json` chooses among them and configures them.
 public struct PluginRegistry: Sendable {
   public let types: [any RoutePlugin.Type]
+  /// Makes what connects to NATS where `zinx.json` has the key `Nats`; nil: the daemon has nothing of NATS.
+  public let nats: NatsMaker?
 
-  public init(_ types: [any RoutePlugin.Type]) { self.types = types }
+  /// Makes the plugin that connects a server to NATS, as `NatsNode.init` of `ZinxNats` does.
+  public typealias NatsMaker = @Sendable (NatsConfiguration) -> any RoutePlugin
+
+  public init(_ types: [any RoutePlugin.Type], nats: NatsMaker? = nil) { (self.types, self.nats) = (types, nats) }
 
   /// Names in the order of registration.
   public var names: [String] { types.map { $0.name } }

@@ -60,6 +60,25 @@ extension SettingKind where Value: RawRepresentable<String> & CaseIterable {
   public static var choice: Self { Self(.choice) }
 }
 
+extension SettingKind where Value == MessageIDs {
+  /// The messages of a route: an id, a range such as `"100-199"`, or `"*"` for every message that has no route.
+  public static var messageIDs: Self {
+    Self(
+      SettingRule(
+        type: "message ids", allowed: #"a message id, a range of them such as "100-199", or "*" for all that have no route"#,
+        read: { value in
+          switch value.content {
+          case .integer(let id): UInt32(exactly: id).map { .id($0) }
+          case .string(let text): MessageIDs(text)
+          default: nil
+          }
+        },
+        write: { ids in
+          if case .id(let id) = ids { ConfigurationValue(.integer(Int64(id))) } else { ConfigurationValue(.string("\(ids)")) }
+        }))
+  }
+}
+
 extension SettingKind where Value == Network {
   /// A network such as `10.0.0.0/8`, or a single address.
   public static var network: Self { Self(.network) }
@@ -97,7 +116,7 @@ extension SettingKind where Value == Secret {
     }
   }
 
-  private static func content(_ content: SettingFiles.Content) -> Result<Secret, SettingFiles.Unreadable> {
+  static func content(_ content: SettingFiles.Content) -> Result<Secret, SettingFiles.Unreadable> {
     content.mapError { SettingFiles.Unreadable("the file that it names cannot be read: \($0.reason)") }.flatMap { bytes in
       var bytes = bytes
       if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }

@@ -20,7 +20,7 @@ public struct SettingKind<Value: Sendable>: Sendable {
     (self.type, self.allowed, self.write, self.parts, self.read) = (type, allowed, write, parts, read)
   }
 
-  init(_ rule: SettingRule<Value>) {
+  package init(_ rule: SettingRule<Value>) {
     self.init(type: rule.type, allowed: rule.allowed, write: rule.write) { value, reading in
       reading.show(value)
       if let setting = rule.read(value) { return setting }

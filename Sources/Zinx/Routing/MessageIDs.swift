@@ -8,6 +8,19 @@ public enum MessageIDs: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomS
 
   public init(integerLiteral id: UInt32) { self = .id(id) }
 
+  /// What an operator has written: `7`, `100-199`, `*`. Nil for anything else, also for a range that ends before it begins.
+  public init?(_ text: String) {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    let ids = parts.compactMap { part in part.utf8.allSatisfy { (48...57).contains($0) } ? UInt32(part) : nil }
+    switch (ids.count, parts.count) {
+    case (1, 1): self = .id(ids[0])
+    case (2, 2) where ids[0] <= ids[1]: self = .range(ids[0]...ids[1])
+    default:
+      guard text == "*" else { return nil }
+      self = .otherwise
+    }
+  }
+
   /// As an operator writes them: `7`, `100-199`, `*`.
   public var description: String {
     switch self {

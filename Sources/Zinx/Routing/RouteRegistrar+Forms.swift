@@ -111,6 +111,10 @@ extension RouteRegistrar {
     add(.otherwise, deadline, handler)
   }
 
+  /// Sends every message that has no route to a router that answers most of them at once.
+  @inlinable @inline(__always)
+  public mutating func otherwise<R: ImmediateRouter>(to router: R) { add(.otherwise, router) }
+
   /// Sends every message that has no route to a router.
   @inlinable @inline(__always)
   public mutating func otherwise<R: Router>(deadline: Duration? = nil, to router: R) { add(.otherwise, deadline, router) }

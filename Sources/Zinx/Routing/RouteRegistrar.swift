@@ -49,11 +49,14 @@ public struct RouteRegistrar: Sendable {
   /// What plugins register, each under its name.
   package init(plugins: [any RoutePlugin]) {
     self.init()
-    for plugin in plugins {
-      owner = type(of: plugin).name
-      self.plugins.append(owner)
-      plugin.register(in: &self)
-    }
+    for plugin in plugins { add(plugin) }
+  }
+
+  /// Takes what another plugin registers, under its name.
+  package mutating func add(_ plugin: any RoutePlugin) {
+    owner = type(of: plugin).name
+    plugins.append(owner)
+    plugin.register(in: &self)
     owner = Self.server
   }
 

@@ -14,6 +14,7 @@ final class ServerContext: Sendable {
   let metrics: MetricRegistry
   /// Properties that are written down when another program takes over.
   let lasting: LastingProperties
+  let shared = SharedValues()
   let admission: Mutex<Admission>
   let gate: Gate
   let accept: AcceptCall

@@ -1,0 +1,3 @@
+// libnats as Swift can call it.
+#pragma once
+#include <nats/nats.h>

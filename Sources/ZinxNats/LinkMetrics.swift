@@ -1,0 +1,23 @@
+import Zinx
+
+/// What the connection to NATS counts.
+struct LinkMetrics: Sendable {
+  let connected: PluginGauge
+  let reconnects: PluginGauge
+  let buffered: PluginGauge
+  let published: PluginCounter
+  let lateAnswers: PluginCounter
+
+  init(_ metrics: PluginMetrics) {
+    connected = metrics.gauge("connected", "Whether there is a connection to NATS (1) or not (0).")
+    reconnects = metrics.gauge("reconnects", "How often a connection to NATS was there again.")
+    buffered = metrics.gauge("buffered_bytes", "Bytes that wait for NATS to take them.")
+    published = metrics.counter("published", "Messages that were handed to NATS.")
+    lateAnswers = metrics.counter("late_answers", "Answers that nobody waited for: second ones, and those after the time-out.")
+  }
+
+  func note(_ state: LinkLife.State, reconnects count: Int) {
+    connected.set(state == .connected ? 1 : 0)
+    reconnects.set(count)
+  }
+}

@@ -1,0 +1,276 @@
+import CNats
+import Glibc
+import NIOCore
+import Synchronization
+import Zinx
+import ZinxIO
+
+/// A connection to NATS, kept up until it is stopped, and what is published and asked by it.
+///
+/// It has a thread of its own, with an event loop that libnats' socket is on. Not a loop of the server: while libnats connects again it
+/// holds its lock for as long as a connect and a handshake take, so whoever calls it then waits, which only this thread may. It waits for
+/// nothing else: what is published goes into libnats' memory, which the loop empties into the socket, so a NATS that has stopped to read
+/// costs memory up to a bound and no time.
+///
+/// Unchecked: what is marked "loop only" belongs to that thread, the rest is locked.
+final class NatsLink: @unchecked Sendable {
+  typealias Say = @Sendable (LinkLife.Word) -> Void
+
+  private struct Shared {
+    var state = LinkLife.State.connecting
+    /// What was accepted and not handed to libnats yet.
+    var mail: [Outgoing] = []
+    var mailBytes = 0
+    /// Bytes that libnats keeps for its socket.
+    var buffered = 0
+  }
+
+  let configuration: NatsConfiguration
+  let node: String
+  /// Of this run of the node: ids of connections begin at 0 again in the next one.
+  let instance: String
+  let loop: ZinxIO.EventLoop
+  private let metrics: LinkMetrics
+  private let say: Say
+  private let shared = Mutex(Shared())
+  private let thread = Mutex<ZinxIO.Thread?>(nil)
+
+  // Loop only.
+
+  private var life = LinkLife()
+  private var connection: OpaquePointer?
+  private var events: LinkEvents?
+  private var watch: SocketWatch?
+  /// The subscription to the answers, and what their subjects begin with.
+  private var inbox: Inbox?
+  private var pending = PendingRequests<Outgoing.Done>()
+  private var timer: ZinxIO.EventLoop.Timer?
+  private var timerDeadline = Instant.distantFuture
+  private var retry: ZinxIO.EventLoop.Timer?
+
+  /// - Parameters:
+  ///   - configuration: with its files resolved.
+  ///   - say: told what an operator is to hear, on the link's thread.
+  ///
+  /// Throws: ``SystemError`` when the process has no descriptor left.
+  init(_ configuration: NatsConfiguration, node: String, _ metrics: LinkMetrics, say: @escaping Say) throws(SystemError) {
+    (self.configuration, self.node, self.metrics, self.say) = (configuration, node, metrics, say)
+    instance = String(UInt64.random(in: 0 ... .max), radix: 16)
+    loop = try ZinxIO.EventLoop(name: "nats")
+  }
+
+  var state: LinkLife.State { shared.withLock { $0.state } }
+
+  /// Starts the thread, which connects and goes on trying to. Returns at once.
+  ///
+  /// Throws: ``SystemError`` when the kernel has no thread left.
+  func start() throws(SystemError) {
+    loop.setHooks(afterWake: { [unowned self] in afterWake() })
+    let thread = try ZinxIO.Thread { [loop] in loop.run() }
+    self.thread.withLock { $0 = thread }
+    loop.execute { self.perform(self.life.start()) }
+  }
+
+  /// Closes the connection and ends the thread. What waits for an answer fails.
+  func stop() async {
+    await withCheckedContinuation { done in
+      loop.execute {
+        self.perform(self.life.stop())
+        done.resume()
+      }
+    }
+    loop.stop()
+    thread.withLock { $0.take() }?.join()
+  }
+
+  /// Has a message published, after those that the same thread has brought before. Any thread; never waits. Returns why it is not
+  /// accepted: then ``Outgoing/done`` is not called.
+  func submit(_ message: Outgoing) -> Outcome.Failure? {
+    let (failure, isFirst) = shared.withLock { shared -> (Outcome.Failure?, Bool) in
+      guard shared.state == .connected else { return (.away, false) }
+      guard shared.mailBytes + shared.buffered + message.size <= configuration.maxQueueBytes else { return (.full, false) }
+      shared.mail.append(message)
+      shared.mailBytes += message.size
+      return (nil, shared.mail.count == 1)
+    }
+    if isFirst { loop.execute { self.takeMail() } }
+    return failure
+  }
+
+  // MARK: The life (loop only)
+
+  private func perform(_ action: LinkLife.Action) {
+    note()
+    switch action {
+    case .nothing: break
+    case .connect: connect()
+    case .retry(let wait):
+      retry = loop.schedule(at: loop.time.advanced(byNanoseconds: wait.inNanoseconds)) { [unowned self] in
+        retry = nil
+        connect()
+      }
+    case .close:
+      if let retry { loop.cancel(retry) }
+      retry = nil
+      failAll()
+      watch?.flush()
+      forget()
+    }
+  }
+
+  private func perform(_ outcome: (action: LinkLife.Action, word: LinkLife.Word?)) {
+    if let word = outcome.word { say(word) }
+    perform(outcome.action)
+  }
+
+  /// Brings the state to those who ask for it.
+  private func note() {
+    let state = life.state
+    shared.withLock { $0.state = state }
+    metrics.note(state, reconnects: life.reconnects)
+  }
+
+  private func connect() {
+    guard life.state != .ended else { return }
+    forget()
+    let events = LinkEvents(self)
+    switch events.connect() {
+    case .failure(let reason):
+      endWatch()
+      perform(life.connectFailed(reason.text, at: loop.time))
+    case .success(let connection):
+      self.connection = connection
+      self.events = events
+      switch events.subscribe(on: connection) {
+      case .success(let inbox):
+        self.inbox = inbox
+        isConnected()
+      case .failure(let reason): perform(life.connectFailed(reason.text, at: loop.time))
+      }
+    }
+  }
+
+  private func isConnected() {
+    if let word = life.connected(at: loop.time) { say(word) }
+    note()
+  }
+
+  /// Lets go of the connection, if there is one. What libnats still says of it is not heard.
+  private func forget() {
+    events = nil
+    if let inbox { natsSubscription_Destroy(inbox.subscription) }
+    inbox = nil
+    if let connection { natsConnection_Destroy(connection) }
+    connection = nil
+    endWatch()
+  }
+
+  private func endWatch() {
+    watch?.end()
+    watch = nil
+  }
+
+  // MARK: What libnats says (loop only)
+
+  func attached(_ descriptor: consuming Descriptor, _ connection: OpaquePointer) {
+    endWatch()
+    do {
+      watch = try SocketWatch(descriptor, of: connection, on: loop)
+    } catch {
+      // Nobody would hear of the socket: as good as lost, and libnats finds that out by its pings.
+      say(.trouble("\(error)"))
+    }
+  }
+
+  func wantsWrite(_ wants: Bool) { watch?.wantsWrite = wants }
+
+  /// The socket is given up. Before libnats tells so in words, and before it takes its lock for long.
+  func detached() {
+    endWatch()
+    loop.execute { self.lost("the connection was lost") }
+  }
+
+  func lost(_ reason: String) {
+    guard let word = life.lost(reason, at: loop.time) else { return }
+    note()
+    say(word)
+    failAll()
+  }
+
+  func connectedAgain(_ source: LinkEvents) { if source === events { isConnected() } }
+
+  func closed(_ source: LinkEvents, _ reason: String) {
+    guard source === events else { return }
+    forget()
+    perform(life.closed(reason, at: loop.time))
+    failAll()
+  }
+
+  func troubled(_ reason: String) { if let word = life.troubled(reason, at: loop.time) { say(word) } }
+
+  // MARK: Messages (loop only)
+
+  private func takeMail() {
+    let mail = shared.withLock { shared in
+      defer { (shared.mail, shared.mailBytes) = ([], 0) }
+      return shared.mail
+    }
+    for message in mail { publish(message) }
+    setTimer()
+  }
+
+  private func publish(_ message: Outgoing) {
+    guard life.state == .connected, let connection, let inbox else { return message.done(.failed(.away)) }
+    var token: UInt64?
+    if let timeout = message.timeout { token = pending.add(message.done, timeout: timeout, at: loop.time) }
+    let status = message.publish(on: connection, answeredTo: token.map { "\(inbox.prefix)\($0)" })
+    metrics.published.add()
+    if status != NATS_OK {
+      if let token { _ = pending.take(token) }
+      message.done(.failed(.refused(String(cString: natsStatus_GetText(status)))))
+    } else if token == nil {
+      message.done(.published)
+    }
+  }
+
+  func takeAnswers(_ source: LinkEvents) {
+    let answers = source.takeAnswers()
+    for answer in answers {
+      if source === events, let inbox { take(answer.message, inbox.prefix) }
+    }
+  }
+
+  private func take(_ answer: OpaquePointer, _ prefix: String) {
+    let token = UInt64(String(cString: natsMsg_GetSubject(answer)).dropFirst(prefix.utf8.count))
+    guard let token, let done = pending.take(token) else { return metrics.lateAnswers.add() }
+    done(Outcome(answer))
+  }
+
+  private func failAll() {
+    let mail = shared.withLock { shared in
+      defer { (shared.mail, shared.mailBytes, shared.buffered) = ([], 0, 0) }
+      return shared.mail
+    }
+    for done in pending.takeAll() { done(.failed(.away)) }
+    for message in mail { message.done(.failed(.away)) }
+  }
+
+  private func setTimer() {
+    guard let next = pending.nextDeadline, next < timerDeadline else { return }
+    if let timer { loop.cancel(timer) }
+    timerDeadline = next
+    timer = loop.schedule(at: next) { [unowned self] in
+      (timer, timerDeadline) = (nil, .distantFuture)
+      for done in pending.takeExpired(at: loop.time) { done(.timedOut) }
+      setTimer()
+    }
+  }
+
+  private func afterWake() {
+    guard let watch, life.state == .connected, let connection else { return }
+    watch.flush()
+    let buffered = Int(max(0, natsConnection_Buffered(connection)))
+    shared.withLock { $0.buffered = buffered }
+    metrics.buffered.set(buffered)
+  }
+}

@@ -1,0 +1,116 @@
+import NIOCore
+import Synchronization
+import Zinx
+
+/// What one connection has asked of NATS: answers leave in the order of the requests, one at a time, as its peer takes them. Any thread.
+final class Relay: Sendable {
+  enum Key: PropertyKey { typealias Value = Relay }
+
+  enum Answer {
+    case nothing
+    case message(UInt32, ByteBuffer)
+    case close(String)
+  }
+
+  /// The user code of a connection is one piece at a time, so one waits at most.
+  private struct Waiter {
+    /// Until fewer than so many requests wait.
+    let limit: Int
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
+  private struct State {
+    var window = OrderedWindow<Answer>()
+    var waiter: Waiter?
+    /// Somebody sends the next answers.
+    var isSending = false
+
+    /// The waiter, if its wait is over.
+    mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
+      guard let waiter, window.count < waiter.limit else { return nil }
+      self.waiter = nil
+      return waiter.continuation
+    }
+  }
+
+  private let state = Mutex(State())
+
+  /// Takes a request in; nil if as many wait as may.
+  func open(limit: Int) -> UInt64? { state.withLock { $0.window.open(limit: limit) } }
+
+  /// The answer to a request has come. It leaves when those before it have left.
+  func fill(_ ticket: UInt64, _ answer: Answer, on connection: Connection) {
+    let isFirst = state.withLock { state in
+      guard state.window.fill(ticket, answer), !state.isSending, state.window.next != nil else { return false }
+      state.isSending = true
+      return true
+    }
+    if isFirst { sendAll(on: connection) }
+  }
+
+  /// Returns when fewer than `limit` requests wait, or the task is cancelled.
+  nonisolated(nonsending) func wait(until limit: Int) async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isOver = state.withLock { state in
+          guard state.window.count >= limit, !Task.isCancelled else { return true }
+          state.waiter = Waiter(limit: limit, continuation: continuation)
+          return false
+        }
+        if isOver { continuation.resume() }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state in
+        defer { state.waiter = nil }
+        return state.waiter
+      }
+      waiter?.continuation.resume()
+    }
+  }
+
+  private func sendAll(on connection: Connection) {
+    while let answer = next() {
+      guard send(answer, on: connection) else {
+        // Its peer has not taken what was sent before: this waits, nobody else.
+        Task { await self.sendWaiting(answer, on: connection) }
+        return
+      }
+      sent()
+    }
+  }
+
+  /// The next answer to send; nil when there is none for now.
+  private func next() -> Answer? {
+    state.withLock { state in
+      let answer = state.window.next
+      if answer == nil { state.isSending = false }
+      return answer
+    }
+  }
+
+  private func sent() {
+    let waiter = state.withLock { state in
+      state.window.removeNext()
+      return state.takeWaiter()
+    }
+    waiter?.resume()
+  }
+
+  /// Returns false when there is no room for it. One that nobody can be sent any more is as good as sent.
+  private func send(_ answer: Answer, on connection: Connection) -> Bool {
+    switch answer {
+    case .nothing: return true
+    case .message(let id, let data): return (try? connection.sendImmediately(id, data)) ?? true
+    case .close(let reason):
+      connection.stop(reason: reason)
+      return true
+    }
+  }
+
+  private func sendWaiting(_ answer: Answer, on connection: Connection) async {
+    // What it throws is the end of the connection.
+    if case .message(let id, let data) = answer { try? await connection.sendBuffMsg(id, data) }
+    sent()
+    sendAll(on: connection)
+  }
+}
