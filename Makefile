@@ -124,6 +124,7 @@ needs: toolchain
 	command -v pkg-config >/dev/null || missing+=(pkg-config); \
 	pkg-config --exists libsystemd 2>/dev/null || missing+=(libsystemd-dev); \
 	pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev); \
+	pkg-config --exists libnats 2>/dev/null || missing+=(libnats-dev); \
 	compgen -G '/usr/lib/gcc/*/*/libstdc++.so' >/dev/null || missing+=(g++); \
 	[ $${#missing[@]} = 0 ] && exit 0; \
 	if ! command -v apt-get >/dev/null; then \
@@ -148,7 +149,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs nats nats-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -184,6 +185,10 @@ go-peers: needs go-peers-needs ## let clients in Go speak TLS and WebSocket with
 	$(SWIFT) build --product zinx-client
 	@Tests/e2e/tls .build/debug/zinxd go
 	@Tests/e2e/websocket .build/debug/zinxd .build/debug/zinx-client gorilla
+
+nats: needs nats-needs ## put a real nats-server behind zinxd, and services that fail in every way
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/nats .build/debug/zinxd
 
 # --- Counts ---
 
@@ -252,6 +257,13 @@ metrics-needs:
 	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
 	@/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
+
+# The test starts a nats-server of its own: the service that comes with the package is stopped again where that was not there.
+nats-needs:
+	$(call install,python3:python3)
+	@PATH=$$PATH:/usr/sbin command -v nats-server >/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server; \
+	  $(SUDO) systemctl disable --now nats-server 2>/dev/null || true; } >&2
 
 tls-needs:
 	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh javac:default-jdk-headless python3:python3)

@@ -19,6 +19,7 @@ let package = Package(
         .product(name: "ZinxClient", package: "zinxd"),
         .product(name: "ZinxDaemon", package: "zinxd"),
         .product(name: "ZinxJSON", package: "zinxd"),
+        .product(name: "ZinxNats", package: "zinxd"),
         .product(name: "ZinxPlugins", package: "zinxd"),
         .product(name: "ZinxProtobuf", package: "zinxd"),
         .product(name: "ZinxTLS", package: "zinxd"),

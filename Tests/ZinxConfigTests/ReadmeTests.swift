@@ -29,6 +29,12 @@ struct ReadmeTests {
     #expect(String(parts[1]) == Reference.markdownTLS)
   }
 
+  @Test func `the README has exactly the table of the keys of Nats`() throws {
+    let parts = try repositoryFile("README.md").split(separator: "<!-- nats -->\n", omittingEmptySubsequences: false)
+    try #require(parts.count == 3, "the table of Nats stands between two lines <!-- nats -->")
+    #expect(String(parts[1]) == Reference.markdownNats)
+  }
+
   @Test(
     "the README shows the code that is built and tested",
     arguments: ["ScoreDaemon/Score.swift", "ScoreDaemon/Main.swift", "EmbeddedServer/Main.swift"])

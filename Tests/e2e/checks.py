@@ -214,7 +214,7 @@ def materials(machine):
     for name in ["swift-nio", "swift-log", "swift-argument-parser", "swift-runtime", "hdrhistogram-swift"]:
         assert re.match(r"[0-9]+\.[0-9]+", packages[name]["versionInfo"]), packages[name]
         assert packages[name]["licenseDeclared"].startswith("Apache-2.0"), packages[name]
-    told = {soname for package in packages.values() for soname in re.findall(r"\S+\.so\.[0-9]+", package.get("comment", ""))}
+    told = {soname for package in packages.values() for soname in re.findall(r"\S+\.so\.[0-9]+(?:\.[0-9]+)*", package.get("comment", ""))}
     for program in ["/usr/sbin/zinxd", "/usr/bin/zinxctl", "/usr/bin/zinx-client", "/usr/bin/zinx-bench"]:
         section = subprocess.run(["readelf", "-d", machine.path(program)], check=True, capture_output=True, text=True).stdout
         missing = set(re.findall(r"\(NEEDED\).*\[(.+)\]", section)) - {name.rstrip(",") for name in told}

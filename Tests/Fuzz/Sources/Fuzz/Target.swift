@@ -23,6 +23,7 @@ struct Target: Sendable {
     Target(name: "json", longestInput: 4096, run: fuzzJSON),
     Target(name: "configuration", longestInput: 4096, run: fuzzConfiguration),
     Target(name: "networks", longestInput: 2048, run: fuzzNetworks),
+    Target(name: "subjects", longestInput: 2048, run: fuzzSubjects),
     Target(name: "control", longestInput: 4096, run: fuzzControl),
     Target(name: "state", longestInput: 4096, run: fuzzState),
     Target(name: "environment", longestInput: 2048, run: fuzzEnvironment),
