@@ -51,6 +51,9 @@ private let natsOptions: [NatsOption] = [
   NatsOption(
     "MaxQueueBytes", \.maxQueueBytes, .integer(in: 65536...1_073_741_824), unit: "bytes", reload: false,
     "Bytes that wait for NATS to take them; what comes beyond them fails at once"),
+  NatsOption(
+    "MaxSubscriptions", \.maxSubscriptions, .integer(in: 100...10_000_000), unit: "subscriptions", reload: false,
+    "Subscriptions at once, one for each user and group that is here; those beyond them are not reached from elsewhere, and counted"),
 ]
 
 @Sendable private func isPrefix(_ text: String) -> Bool {

@@ -117,7 +117,7 @@ public enum Daemon {
     let former = inheritance?.opened(for: configuration.server) ?? []
     let events = EventLog(log)
     var routes = loaded.routes
-    if let node { routes.add(node) }
+    if let node { routes.add(node, everywhere: true) }
     let server = try Server(
       configuration.server, plugins: (node.map { [$0] } ?? []) + loaded.plugins, routes: routes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)

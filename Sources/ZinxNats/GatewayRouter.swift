@@ -55,7 +55,7 @@ struct GatewayRouter: ImmediateRouter {
   private func headers(of request: Request, _ link: NatsLink) -> [(key: StaticString, value: String)] {
     let connection = request.connection
     var list: [(key: StaticString, value: String)] = [
-      ("Zinx-Node", link.node), ("Zinx-Instance", link.instance), ("Zinx-Conn-Id", "\(connection.id)"),
+      ("Zinx-Node", link.names.node), ("Zinx-Instance", link.instance), ("Zinx-Conn-Id", "\(connection.id)"),
       (Outcome.idHeader, "\(request.id)"),
     ]
     if let user = connection.user { list.append(("Zinx-User", SubjectName.encode(user))) }

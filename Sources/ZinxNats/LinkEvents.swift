@@ -17,7 +17,7 @@ final class LinkEvents: Sendable {
 
   private let link: NatsLink
   /// What has come and the link has not taken yet.
-  let answers = Mutex<[Received]>([])
+  let mail = Mutex<[Received]>([])
 
   init(_ link: NatsLink) { self.link = link }
 
@@ -61,6 +61,8 @@ final class LinkEvents: Sendable {
       // While it is away nothing is kept for it: what needs it is told at once.
       { natsOptions_SetReconnectBufSize(options, 0) },
       { natsOptions_SetSendAsap(options, true) },
+      // What this node publishes for others is done here already.
+      { natsOptions_SetNoEcho(options, true) },
       // One thread of libnats for all of its callbacks.
       { natsOptions_UseGlobalMessageDelivery(options, true) },
       { natsOptions_SetEventLoop(options, own, attachSocket, readSocket, writeSocket, detachSocket) },

@@ -15,6 +15,8 @@ import ZinxIO
 /// Unchecked: what is marked "loop only" belongs to that thread, the rest is locked.
 final class NatsLink: @unchecked Sendable {
   typealias Say = @Sendable (LinkLife.Word) -> Void
+  /// Takes what has come to a subject that was subscribed to. On the link's thread, in order.
+  typealias Take = @Sendable (_ subject: String, _ message: Received) -> Void
 
   private struct Shared {
     var state = LinkLife.State.connecting
@@ -23,15 +25,20 @@ final class NatsLink: @unchecked Sendable {
     var mailBytes = 0
     /// Bytes that libnats keeps for its socket.
     var buffered = 0
+    /// What is to be subscribed to, and what no more, in order.
+    var wishes: [(subject: String, isWanted: Bool)] = []
   }
 
   let configuration: NatsConfiguration
+  /// What this server is called, as NATS is told.
   let node: String
+  let names: PushSubjects
   /// Of this run of the node: ids of connections begin at 0 again in the next one.
   let instance: String
   let loop: ZinxIO.EventLoop
   private let metrics: LinkMetrics
   private let say: Say
+  private let take: Take
   private let shared = Mutex(Shared())
   private let thread = Mutex<ZinxIO.Thread?>(nil)
 
@@ -43,6 +50,9 @@ final class NatsLink: @unchecked Sendable {
   private var watch: SocketWatch?
   /// The subscription to the answers, and what their subjects begin with.
   private var inbox: Inbox?
+  /// Those of others than the answers, while there is a connection.
+  private var subscriptions: [String: OpaquePointer] = [:]
+  private var subjects: SubscriptionSet
   private var pending = PendingRequests<Outgoing.Done>()
   private var timer: ZinxIO.EventLoop.Timer?
   private var timerDeadline = Instant.distantFuture
@@ -51,11 +61,16 @@ final class NatsLink: @unchecked Sendable {
   /// - Parameters:
   ///   - configuration: with its files resolved.
   ///   - say: told what an operator is to hear, on the link's thread.
+  ///   - take: takes what comes to subjects by ``want(_:_:)``.
   ///
   /// Throws: ``SystemError`` when the process has no descriptor left.
-  init(_ configuration: NatsConfiguration, node: String, _ metrics: LinkMetrics, say: @escaping Say) throws(SystemError) {
-    (self.configuration, self.node, self.metrics, self.say) = (configuration, node, metrics, say)
-    instance = String(UInt64.random(in: 0 ... .max), radix: 16)
+  init(
+    _ configuration: NatsConfiguration, _ names: PushSubjects, node: String, instance: String, _ metrics: LinkMetrics,
+    say: @escaping Say, take: @escaping Take
+  ) throws(SystemError) {
+    (self.configuration, self.names, self.node, self.instance) = (configuration, names, node, instance)
+    (self.metrics, self.say, self.take) = (metrics, say, take)
+    subjects = SubscriptionSet(limit: configuration.maxSubscriptions)
     loop = try ZinxIO.EventLoop(name: "nats")
   }
 
@@ -95,6 +110,31 @@ final class NatsLink: @unchecked Sendable {
     }
     if isFirst { loop.execute { self.takeMail() } }
     return failure
+  }
+
+  /// Publishes what nobody answers. Any thread; never waits. While there is no NATS, or too much waits for it, it is lost, and counted.
+  func tell(_ subject: String, _ headers: [(key: StaticString, value: String)], _ data: ByteBuffer = ByteBuffer()) {
+    let lost = metrics.lost
+    let message = Outgoing(
+      subject: subject, headers: headers, data: data, timeout: nil,
+      done: { outcome in
+        if outcome != .published { lost.add() }
+      })
+    if submit(message) != nil { lost.add() }
+  }
+
+  /// Publishes a message for connections elsewhere.
+  func send(_ subject: String, _ id: UInt32?, _ data: ByteBuffer) {
+    tell(subject, id.map { [(Outcome.idHeader, "\($0)")] } ?? [], data)
+  }
+
+  /// Subscribes to a subject, or does so no more, also at later connections. Any thread; never waits.
+  func want(_ subject: String, _ isWanted: Bool) {
+    let isFirst = shared.withLock { shared in
+      shared.wishes.append((subject, isWanted))
+      return shared.wishes.count == 1
+    }
+    if isFirst { loop.execute { self.takeWishes() } }
   }
 
   // MARK: The life (loop only)
@@ -144,6 +184,7 @@ final class NatsLink: @unchecked Sendable {
       switch events.subscribe(on: connection) {
       case .success(let inbox):
         self.inbox = inbox
+        for subject in subjects.subjects { subscribe(to: subject) }
         isConnected()
       case .failure(let reason): perform(life.connectFailed(reason.text, at: loop.time))
       }
@@ -160,6 +201,8 @@ final class NatsLink: @unchecked Sendable {
     events = nil
     if let inbox { natsSubscription_Destroy(inbox.subscription) }
     inbox = nil
+    for subscription in subscriptions.values { natsSubscription_Destroy(subscription) }
+    subscriptions = [:]
     if let connection { natsConnection_Destroy(connection) }
     connection = nil
     endWatch()
@@ -233,17 +276,45 @@ final class NatsLink: @unchecked Sendable {
     }
   }
 
-  func takeAnswers(_ source: LinkEvents) {
-    let answers = source.takeAnswers()
-    for answer in answers {
-      if source === events, let inbox { take(answer.message, inbox.prefix) }
+  func takeReceived(_ source: LinkEvents) {
+    for message in source.takeMail() where source === events {
+      let subject = message.subject
+      if let inbox, subject.hasPrefix(inbox.prefix) {
+        takeAnswer(message, to: subject.dropFirst(inbox.prefix.utf8.count))
+      } else {
+        take(subject, message)
+      }
     }
   }
 
-  private func take(_ answer: OpaquePointer, _ prefix: String) {
-    let token = UInt64(String(cString: natsMsg_GetSubject(answer)).dropFirst(prefix.utf8.count))
-    guard let token, let done = pending.take(token) else { return metrics.lateAnswers.add() }
+  private func takeAnswer(_ answer: Received, to token: Substring) {
+    guard let token = UInt64(token), let done = pending.take(token) else { return metrics.lateAnswers.add() }
     done(Outcome(answer))
+  }
+
+  private func takeWishes() {
+    let wishes = shared.withLock { shared in
+      defer { shared.wishes = [] }
+      return shared.wishes
+    }
+    for wish in wishes {
+      switch subjects.set(wish.subject, wish.isWanted) {
+      case .nothing: break
+      case .subscribe: subscribe(to: wish.subject)
+      case .unsubscribe: if let subscription = subscriptions.removeValue(forKey: wish.subject) { natsSubscription_Destroy(subscription) }
+      case .refused: metrics.refusedSubscriptions.add()
+      }
+    }
+    metrics.subscriptions.set(subjects.subjects.count)
+  }
+
+  /// While there is no connection the next one has it.
+  private func subscribe(to subject: String) {
+    guard let connection, let events else { return }
+    switch events.subscribe(on: connection, to: subject) {
+    case .success(let subscription): subscriptions[subject] = subscription
+    case .failure(let fault): troubled(fault.text)
+    }
   }
 
   private func failAll() {

@@ -1,15 +1,12 @@
 import Glibc
 import Logging
+import NIOCore
 import Synchronization
 import Zinx
+import ZinxWire
 
-/// The connection of a server to NATS: what the key `Nats` of `zinx.json` turns on, and the plugin ``NatsGateway`` works by.
-///
-/// ```swift
-/// import ZinxNats
-///
-/// let server = try Server(ServerConfiguration(), plugins: [NatsNode(NatsConfiguration()), try NatsGateway.configured()])
-/// ```
+/// The connection of a server to NATS: what the key `Nats` of `zinx.json` turns on, and the plugin ``NatsGateway`` works by. Users and groups
+/// of the server reach over all nodes by it.
 ///
 /// It starts whether NATS is there or not, and looks for it from then on. A daemon hands ``init(_:)`` to `Daemon.main(plugins:nats:)`; one
 /// that does not links nothing of NATS.
@@ -29,19 +26,51 @@ public final class NatsNode: RoutePlugin {
   /// With the defaults of the key: it is not a plugin that `zinx.json` names.
   public init(settings: inout PluginSettings) { configuration = NatsConfiguration() }
 
-  public func register(in routes: inout RouteRegistrar) {}
+  public func register(in routes: inout RouteRegistrar) {
+    routes.onConnStart { [unowned self] connection in tell("connected", connection, []) }
+    routes.onConnStop { [unowned self] connection, reason in tell("ended", connection, [("Zinx-Reason", "\(reason)")]) }
+  }
+
+  /// Tells whoever listens what a connection does: at most once, and not while NATS is away.
+  private func tell(_ event: String, _ connection: Connection, _ more: [(key: StaticString, value: String)]) {
+    guard let link = link.withLock({ $0 }) else { return }
+    var headers: [(key: StaticString, value: String)] = [
+      ("Zinx-Node", link.names.node), ("Zinx-Instance", link.instance), ("Zinx-Conn-Id", "\(connection.id)"),
+      ("Zinx-Peer", "\(connection.remoteAddress)"), ("Zinx-Listener", connection.listener),
+    ]
+    if let user = connection.user { headers.append(("Zinx-User", SubjectName.encode(user))) }
+    link.tell(link.names.event(event), headers + more)
+  }
 
   /// Whether there is a connection to NATS. Any thread.
   public var isConnected: Bool { link.withLock { $0 }?.state == .connected }
 
   public func start(in context: PluginContext) async throws {
     let logger = context.logger
-    let link = try NatsLink(configuration, node: configuration.name ?? Self.hostName, LinkMetrics(context.metrics)) { word in
-      logger.log(level: word.level, "\(word)")
-    }
+    let node = configuration.name ?? Self.hostName
+    let names = PushSubjects(prefix: configuration.prefix, node: node)
+    let instance = String(UInt64.random(in: 0 ... .max), radix: 16)
+    let pusher = Pusher(context, names, instance: instance)
+    let link = try NatsLink(
+      configuration, names, node: node, instance: instance, LinkMetrics(context.metrics),
+      say: { word in logger.log(level: word.level, "\(word)") }, take: { pusher.take($0, $1) })
+    for subject in names.always { link.want(subject, true) }
     try link.start()
     self.link.withLock { $0 = link }
     context[Key.self] = link
+    joinOthers(context, link)
+  }
+
+  /// Has users and groups reach over all nodes.
+  private func joinOthers(_ context: PluginContext, _ link: NatsLink) {
+    let names = link.names
+    context.users.observe { link.want(names.user($0), $1) }
+    context.groups.observe { link.want(names.group($0), $1) }
+    context.users.sendElsewhere(
+      Elsewhere(
+        send: { name, id, data in link.send(names.user(name), id, data) },
+        replace: { user, notice in link.send("\(names.user(user)).replaced", notice?.id, notice?.data ?? ByteBuffer()) }))
+    context.groups.sendElsewhere(Elsewhere(send: { name, id, data in link.send(names.group(name), id, data) }))
   }
 
   public func stop() async { await link.withLock { $0.take() }?.stop() }

@@ -26,25 +26,17 @@ extension Outcome {
   static let idHeader: StaticString = "Zinx-Msg-Id"
 
   /// What an answer says, which is somebody else's word.
-  init(_ answer: OpaquePointer) {
-    if natsMsg_IsNoResponders(answer) {
+  init(_ answer: Received) {
+    guard !answer.isNoResponder else {
       self = .noResponder
       return
     }
-    var id: UInt32?
-    var value: UnsafePointer<CChar>?
-    let status = Self.idHeader.utf8Start.withMemoryRebound(to: CChar.self, capacity: Self.idHeader.utf8CodeUnitCount + 1) {
-      natsMsgHeader_Get(answer, $0, &value)
+    switch answer.header(Self.idHeader) {
+    case .absent: self = .answer(answer.data, id: nil)
+    case .value(let text):
+      guard case .id(let id)? = MessageIDs(text) else { fallthrough }
+      self = .answer(answer.data, id: id)
+    case .unreadable: self = .failed(.malformed)
     }
-    // Anything but that there is no such header: headers that cannot be read, or a value that is none.
-    if status != NATS_NOT_FOUND {
-      guard status == NATS_OK, let text = value.map({ String(cString: $0) }), case .id(let named)? = MessageIDs(text) else {
-        self = .failed(.malformed)
-        return
-      }
-      id = named
-    }
-    let bytes = UnsafeRawBufferPointer(start: natsMsg_GetData(answer), count: Int(max(0, natsMsg_GetDataLength(answer))))
-    self = .answer(ByteBuffer(bytes: bytes), id: id)
   }
 }

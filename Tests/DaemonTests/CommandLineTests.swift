@@ -2,6 +2,7 @@ import Glibc
 import Testing
 import Zinx
 import ZinxDaemon
+import ZinxNats
 import ZinxPlugins
 import ZinxTestKit
 
@@ -62,8 +63,9 @@ extension Daemons {
     func plugins() async throws {
       let run = try await run("--list-plugins")
       #expect(run.status == 0)
-      #expect(run.output.count == bundledPlugins.count)
-      for (line, plugin) in zip(run.output, bundledPlugins) {
+      let plugins: [any RoutePlugin.Type] = bundledPlugins + [NatsGateway.self]
+      #expect(run.output.count == plugins.count)
+      for (line, plugin) in zip(run.output, plugins) {
         let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
         #expect(words.first.map(String.init) == plugin.name)
         #expect(line.hasSuffix("  \(plugin.summary)"))

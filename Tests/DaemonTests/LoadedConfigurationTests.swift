@@ -205,6 +205,41 @@ struct LoadedConfigurationTests {
     func register(in routes: inout RouteRegistrar) {}
   }
 
+  private struct Dependent: RoutePlugin, NatsDependent {
+    static let name = "dependent"
+    static let summary = "Works by NATS."
+    static var configured: Self {
+      var settings = PluginSettings(plugin: name, value: nil)
+      return Self(settings: &settings)
+    }
+
+    init(settings: inout PluginSettings) {}
+    func register(in routes: inout RouteRegistrar) {}
+  }
+
+  @Test func `has what works by NATS only where it says where that is, and a daemon has something of it`() throws {
+    func lines(_ text: String, hasNats: Bool) throws -> [String] {
+      try folder.write("z.json", text)
+      let registry = PluginRegistry([Dependent.self], nats: hasNats ? { _ in Dependent.configured } : nil)
+      do {
+        let loaded = try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
+        #expect(loaded.nats == loaded.configuration.nats)
+        return loaded.warnings
+      } catch { return error.lines.map { String($0.dropFirst(folder.path.count + 1)) } }
+    }
+    #expect(try lines(#"{"Nats": {}, "Plugins": {"dependent": {}}}"#, hasNats: true) == [])
+    #expect(
+      try lines(#"{"Plugins": {"dependent": {}}}"#, hasNats: true) == [
+        "z.json:1:14: error: the plugin \"dependent\" works by NATS, and there is no key Nats, which says where that is"
+      ])
+    #expect(
+      try lines(#"{"Nats": {}}"#, hasNats: false) == ["z.json: error: Nats is there, but this zinxd has nothing of NATS compiled in"])
+    #expect(
+      try lines(#"{"Nats": {"TokenFile": "/nowhere"}}"#, hasNats: true) == [
+        "z.json: error: TokenFile of Nats: the file that it names cannot be read: no such file"
+      ])
+  }
+
   @Test("speaks of the daemon by its own name, which is the default of Name too")
   func ownName() throws {
     func load(_ text: String) throws -> LoadedConfiguration {

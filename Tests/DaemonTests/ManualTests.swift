@@ -4,6 +4,7 @@ import Systemd
 import Testing
 import Zinx
 import ZinxConfig
+import ZinxNats
 import ZinxPlugins
 import ZinxTestKit
 
@@ -91,10 +92,10 @@ struct ManualTests {
     let examples = try Repository.text("packaging/man/zinx.json.5.in").split(separator: ".RS\n").dropFirst().map {
       $0.split(separator: "\n.RE")[0]
     }
-    #expect(examples.count == 7)
+    #expect(examples.count == 8)
     for example in examples {
       let text = example.hasPrefix("{") ? String(example) : "{\(example)}"
-      let parsed = Configuration.parse(Array(text.utf8), knownPlugins: bundledPlugins.map { $0.name })
+      let parsed = Configuration.parse(Array(text.utf8), knownPlugins: bundledPlugins.map { $0.name } + [NatsGateway.name])
       #expect(parsed.problems.isEmpty && parsed.warnings.isEmpty, "\(text)")
     }
   }

@@ -154,6 +154,9 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       ],
       allowed: #"a path that begins with / or @ and has at most 107 bytes, or "off""#),
     OptionCase(
+      key: "Nats", standard: nil, reload: false, good: ["{}", #"{"Name": "n1"}"#, #"{"Servers": ["tls://h:1"], "User": "u"}"#],
+      bad: ["null", "[]", "\"nats\"", "true", "1"], allowed: "an object"),
+    OptionCase(
       key: "Plugins", standard: nil, reload: false, good: ["{}", "{\"ping\": {}}", "{\"ping\": {\"MsgID\": 3}, \"echo\": {}}"],
       bad: ["null", "[]", "\"ping\"", "true", "1"], allowed: "an object: plugin name to its settings"),
     OptionCase(

@@ -15,9 +15,15 @@ struct OrderedWindowTests {
     return taken
   }
 
+  private func open(_ window: inout OrderedWindow<Int>, limit: Int) throws -> UInt64 {
+    let ticket = window.open(limit: limit)
+    return try #require(ticket)
+  }
+
   @Test func `lets answers leave in the order of the requests`() throws {
     var window = OrderedWindow<Int>()
-    let tickets = try (0..<3).map { _ in try #require(window.open(limit: 3)) }
+    var tickets: [UInt64] = []
+    for _ in 0..<3 { tickets.append(try open(&window, limit: 3)) }
     window.fill(tickets[2], 2)
     #expect(takeAll(&window) == [])
     window.fill(tickets[0], 0)
@@ -29,21 +35,22 @@ struct OrderedWindowTests {
 
   @Test func `takes in no more than its limit, those included that wait for their turn`() throws {
     var window = OrderedWindow<Int>()
-    let first = try #require(window.open(limit: 2))
-    let second = try #require(window.open(limit: 2))
-    #expect(window.open(limit: 2) == nil)
+    let first = try open(&window, limit: 2)
+    let second = try open(&window, limit: 2)
+    func isFull() -> Bool { window.open(limit: 2) == nil }
+    #expect(isFull())
     window.fill(second, 2)
-    #expect(window.open(limit: 2) == nil)
+    #expect(isFull())
     window.fill(first, 1)
     // They have not left.
-    #expect(window.open(limit: 2) == nil)
+    #expect(isFull())
     window.removeNext()
-    #expect(window.open(limit: 2) != nil)
+    #expect(!isFull())
   }
 
   @Test func `takes one answer to a request, and none to one that it does not know`() throws {
     var window = OrderedWindow<Int>()
-    let ticket = try #require(window.open(limit: 1))
+    let ticket = try open(&window, limit: 1)
     let isUnknownTaken = window.fill(ticket + 1, 9)
     #expect(!isUnknownTaken)
     let isFirstTaken = window.fill(ticket, 1)
@@ -57,7 +64,7 @@ struct OrderedWindowTests {
 
   @Test func `removes nothing while the oldest request waits`() throws {
     var window = OrderedWindow<Int>()
-    _ = try #require(window.open(limit: 1))
+    _ = try open(&window, limit: 1)
     window.removeNext()
     #expect(window.count == 1)
   }

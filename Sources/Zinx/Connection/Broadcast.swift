@@ -116,7 +116,7 @@ extension Group {
   nonisolated(nonsending) public func broadcast(
     _ id: UInt32, _ value: some Payload, except excluded: Connection? = nil, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await members.broadcast(id, value, except: excluded, whenFull: policy)
+    try await broadcast(id, try ByteBuffer(encoding: value), except: excluded, whenFull: policy)
   }
 }
 
@@ -126,7 +126,7 @@ extension Users {
   nonisolated(nonsending) public func send(
     to user: String, _ id: UInt32, _ value: some Payload, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await self[user].broadcast(id, value, whenFull: policy)
+    try await send(to: user, id, try ByteBuffer(encoding: value), whenFull: policy)
   }
 
   /// Sends a message to all connections of several users, encoded once; otherwise as to one. A user who is named twice gets it once.
@@ -134,7 +134,9 @@ extension Users {
   nonisolated(nonsending) public func send(
     to users: some Sequence<String>, _ id: UInt32, _ data: ByteBuffer, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await Set(users).flatMap { self[$0] }.broadcast(id, data, whenFull: policy)
+    let users = Set(users)
+    if let remote = remote.value { for user in users { remote.send(user, id, data) } }
+    return try await users.flatMap { self[$0] }.broadcast(id, data, whenFull: policy)
   }
 
   /// The same for a value, which is encoded once.
@@ -142,7 +144,7 @@ extension Users {
   nonisolated(nonsending) public func send(
     to users: some Sequence<String>, _ id: UInt32, _ value: some Payload, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await Set(users).flatMap { self[$0] }.broadcast(id, value, whenFull: policy)
+    try await send(to: users, id, try ByteBuffer(encoding: value), whenFull: policy)
   }
 }
 

@@ -16,7 +16,8 @@ import Synchronization
 /// A group is there as long as it has members; nobody makes or ends one. A connection is a member until it leaves, or until its
 /// `OnConnStop` has returned. Safe from any thread; no lock is held while user code runs.
 public final class Groups: Sendable {
-  private let table = Mutex(MemberTable())
+  let table = Mutex(MemberTable())
+  let remote = Remote()
 
   init() {}
 
@@ -72,14 +73,16 @@ public struct Group: Sendable, Hashable {
   public func contains(_ connection: Connection) -> Bool { groups.contains(connection, name) }
 
   /// Sends one message to every member, encoded once; otherwise as `broadcast` of a sequence of connections. Those who are members when
-  /// it is called get it, as long as they can.
+  /// it is called get it, as long as they can. Where the server is connected to others (`Nats`), the members there get it too, and are not
+  /// in the result.
   ///
   /// Throws: `CancellationError`, with ``FullQueuePolicy/wait`` only.
   @discardableResult
   nonisolated(nonsending) public func broadcast(
     _ id: UInt32, _ data: ByteBuffer, except excluded: Connection? = nil, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await members.broadcast(id, data, except: excluded, whenFull: policy)
+    groups.remote.value?.send(name, id, data)
+    return try await members.broadcast(id, data, except: excluded, whenFull: policy)
   }
 
   public static func == (left: Group, right: Group) -> Bool { left.groups === right.groups && left.name == right.name }

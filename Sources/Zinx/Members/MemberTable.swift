@@ -25,6 +25,10 @@ struct MemberTable {
     }
   }
 
+  /// Told whether a name has members, whenever that changes. Called where the table is used, so under a lock of ours: it must be quick.
+  typealias Observer = @Sendable (_ name: String, _ hasMembers: Bool) -> Void
+
+  private var observer: Observer?
   private var byName: [String: Members] = [:]
   private var byConnection: [UInt64: [String]] = [:]
 
@@ -32,6 +36,7 @@ struct MemberTable {
   mutating func join(_ connection: Connection, _ name: String) -> Bool {
     guard byName[name]?.contains(connection.id) != true else { return false }
     byName[name, default: Members()].add(connection)
+    if let observer, byName[name]?.all.count == 1 { observer(name, true) }
     byConnection[connection.id, default: []].append(name)
     return true
   }
@@ -52,8 +57,17 @@ struct MemberTable {
   private mutating func remove(_ connection: Connection, from name: String) -> Bool {
     // In place: a copy of the members would be one for each that leaves.
     guard byName[name]?.remove(connection.id) == true else { return false }
-    if byName[name]?.all.isEmpty == true { byName[name] = nil }
+    if byName[name]?.all.isEmpty == true {
+      byName[name] = nil
+      observer?(name, false)
+    }
     return true
+  }
+
+  /// Has changes told from here on, and what there is already.
+  mutating func observe(_ observer: @escaping Observer) {
+    self.observer = observer
+    for name in byName.keys { observer(name, true) }
   }
 
   // MARK: Questions

@@ -24,7 +24,8 @@ public enum SecondLogin: Sendable {
 /// A connection is its user's until it is bound to another one, is replaced, or its `OnConnStop` has returned. Safe from any thread; no
 /// lock is held while user code runs.
 public final class Users: Sendable {
-  private let table = Mutex(MemberTable())
+  let table = Mutex(MemberTable())
+  let remote = Remote()
 
   init() {}
 
@@ -38,14 +39,16 @@ public final class Users: Sendable {
   public var count: Int { table.withLock { $0.count } }
 
   /// Sends a message to all connections of a user; otherwise as `broadcast` of a sequence of connections. To one who is not there it is
-  /// sent to nobody, as the result says.
+  /// sent to nobody, as the result says. Where the server is connected to others (`Nats`), the connections that the user has there get it
+  /// too, and are not in the result.
   ///
   /// Throws: `CancellationError`, with ``FullQueuePolicy/wait`` only.
   @discardableResult
   nonisolated(nonsending) public func send(
     to user: String, _ id: UInt32, _ data: ByteBuffer, whenFull policy: FullQueuePolicy = .skip
   ) async throws -> Delivery {
-    try await self[user].broadcast(id, data, whenFull: policy)
+    remote.value?.send(user, id, data)
+    return try await self[user].broadcast(id, data, whenFull: policy)
   }
 
   func bind(_ connection: Connection, to user: String, _ second: SecondLogin) throws(ZinxError) {
@@ -62,11 +65,8 @@ public final class Users: Sendable {
       return others
     }
     guard case .replace(let notice) = second else { return }
-    for other in others {
-      // Who has no room for it, or has gone, ends without.
-      if let notice { try? other.trySendBuffMsg(notice.id, notice.data) }
-      other.stop(as: .replaced)
-    }
+    for other in others { other.replace(notice: notice) }
+    remote.value?.replace(user, notice)
   }
 
   func unbind(_ connection: Connection) {

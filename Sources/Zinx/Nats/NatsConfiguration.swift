@@ -21,6 +21,8 @@ public struct NatsConfiguration: Sendable, Equatable {
   public var privateKeyFile = ""
   /// Bytes that wait to be taken by NATS; what comes beyond them fails at once. More than 0.
   public var maxQueueBytes = 16 << 20
+  /// Subscriptions at once, one for each user and group that is here. More than 100.
+  public var maxSubscriptions = 200_000
 
   /// What the password and token files hold: see ``resolved(files:)``.
   package var password: Secret?

@@ -43,6 +43,8 @@ public struct RouteRegistrar: Sendable {
   /// The plugins that were asked, also those that have registered nothing.
   private(set) var plugins: [String] = []
   private(set) var registry = MetricRegistry()
+  /// The owners that no choice of plugins leaves out.
+  private var everywhere: Set<String> = [RouteRegistrar.server]
 
   public init(owner: String = "server") { self.owner = owner }
 
@@ -53,8 +55,11 @@ public struct RouteRegistrar: Sendable {
   }
 
   /// Takes what another plugin registers, under its name.
-  package mutating func add(_ plugin: any RoutePlugin) {
+  ///
+  /// - Parameter isEverywhere: also on listeners that have a choice of their own, since no file can name it.
+  package mutating func add(_ plugin: any RoutePlugin, everywhere isEverywhere: Bool = false) {
     owner = type(of: plugin).name
+    if isEverywhere { everywhere.insert(owner) }
     plugins.append(owner)
     plugin.register(in: &self)
     owner = Self.server
@@ -66,7 +71,7 @@ public struct RouteRegistrar: Sendable {
   /// What some plugins have registered, and what is no plugin's: that of a listener which has a choice of its own.
   func only(_ names: [String]) -> Self {
     var part = self
-    func isKept(_ owner: String) -> Bool { owner == Self.server || names.contains(owner) }
+    func isKept(_ owner: String) -> Bool { everywhere.contains(owner) || names.contains(owner) }
     part.routes.removeAll { !isKept($0.owner) }
     part.middleware.removeAll { !isKept($0.owner) }
     part.first.removeAll { !isKept($0.owner) }

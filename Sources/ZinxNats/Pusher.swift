@@ -1,0 +1,107 @@
+import NIOCore
+import Zinx
+import ZinxWire
+
+/// Does what somebody on NATS wants done here. On the thread of the link, one after the other, so that what one sender wants is done in
+/// order; none of it waits.
+struct Pusher: Sendable {
+  private let connManager: ConnManager
+  private let users: Users
+  private let groups: Groups
+  private let names: PushSubjects
+  private let instance: String
+  private let counters: PushCounters
+
+  init(_ context: PluginContext, _ names: PushSubjects, instance: String) {
+    (connManager, users, groups) = (context.connManager, context.users, context.groups)
+    (self.names, self.instance, counters) = (names, instance, PushCounters(context.metrics))
+  }
+
+  func take(_ subject: String, _ message: Received) {
+    guard let push = Push(subject, names) else { return counters.malformed.add() }
+    switch message.header("Zinx-Instance") {
+    case .absent: break
+    // Its ids began at 0 again.
+    case .value(instance): break
+    case .value: if case .connection = push.target { return counters.stale.add() }
+    case .unreadable: return counters.malformed.add()
+    }
+    counters.pushes.add()
+    if !perform(push.verb, connections(push.target), message) { counters.malformed.add() }
+  }
+
+  private func connections(_ target: Push.Target) -> [Connection] {
+    switch target {
+    case .user(let name): users[name]
+    case .group(let name): groups[name].members
+    case .connection(let id): (try? connManager.get(id)).map { [$0] } ?? []
+    case .all: connManager.all
+    }
+  }
+
+  /// Returns false for a message that does not say what it has to.
+  private func perform(_ verb: Push.Verb, _ connections: [Connection], _ message: Received) -> Bool {
+    switch verb {
+    case .send:
+      guard let id = message.id else { return false }
+      _ = connections.sendToAll(id, message.data)
+    case .close:
+      let text = message.text(bytes: 0...200)
+      for connection in connections { connection.stop(reason: text) }
+    case .join, .leave:
+      guard let name = message.text(bytes: 1...1024) else { return false }
+      let group = groups[name]
+      for connection in connections {
+        // One that ends right now joins nothing.
+        if verb == .join { _ = try? group.join(connection) } else { group.leave(connection) }
+      }
+    case .bind:
+      guard let user = message.text(bytes: 1...1024), let second = message.secondLogin else { return false }
+      // A refusal, and the end of a connection: who wants to know asks by a request of its own.
+      for connection in connections { do { try connection.bind(user: user, second) } catch { counters.refusedBinds.add() } }
+    case .replaced:
+      let notice = message.id.map { Message(id: $0, data: message.data) }
+      for connection in connections { connection.replace(notice: notice) }
+    }
+    return true
+  }
+}
+
+/// What is counted of it.
+private struct PushCounters: Sendable {
+  let pushes, malformed, stale, refusedBinds: PluginCounter
+
+  init(_ metrics: PluginMetrics) {
+    pushes = metrics.counter("pushes", "Messages from elsewhere to connections, users and groups of this node.")
+    malformed = metrics.counter("malformed_pushes", "Those that do not say what they have to.")
+    stale = metrics.counter("stale_pushes", "Those to connections of an earlier run of this node.")
+    refusedBinds = metrics.counter("refused_binds", "Connections that could not be bound to a user from elsewhere.")
+  }
+}
+
+extension Received {
+  /// The message id that it names; nil without a good one.
+  fileprivate var id: UInt32? {
+    guard case .value(let text) = header(Outcome.idHeader), case .id(let id)? = MessageIDs(text) else { return nil }
+    return id
+  }
+
+  /// The data as printable text; nil if it is none, or has another length.
+  fileprivate func text(bytes: ClosedRange<Int>) -> String? {
+    let data = data
+    guard bytes.contains(data.readableBytes), let text = String(validating: data.readableBytesView, as: UTF8.self),
+      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else { return nil }
+    return text
+  }
+
+  /// What happens to the other connections of a user who is bound; nil for a word that is none.
+  fileprivate var secondLogin: SecondLogin? {
+    switch header("Zinx-Second-Login") {
+    case .absent, .value("allow"): .allow
+    case .value("refuse"): .refuse
+    case .value("replace"): .replace(notice: nil)
+    default: nil
+    }
+  }
+}
