@@ -16,7 +16,7 @@ import ZinxIO
 final class NatsLink: @unchecked Sendable {
   typealias Say = @Sendable (LinkLife.Word) -> Void
   /// Takes what has come to a subject that was subscribed to. On the link's thread, in order.
-  typealias Take = @Sendable (_ subject: String, _ message: Received) -> Void
+  typealias Take = @Sendable (_ link: NatsLink, _ subject: String, _ message: Received) -> Void
 
   private struct Shared {
     var state = LinkLife.State.connecting
@@ -192,8 +192,10 @@ final class NatsLink: @unchecked Sendable {
   }
 
   private func isConnected() {
-    if let word = life.connected(at: loop.time) { say(word) }
+    let word = life.connected(at: loop.time)
+    // Before anybody hears of it.
     note()
+    if let word { say(word) }
   }
 
   /// Lets go of the connection, if there is one. What libnats still says of it is not heard.
@@ -254,6 +256,8 @@ final class NatsLink: @unchecked Sendable {
   // MARK: Messages (loop only)
 
   private func takeMail() {
+    // What is said comes after what is to be heard: an answer to it finds somebody who hears it.
+    takeWishes()
     let mail = shared.withLock { shared in
       defer { (shared.mail, shared.mailBytes) = ([], 0) }
       return shared.mail
@@ -282,7 +286,7 @@ final class NatsLink: @unchecked Sendable {
       if let inbox, subject.hasPrefix(inbox.prefix) {
         takeAnswer(message, to: subject.dropFirst(inbox.prefix.utf8.count))
       } else {
-        take(subject, message)
+        take(self, subject, message)
       }
     }
   }

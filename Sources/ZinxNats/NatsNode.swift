@@ -53,7 +53,7 @@ public final class NatsNode: RoutePlugin {
     let pusher = Pusher(context, names, instance: instance)
     let link = try NatsLink(
       configuration, names, node: node, instance: instance, LinkMetrics(context.metrics),
-      say: { word in logger.log(level: word.level, "\(word)") }, take: { pusher.take($0, $1) })
+      say: { word in logger.log(level: word.level, "\(word)") }, take: { pusher.take($1, $2, on: $0) })
     for subject in names.always { link.want(subject, true) }
     try link.start()
     self.link.withLock { $0 = link }

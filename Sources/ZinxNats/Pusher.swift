@@ -17,7 +17,7 @@ struct Pusher: Sendable {
     (self.names, self.instance, counters) = (names, instance, PushCounters(context.metrics))
   }
 
-  func take(_ subject: String, _ message: Received) {
+  func take(_ subject: String, _ message: Received, on link: NatsLink) {
     guard let push = Push(subject, names) else { return counters.malformed.add() }
     switch message.header("Zinx-Instance") {
     case .absent: break
@@ -27,7 +27,10 @@ struct Pusher: Sendable {
     case .unreadable: return counters.malformed.add()
     }
     counters.pushes.add()
-    if !perform(push.verb, connections(push.target), message) { counters.malformed.add() }
+    let connections = connections(push.target)
+    guard perform(push.verb, connections, message) else { return counters.malformed.add() }
+    // Nodes that have nobody to do it to are not who was asked.
+    if !connections.isEmpty, let reply = message.reply { link.tell(reply, [], ByteBuffer(string: "\(connections.count)")) }
   }
 
   private func connections(_ target: Push.Target) -> [Connection] {

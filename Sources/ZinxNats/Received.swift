@@ -21,6 +21,9 @@ final class Received: @unchecked Sendable {
 
   var subject: String { natsMsg_GetSubject(message).map { String(cString: $0) } ?? "" }
 
+  /// The subject that an answer goes to; nil where none is asked for.
+  var reply: String? { natsMsg_GetReply(message).map { String(cString: $0) } }
+
   /// Not a message, but the word of NATS that nobody has subscribed to the subject of a request.
   var isNoResponder: Bool { natsMsg_IsNoResponders(message) }
 
