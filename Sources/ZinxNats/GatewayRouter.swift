@@ -36,7 +36,7 @@ struct GatewayRouter: ImmediateRouter {
   private func relay(of connection: Connection) -> Relay {
     // One piece of its code at a time: nobody else makes one.
     if let relay = connection[Relay.Key.self] { return relay }
-    let relay = Relay()
+    let relay = Relay(counters.waiting)
     connection[Relay.Key.self] = relay
     return relay
   }

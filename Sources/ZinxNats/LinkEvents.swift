@@ -84,6 +84,8 @@ final class LinkEvents: Sendable {
 
   /// A new socket, on the thread that has connected, under libnats' lock.
   fileprivate func attach(_ socket: natsSock, _ connection: OpaquePointer) -> natsStatus {
+    // libnats leaves it open for a program that this process becomes, as at an upgrade, and NATS would wait for that to read.
+    _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
     let copy = fcntl(socket, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0 else { return NATS_IO_ERROR }
     let pointer = Int(bitPattern: connection)

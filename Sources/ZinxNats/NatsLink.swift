@@ -34,7 +34,11 @@ final class NatsLink: @unchecked Sendable {
   let node: String
   let names: PushSubjects
   /// Of this run of the node: ids of connections begin at 0 again in the next one.
-  let instance: String
+  var instance: String {
+    get { storedInstance.withLock { $0 } }
+    set { storedInstance.withLock { $0 = newValue } }
+  }
+  private let storedInstance: Mutex<String>
   let loop: ZinxIO.EventLoop
   private let metrics: LinkMetrics
   private let say: Say
@@ -68,7 +72,8 @@ final class NatsLink: @unchecked Sendable {
     _ configuration: NatsConfiguration, _ names: PushSubjects, node: String, instance: String, _ metrics: LinkMetrics,
     say: @escaping Say, take: @escaping Take
   ) throws(SystemError) {
-    (self.configuration, self.names, self.node, self.instance) = (configuration, names, node, instance)
+    (self.configuration, self.names, self.node) = (configuration, names, node)
+    storedInstance = Mutex(instance)
     (self.metrics, self.say, self.take) = (metrics, say, take)
     subjects = SubscriptionSet(limit: configuration.maxSubscriptions)
     loop = try ZinxIO.EventLoop(name: "nats")
@@ -127,6 +132,9 @@ final class NatsLink: @unchecked Sendable {
   func send(_ subject: String, _ id: UInt32?, _ data: ByteBuffer) {
     tell(subject, id.map { [(Outcome.idHeader, "\($0)")] } ?? [], data)
   }
+
+  /// Has those who wait for an answer told that it has failed. Any thread; returns at once.
+  func giveUpRequests() { loop.execute { self.failAll() } }
 
   /// Subscribes to a subject, or does so no more, also at later connections. Any thread; never waits.
   func want(_ subject: String, _ isWanted: Bool) {
@@ -274,7 +282,7 @@ final class NatsLink: @unchecked Sendable {
     metrics.published.add()
     if status != NATS_OK {
       if let token { _ = pending.take(token) }
-      message.done(.failed(.refused(String(cString: natsStatus_GetText(status)))))
+      message.done(.failed(Outcome.Failure(status)))
     } else if token == nil {
       message.done(.published)
     }

@@ -13,6 +13,7 @@ import ZinxWire
 public final class NatsNode: RoutePlugin {
   public static let name = "nats-node"
   public static let summary = "Connects the server to NATS."
+  public static let handover = PluginHandover.stateful
 
   /// The node of a server, for the plugins that start after it.
   enum Key: PropertyKey { typealias Value = NatsLink }
@@ -50,7 +51,7 @@ public final class NatsNode: RoutePlugin {
     let node = configuration.name ?? Self.hostName
     let names = PushSubjects(prefix: configuration.prefix, node: node)
     let instance = String(UInt64.random(in: 0 ... .max), radix: 16)
-    let pusher = Pusher(context, names, instance: instance)
+    let pusher = Pusher(context, names)
     let link = try NatsLink(
       configuration, names, node: node, instance: instance, LinkMetrics(context.metrics),
       say: { word in logger.log(level: word.level, "\(word)") }, take: { pusher.take($1, $2, on: $0) })
@@ -71,6 +72,16 @@ public final class NatsNode: RoutePlugin {
         send: { name, id, data in link.send(names.user(name), id, data) },
         replace: { user, notice in link.send("\(names.user(user)).replaced", notice?.id, notice?.data ?? ByteBuffer()) }))
     context.groups.sendElsewhere(Elsewhere(send: { name, id, data in link.send(names.group(name), id, data) }))
+  }
+
+  /// Its connections keep their ids when another program takes over: it is the same run of the node.
+  public func willHandOver() async throws -> [UInt8] { Array((link.withLock { $0 }?.instance ?? "").utf8) }
+
+  public func didTakeOver(_ state: [UInt8]?, in context: PluginContext) async throws {
+    guard let state, (1...16).contains(state.count), state.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else {
+      return
+    }
+    link.withLock { $0 }?.instance = String(decoding: state, as: UTF8.self)
   }
 
   public func stop() async { await link.withLock { $0.take() }?.stop() }

@@ -22,6 +22,17 @@ extension Outgoing {
   }
 }
 
+extension Outcome.Failure {
+  /// Why libnats does not take a message.
+  init(_ status: natsStatus) {
+    switch status {
+    // It knows before we do that the connection is lost: nothing is kept for the next one.
+    case NATS_INSUFFICIENT_BUFFER, NATS_CONNECTION_CLOSED, NATS_CONNECTION_DISCONNECTED: self = .away
+    default: self = .refused(String(cString: natsStatus_GetText(status)))
+    }
+  }
+}
+
 extension Outcome {
   static let idHeader: StaticString = "Zinx-Msg-Id"
 

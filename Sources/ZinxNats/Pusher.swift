@@ -9,21 +9,20 @@ struct Pusher: Sendable {
   private let users: Users
   private let groups: Groups
   private let names: PushSubjects
-  private let instance: String
   private let counters: PushCounters
 
-  init(_ context: PluginContext, _ names: PushSubjects, instance: String) {
+  init(_ context: PluginContext, _ names: PushSubjects) {
     (connManager, users, groups) = (context.connManager, context.users, context.groups)
-    (self.names, self.instance, counters) = (names, instance, PushCounters(context.metrics))
+    (self.names, counters) = (names, PushCounters(context.metrics))
   }
 
   func take(_ subject: String, _ message: Received, on link: NatsLink) {
     guard let push = Push(subject, names) else { return counters.malformed.add() }
     switch message.header("Zinx-Instance") {
     case .absent: break
-    // Its ids began at 0 again.
-    case .value(instance): break
-    case .value: if case .connection = push.target { return counters.stale.add() }
+    // Ids began at 0 again since.
+    case .value(let instance):
+      if case .connection = push.target, instance != link.instance { return counters.stale.add() }
     case .unreadable: return counters.malformed.add()
     }
     counters.pushes.add()

@@ -34,9 +34,17 @@ final class Relay: Sendable {
   }
 
   private let state = Mutex(State())
+  /// Those of all connections.
+  private let waiting: PluginGauge
+
+  init(_ waiting: PluginGauge) { self.waiting = waiting }
 
   /// Takes a request in; nil if as many wait as may.
-  func open(limit: Int) -> UInt64? { state.withLock { $0.window.open(limit: limit) } }
+  func open(limit: Int) -> UInt64? {
+    guard let ticket = state.withLock({ $0.window.open(limit: limit) }) else { return nil }
+    waiting.add()
+    return ticket
+  }
 
   /// The answer to a request has come. It leaves when those before it have left.
   func fill(_ ticket: UInt64, _ answer: Answer, on connection: Connection) {
@@ -93,6 +101,7 @@ final class Relay: Sendable {
       state.window.removeNext()
       return state.takeWaiter()
     }
+    waiting.add(-1)
     waiter?.resume()
   }
 

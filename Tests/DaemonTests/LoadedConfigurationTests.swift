@@ -220,7 +220,8 @@ struct LoadedConfigurationTests {
   @Test func `has what works by NATS only where it says where that is, and a daemon has something of it`() throws {
     func lines(_ text: String, hasNats: Bool) throws -> [String] {
       try folder.write("z.json", text)
-      let registry = PluginRegistry([Dependent.self], nats: hasNats ? { _ in Dependent.configured } : nil)
+      let maker: PluginRegistry.NatsMaker = { _ in Dependent.configured }
+      let registry = PluginRegistry([Dependent.self], nats: hasNats ? maker : nil)
       do {
         let loaded = try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
         #expect(loaded.nats == loaded.configuration.nats)
