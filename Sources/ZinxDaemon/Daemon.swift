@@ -86,10 +86,8 @@ public enum Daemon {
 
     output.level = arguments.logLevel ?? loaded.configuration.logLevel
     let reload = reloader(loaded, registry, name: name)
-    // Before the plugins, which may work by it.
-    let node = loaded.nats.flatMap { registry.nats?($0) }
     do {
-      try await serve(loaded, node, arguments, environment, inheritance, output, signals, log, version: version, load: reload)
+      try await serve(loaded, arguments, environment, inheritance, output, signals, log, version: version, load: reload)
     } catch {
       if signals.haveEnded { abandonStart(log, output) }
       _ = output.flush(timeout: .seconds(1))
@@ -100,7 +98,7 @@ public enum Daemon {
   }
 
   private static func serve(
-    _ loaded: LoadedConfiguration, _ node: (any RoutePlugin)?, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment,
+    _ loaded: LoadedConfiguration, _ arguments: CommandLineArguments, _ environment: ServiceEnvironment,
     _ inheritance: Inheritance?, _ output: LogOutput, _ signals: Signals, _ log: Logger, version: String, load: @escaping Loader
   ) async throws {
     let configuration = loaded.configuration
@@ -116,10 +114,8 @@ public enum Daemon {
     let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let former = inheritance?.opened(for: configuration.server) ?? []
     let events = EventLog(log)
-    var routes = loaded.routes
-    if let node { routes.add(node, everywhere: true) }
     let server = try Server(
-      configuration.server, plugins: (node.map { [$0] } ?? []) + loaded.plugins, routes: routes, onEvent: { events.take($0) })
+      configuration.server, plugins: loaded.allPlugins, routes: loaded.allRoutes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
     let status = Status(server)
     let watch = HealthWatch(server, status)

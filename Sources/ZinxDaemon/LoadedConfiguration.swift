@@ -10,8 +10,8 @@ struct LoadedConfiguration {
   let configuration: Configuration
   let plugins: [any RoutePlugin]
   let routes: RouteRegistrar
-  /// How NATS is reached, with its files found; nil: not at all.
-  let nats: NatsConfiguration?
+  /// What connects to NATS, by the configuration with its files found; nil: nothing does.
+  let node: (any RoutePlugin)?
   /// The files of TLS as they were read with it: what was checked is what is used.
   let certificates: ListenerCertificates
   /// Those that are on where the file does not say which are.
@@ -20,6 +20,16 @@ struct LoadedConfiguration {
   let warnings: [String]
   /// The same about certificates: the server tells it too.
   let certificateWarnings: [String]
+
+  /// Those that the server has: the file's, and before them what they may work by.
+  var allPlugins: [any RoutePlugin] { (node.map { [$0] } ?? []) + plugins }
+
+  /// What all of them register.
+  var allRoutes: RouteRegistrar {
+    var all = routes
+    if let node { all.add(node, everywhere: true) }
+    return all
+  }
 
   /// Lines about files of TLS that not everybody may read: for root, who may read them all and cannot tell what the service finds.
   var readerNotes: [String] {
@@ -99,7 +109,7 @@ struct LoadedConfiguration {
     guard let configuration = parsed.configuration else { throw Refused(lines: lines) }
     return LoadedConfiguration(
       path: file.path, place: file.place, configuration: configuration, plugins: made.map(\.plugin), routes: routes,
-      nats: nats.configuration, certificates: certificates, defaultPlugins: registry.defaultNames,
+      node: nats.configuration.flatMap { registry.nats?($0) }, certificates: certificates, defaultPlugins: registry.defaultNames,
       warnings: warnings + lines + unchecked.map(uncheckedLine) + nats.notes,
       certificateWarnings: faults.map { "\(file.path): warning: \($0.text)" })
   }

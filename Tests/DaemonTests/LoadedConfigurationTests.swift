@@ -224,7 +224,8 @@ struct LoadedConfigurationTests {
       let registry = PluginRegistry([Dependent.self], nats: hasNats ? maker : nil)
       do {
         let loaded = try LoadedConfiguration.load(source("\(folder.path)/z.json"), registry: registry, program: "zinxd")
-        #expect(loaded.nats == loaded.configuration.nats)
+        #expect((loaded.node != nil) == (loaded.configuration.nats != nil))
+        #expect(loaded.allPlugins.count == loaded.plugins.count + (loaded.node == nil ? 0 : 1))
         return loaded.warnings
       } catch { return error.lines.map { String($0.dropFirst(folder.path.count + 1)) } }
     }

@@ -15,7 +15,7 @@ enum HandoverCheck {
     do { loaded = try load() } catch { return (error.lines, .configuration) }
     let configuration = loaded.configuration.server
     do {
-      let server = try Server(configuration, plugins: loaded.plugins, routes: loaded.routes) { _ in }
+      let server = try Server(configuration, plugins: loaded.allPlugins, routes: loaded.allRoutes) { _ in }
       let obstacles = server.obstacles(to: state)
       guard obstacles.isEmpty else { return (obstacles, .configuration) }
       try await tryListeners(server, state, configuration)
