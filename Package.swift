@@ -79,7 +79,8 @@ let package = Package(
     .target(name: "ZinxMetrics", dependencies: ["Zinx", coreMetrics], swiftSettings: nonsending),
     // By itself: who has no NATS links no libnats.
     .target(
-      name: "ZinxNats", dependencies: ["CNats", "Zinx", "ZinxIO", "ZinxWire", byteBuffer, deque, logging], swiftSettings: nonsending),
+      name: "ZinxNats", dependencies: ["CNats", "Zinx", "ZinxIO", "ZinxWire", byteBuffer, deque, logging],
+      swiftSettings: nonsending),
     // For the tests of others: nobody else links it.
     .target(name: "ZinxTesting", dependencies: ["Zinx", "ZinxIO", "ZinxWire", "CLinux", byteBuffer], swiftSettings: settings),
     .target(name: "ZinxConfig", dependencies: ["Zinx", "ZinxTLS", logging], swiftSettings: nonsending),
@@ -160,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "ZinxDaemon", "ZinxControl", "zinxd", "zinxctl", "Zinx", "ZinxConfig", "ZinxIO", "ZinxNats", "ZinxPlugins", "ZinxTLS", "ZinxWire",
+        "ZinxDaemon", "ZinxControl", "zinxd", "zinxctl", "Zinx", "ZinxConfig", "ZinxIO", "ZinxNats", "ZinxPlugins", "ZinxTLS",
+        "ZinxWire",
         "Systemd", "ZinxTestKit",
         "CLinux",
         "zinx-client", "zinx-bench", byteBuffer, logging, arguments,

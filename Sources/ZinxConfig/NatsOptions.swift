@@ -53,7 +53,8 @@ private let natsOptions: [NatsOption] = [
     "Bytes that wait for NATS to take them; what comes beyond them fails at once"),
   NatsOption(
     "MaxSubscriptions", \.maxSubscriptions, .integer(in: 100...10_000_000), unit: "subscriptions", reload: false,
-    "Subscriptions at once, one for each user and group that is here; those beyond them are not reached from elsewhere, and counted"),
+    "Subscriptions at once, one for each user and group that is here; those beyond them are not reached from elsewhere, and counted"
+  ),
 ]
 
 @Sendable private func isPrefix(_ text: String) -> Bool {
@@ -71,7 +72,8 @@ extension SettingRule where Value == String {
     let rule = Self.string("printable text of at most 256 bytes") {
       $0.utf8.count <= 256 && $0.unicodeScalars.allSatisfy(\.isPrintable)
     }
-    return Self(type: rule.type, allowed: rule.allowed, read: rule.read, write: { $0.isEmpty ? nil : ConfigurationValue(.string($0)) })
+    return Self(
+      type: rule.type, allowed: rule.allowed, read: rule.read, write: { $0.isEmpty ? nil : ConfigurationValue(.string($0)) })
   }
 }
 
@@ -79,7 +81,8 @@ extension SettingRule where Value == [String] {
   /// Addresses without a user: the file is one that many may read.
   fileprivate static var natsServers: Self {
     Self(
-      type: "list of strings", allowed: #"a list of 1 to 64 addresses such as "nats://10.0.0.1:4222" or "tls://nats.example:4222""#,
+      type: "list of strings",
+      allowed: #"a list of 1 to 64 addresses such as "nats://10.0.0.1:4222" or "tls://nats.example:4222""#,
       read: { value in
         guard case .array(let elements) = value.content, (1...64).contains(elements.count) else { return nil }
         let texts = elements.compactMap { if case .string(let text) = $0.content, isNatsServer(text) { text } else { nil } }

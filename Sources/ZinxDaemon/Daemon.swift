@@ -30,7 +30,8 @@ public enum Daemon {
   ///   - name: the command's name: in its help, its log and every word to its operator, and the default of `Name`.
   ///   - version: what `--version` and the log say.
   public static func main(
-    plugins: [any RoutePlugin.Type], nats: PluginRegistry.NatsMaker? = nil, name: String = "zinxd", version: String = Daemon.version
+    plugins: [any RoutePlugin.Type], nats: PluginRegistry.NatsMaker? = nil, name: String = "zinxd",
+    version: String = Daemon.version
   ) async -> Never {
     Program.keepStreams()
     // 0. Signals, before anything that takes time: process 1 is not sent one that it does not handle.
@@ -142,7 +143,8 @@ public enum Daemon {
       server: server, manager: manager, supervision: supervision, status: status, reloader: reloader, environment: environment,
       passed: others, output: output, log: log, version: version)
     let controller = Controller(
-      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader, output: output,
+      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader,
+      output: output,
       log: log, version: version)
     let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }

@@ -30,7 +30,8 @@ struct GatewayRoute: SettingsObject {
     onTimeout = settings.value(
       "OnTimeout", .failureAnswer, default: .nothing, shown: true, "what a peer gets when no answer came in time")
     onError = settings.value(
-      "OnError", .failureAnswer, default: .nothing, shown: true, "what a peer gets when NATS is away or does not take the message")
+      "OnError", .failureAnswer, default: .nothing, shown: true, "what a peer gets when NATS is away or does not take the message"
+    )
   }
 
   private static let subjectRule =

@@ -35,7 +35,7 @@ struct GatewayRouter: ImmediateRouter {
 
   private func relay(of connection: Connection) -> Relay {
     // One piece of its code at a time: nobody else makes one.
-    if let relay = connection[Relay.Key.self] { return relay }
+    if let relay = connection[Relay.Key.self], relay.isWhole { return relay }
     let relay = Relay(counters.waiting)
     connection[Relay.Key.self] = relay
     return relay
@@ -47,7 +47,8 @@ struct GatewayRouter: ImmediateRouter {
     let done: Outgoing.Done = { outcome in relay.fill(ticket, answer(outcome, to: id), on: connection) }
     guard let link = link() else { return done(.failed(.away)) }
     let message = Outgoing(
-      subject: route.subject.subject(id), headers: headers(of: request, link), data: request.data, timeout: route.timeout, done: done)
+      subject: route.subject.subject(id), headers: headers(of: request, link), data: request.data, timeout: route.timeout,
+      done: done)
     if let failure = link.submit(message) { done(.failed(failure)) }
   }
 

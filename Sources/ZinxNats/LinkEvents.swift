@@ -159,6 +159,7 @@ private func wasTroubled(
 ) {
   var text: UnsafePointer<CChar>?
   let hasWords = natsConnection_GetLastError(connection, &text) != NATS_OK
-  let reason = text.flatMap { hasWords && $0.pointee != 0 ? String(cString: $0) : nil } ?? String(cString: natsStatus_GetText(status))
+  let reason =
+    text.flatMap { hasWords && $0.pointee != 0 ? String(cString: $0) : nil } ?? String(cString: natsStatus_GetText(status))
   events(own)?.later { link, _ in link.troubled(reason) }
 }

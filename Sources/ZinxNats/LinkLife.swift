@@ -96,7 +96,9 @@ struct LinkLife {
   }
 
   private mutating func says(_ reason: String, at now: Instant) -> Bool {
-    if let last = lastReason, last.text == reason, now.nanoseconds - last.at.nanoseconds < Self.silence.inNanoseconds { return false }
+    if let last = lastReason, last.text == reason, now.nanoseconds - last.at.nanoseconds < Self.silence.inNanoseconds {
+      return false
+    }
     lastReason = (reason, now)
     return true
   }

@@ -16,7 +16,8 @@ struct LinkMetrics: Sendable {
     reconnects = metrics.gauge("reconnects", "How often a connection to NATS was there again.")
     buffered = metrics.gauge("buffered_bytes", "Bytes that wait for NATS to take them.")
     subscriptions = metrics.gauge("subscriptions", "Subjects that are subscribed to.")
-    refusedSubscriptions = metrics.counter("refused_subscriptions", "Users and groups that others could not reach, for MaxSubscriptions.")
+    refusedSubscriptions = metrics.counter(
+      "refused_subscriptions", "Users and groups that others could not reach, for MaxSubscriptions.")
     published = metrics.counter("published", "Messages that were handed to NATS.")
     lost = metrics.counter("lost", "Events and messages to users and groups elsewhere that NATS did not take.")
     lateAnswers = metrics.counter("late_answers", "Answers that nobody waited for: second ones, and those after the time-out.")

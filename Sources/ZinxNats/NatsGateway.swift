@@ -44,6 +44,7 @@ public final class NatsGateway: RoutePlugin, NatsDependent {
       }
     }
     guard !routes.isEmpty else { return }
+    registrar.keep(Relay.Key.self)
     // What services still owe is waited for: no longer than the time-outs of its requests, and not for a peer that is gone.
     registrar.onConnStop { connection, _ in
       guard let relay = connection[Relay.Key.self] else { return }

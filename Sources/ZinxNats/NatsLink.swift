@@ -313,7 +313,8 @@ final class NatsLink: @unchecked Sendable {
       switch subjects.set(wish.subject, wish.isWanted) {
       case .nothing: break
       case .subscribe: subscribe(to: wish.subject)
-      case .unsubscribe: if let subscription = subscriptions.removeValue(forKey: wish.subject) { natsSubscription_Destroy(subscription) }
+      case .unsubscribe:
+        if let subscription = subscriptions.removeValue(forKey: wish.subject) { natsSubscription_Destroy(subscription) }
       case .refused: metrics.refusedSubscriptions.add()
       }
     }

@@ -78,7 +78,8 @@ public final class NatsNode: RoutePlugin {
   public func willHandOver() async throws -> [UInt8] { Array((link.withLock { $0 }?.instance ?? "").utf8) }
 
   public func didTakeOver(_ state: [UInt8]?, in context: PluginContext) async throws {
-    guard let state, (1...16).contains(state.count), state.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else {
+    guard let state, (1...16).contains(state.count), state.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
+    else {
       return
     }
     link.withLock { $0 }?.instance = String(decoding: state, as: UTF8.self)

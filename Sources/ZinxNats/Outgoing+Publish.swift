@@ -7,7 +7,8 @@ extension Outgoing {
   func publish(on connection: OpaquePointer, answeredTo reply: String?) -> natsStatus {
     var message: OpaquePointer?
     let created = data.withUnsafeReadableBytes { bytes in
-      natsMsg_Create(&message, subject, reply, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count))
+      natsMsg_Create(
+        &message, subject, reply, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count))
     }
     guard created == NATS_OK, let message else { return created }
     defer { natsMsg_Destroy(message) }

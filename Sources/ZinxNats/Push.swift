@@ -47,7 +47,8 @@ struct Push: Equatable, Sendable {
     case "user": return parts.popFirst().flatMap { SubjectName.decode($0) }.map { .user($0) }
     case "group": return parts.popFirst().flatMap { SubjectName.decode($0) }.map { .group($0) }
     case "conn":
-      guard parts.popFirst().map(String.init) == names.node, let id = parts.popFirst(), id.utf8.allSatisfy({ (48...57).contains($0) })
+      guard parts.popFirst().map(String.init) == names.node, let id = parts.popFirst(),
+        id.utf8.allSatisfy({ (48...57).contains($0) })
       else { return nil }
       return UInt64(id).map { .connection($0) }
     case "all": return .all

@@ -4,7 +4,14 @@ import Zinx
 
 /// What one connection has asked of NATS: answers leave in the order of the requests, one at a time, as its peer takes them. Any thread.
 final class Relay: Sendable {
-  enum Key: PropertyKey { typealias Value = Relay }
+  /// When another program takes over nothing waits: see ``NatsGateway/willHandOver()``. So there is nothing to write down, and what is read
+  /// back stands for that.
+  enum Key: LastingPropertyKey {
+    typealias Value = Relay
+    static let stateName = "nats.relay"
+    static func bytes(of relay: Relay) -> [UInt8] { [] }
+    static func value(of bytes: [UInt8]) -> Relay { Relay(nil) }
+  }
 
   enum Answer {
     case nothing
@@ -34,15 +41,18 @@ final class Relay: Sendable {
   }
 
   private let state = Mutex(State())
-  /// Those of all connections.
-  private let waiting: PluginGauge
+  /// Those of all connections; nil of one that was only read back.
+  private let waiting: PluginGauge?
 
-  init(_ waiting: PluginGauge) { self.waiting = waiting }
+  init(_ waiting: PluginGauge?) { self.waiting = waiting }
+
+  /// Whether it is one that counts.
+  var isWhole: Bool { waiting != nil }
 
   /// Takes a request in; nil if as many wait as may.
   func open(limit: Int) -> UInt64? {
     guard let ticket = state.withLock({ $0.window.open(limit: limit) }) else { return nil }
-    waiting.add()
+    waiting?.add()
     return ticket
   }
 
@@ -101,7 +111,7 @@ final class Relay: Sendable {
       state.window.removeNext()
       return state.takeWaiter()
     }
-    waiting.add(-1)
+    waiting?.add(-1)
     waiter?.resume()
   }
 

@@ -30,7 +30,7 @@ extension Daemons {
         #"3:14: error: MaxConn is "many", but must be a whole number from 1 to"#,
         #"4:20: error: MaxPacketSize is 0, but must be a whole number from 1 to"#,
         #"6:3: error: duplicate key "host"; the first, "Host", is at line 5, column 3"#,
-        #"9:15: error: unknown plugin "pong"; this zinxd has broadcast, echo, greeting, heartbeat, hello, ping"#,
+        #"9:15: error: unknown plugin "pong"; this zinxd has broadcast, echo, greeting, heartbeat, hello, nats, ping"#,
         #"9:45: error: Plugins.echo.Delay is -1, but must be a number of seconds"#,
         #"9:49: error: unknown setting "Bogus" in Plugins.echo"#,
         #"9:70: error: Plugins.ping is a number, but must be an object"#,

@@ -235,7 +235,9 @@ struct LoadedConfigurationTests {
         "z.json:1:14: error: the plugin \"dependent\" works by NATS, and there is no key Nats, which says where that is"
       ])
     #expect(
-      try lines(#"{"Nats": {}}"#, hasNats: false) == ["z.json: error: Nats is there, but this zinxd has nothing of NATS compiled in"])
+      try lines(#"{"Nats": {}}"#, hasNats: false) == [
+        "z.json: error: Nats is there, but this zinxd has nothing of NATS compiled in"
+      ])
     #expect(
       try lines(#"{"Nats": {"TokenFile": "/nowhere"}}"#, hasNats: true) == [
         "z.json: error: TokenFile of Nats: the file that it names cannot be read: no such file"

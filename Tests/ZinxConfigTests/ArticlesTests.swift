@@ -5,7 +5,8 @@ import ZinxConfig
 /// The Swift sources and the articles of the repository.
 private struct Repository {
   static let modules = [
-    "Zinx", "ZinxWire", "ZinxClient", "ZinxTLS", "ZinxJSON", "ZinxTesting", "ZinxPlugins", "ZinxMetrics", "ZinxNats", "ZinxDaemon",
+    "Zinx", "ZinxWire", "ZinxClient", "ZinxTLS", "ZinxJSON", "ZinxTesting", "ZinxPlugins", "ZinxMetrics", "ZinxNats",
+    "ZinxDaemon",
     "ZinxConfig",
   ]
   static let shared = Repository()

@@ -29,7 +29,8 @@ struct NatsOptionsTests {
 
   @Test(arguments: [
     #"{"Servers": []}"#, #"{"Servers": "nats://h:1"}"#, #"{"Servers": ["h:1"]}"#, #"{"Servers": ["nats://h"]}"#,
-    #"{"Servers": ["http://h:1"]}"#, #"{"Servers": ["nats://unix:/x"]}"#, #"{"Name": ""}"#, #"{"Name": "a\nb"}"#, #"{"Prefix": ""}"#,
+    #"{"Servers": ["http://h:1"]}"#, #"{"Servers": ["nats://unix:/x"]}"#, #"{"Name": ""}"#, #"{"Name": "a\nb"}"#,
+    #"{"Prefix": ""}"#,
     #"{"Prefix": "a..b"}"#, #"{"Prefix": "a.*"}"#, #"{"Prefix": ".a"}"#, #"{"Prefix": "a b"}"#, #"{"MaxQueueBytes": 1}"#,
     #"{"MaxSubscriptions": 0}"#, #"{"User": 1}"#, "7",
   ])
@@ -75,7 +76,8 @@ struct NatsOptionsTests {
     let bad = configuration.resolved(files: [:])
     #expect(
       bad.problems == [
-        "CAFile of Nats cannot be read: no such file", "PasswordFile of Nats: the file that it names cannot be read: no such file",
+        "CAFile of Nats cannot be read: no such file",
+        "PasswordFile of Nats: the file that it names cannot be read: no such file",
       ])
   }
 

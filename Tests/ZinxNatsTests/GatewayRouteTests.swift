@@ -37,13 +37,14 @@ struct GatewayRouteTests {
     #expect(route.onNoResponder == .message(404) && route.onTimeout == .close && route.onError == .message(.max))
   }
 
-  @Test(arguments: [
-    ["MsgID": "199-100", "Subject": "x"], ["MsgID": "a", "Subject": "x"], ["MsgID": -1, "Subject": "x"],
-    ["MsgID": "1-2-3", "Subject": "x"], ["MsgID": "", "Subject": "x"], ["MsgID": 1, "Subject": "a.*"],
-    ["MsgID": 1, "Subject": "x", "OnError": "Close"], ["MsgID": 1, "Subject": "x", "OnError": -1],
-    ["MsgID": 1, "Subject": "x", "InFlight": 0], ["MsgID": 1, "Subject": "x", "Timeout": 0],
-    ["MsgID": 1, "Subject": "x", "Queue": "q"],
-  ] as [ConfigurationValue])
+  @Test(
+    arguments: [
+      ["MsgID": "199-100", "Subject": "x"], ["MsgID": "a", "Subject": "x"], ["MsgID": -1, "Subject": "x"],
+      ["MsgID": "1-2-3", "Subject": "x"], ["MsgID": "", "Subject": "x"], ["MsgID": 1, "Subject": "a.*"],
+      ["MsgID": 1, "Subject": "x", "OnError": "Close"], ["MsgID": 1, "Subject": "x", "OnError": -1],
+      ["MsgID": 1, "Subject": "x", "InFlight": 0], ["MsgID": 1, "Subject": "x", "Timeout": 0],
+      ["MsgID": 1, "Subject": "x", "Queue": "q"],
+    ] as [ConfigurationValue])
   func `refuse what they cannot mean`(route: ConfigurationValue) {
     #expect(problems(["Routes": [route]]) != nil)
   }

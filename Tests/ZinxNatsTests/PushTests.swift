@@ -19,7 +19,8 @@ struct PushTests {
   }
 
   @Test(arguments: [
-    "", "zinx", "zinx.", "zinx.all.send", "zinx.all.x", "zinx.all.close.x", "zinx.all.bind", "zinx.user", "zinx.user.", "zinx.user..close",
+    "", "zinx", "zinx.", "zinx.all.send", "zinx.all.x", "zinx.all.close.x", "zinx.all.bind", "zinx.user", "zinx.user.",
+    "zinx.user..close",
     "zinx.user.a b", "zinx.user.%41", "zinx.user.u.bind", "zinx.group.g.replaced", "zinx.conn.n%2E1", "zinx.conn.other.7",
     "zinx.conn.n.1.7", "zinx.conn.n%2E1.x", "zinx.conn.n%2E1.+7", "zinx.conn.n%2E1.-1", "zinx.conn.n%2E1.18446744073709551616",
     "zinx.conn.n%2E1.", "zinxx.all", "other.all", "zinx.event.connected", "ZINX.all", "zinx.ALL",

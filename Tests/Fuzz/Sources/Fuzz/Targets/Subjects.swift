@@ -24,7 +24,9 @@
     if let name = SubjectName.decode(text) { require(SubjectName.encode(name) == text, "a token has one form") }
     guard let subject = SubjectTemplate(text)?.subject(.max) else { continue }
     let parts = subject.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    require(parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { $0 > 0x20 && $0 != 0x2A && $0 != 0x3E } }, "a subject can be published to")
+    require(
+      parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { $0 > 0x20 && $0 != 0x2A && $0 != 0x3E } }, "a subject can be published to"
+    )
   }
 }
 
