@@ -46,7 +46,7 @@ struct CloseReasonTests {
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
         "no-first-byte", "header-timeout", "body-timeout", "vanished",
         "heartbeat-lost", "unauthenticated", "replaced", "hook-failed", "tls-failed", "proxy-header",
-        "websocket-protocol", "bad-frame", "killed",
+        "websocket-protocol", "bad-frame", "killed", "handover",
       ])
   }
 
