@@ -70,7 +70,7 @@ extension Connection {
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
     state.life = life.state
     if let properties = properties.withLock({ $0 }) { write(properties, to: &state) }
-    if holding, state.life.reason.isEmpty, handoverObstacle != nil { state.life.reason = CloseReason.handover.description }
+    if holding, handoverObstacle != nil { endElsewhere(&state) }
     state.outbox = outbox.withLock { outbox in
       if holding { outbox.hold(true) }
       return outbox.state
@@ -82,6 +82,14 @@ extension Connection {
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
     state.discards = life.phase == .lingering ? drainRest ?? 0 : 0
     return state
+  }
+
+  /// It has come since those ended that cannot pass, or was not gone in time: the other program ends it.
+  private func endElsewhere(_ state: inout ConnectionState) {
+    if state.life.reason.isEmpty { state.life.reason = CloseReason.handover.description }
+    // What is queued for it is no good without what seals or frames it.
+    guard isWrapped else { return }
+    (state.inbox, state.outbox, state.life.isBroken) = ([], OutboxState(), true)
   }
 
   private func writeReceived(to state: inout ConnectionState) {
