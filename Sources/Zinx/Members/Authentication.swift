@@ -77,7 +77,7 @@ final class AuthenticationGate: Sendable {
 
   /// The handler of a message has thrown. The thread that runs the requests, behind the answer.
   func failed(_ request: Request) {
-    guard !request.connection.hasUser else { return }
+    guard failures > 0, !request.connection.hasUser else { return }
     request.connection.failedLogins &+= 1
     if request.connection.failedLogins == failures { request.connection.stop(as: .unauthenticated) }
   }
