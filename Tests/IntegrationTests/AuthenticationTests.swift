@@ -91,7 +91,7 @@ struct AuthenticationTests {
       #expect(try await bad.frames(2).map(\.text) == ["no", "no"])
       #expect(try await bad.receiveAll() == [])
       bad.close()
-      #expect(try await server.reason(1) == .unauthenticated)
+      #expect(try await server.reasons(1) == [.unauthenticated])
       #expect(server.connManager.count == 1)
     }
   }
