@@ -14,7 +14,7 @@ EXAMPLES := Tests/Example Tests/Examples/Chat Tests/Examples/Station Tests/Examp
 EXAMPLE_BUILD := --scratch-path .build/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example snippets snippets-needs bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
+.PHONY: help run test example example-needs snippets snippets-needs bench scale build format lint lint-needs tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -29,7 +29,10 @@ test: needs test-needs ## build and run every test
 	# One after the other: side by side, tests that compute would starve those that wait for a real socket within a time limit.
 	$(SWIFT) test --disable-xctest --no-parallel
 
-example: needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example and Tests/Examples
+example: needs example-needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example, Tests/Examples and README.md
+	# The first, so that the daemon of its name is that of Tests/Example in the end.
+	$(SWIFT) build --product zinx-client
+	Tests/Snippets/page .build/examples/page "$(SWIFT)" .build/examples .build/debug/zinx-client
 	for package in $(EXAMPLES); do \
 	  $(SWIFT) build --package-path $$package $(EXAMPLE_BUILD) --build-tests; \
 	  $(SWIFT) test --package-path $$package $(EXAMPLE_BUILD) --skip-build --disable-xctest; \
@@ -47,6 +50,9 @@ example: needs example-pins ## build, test and start the daemons with plugins of
 	! grep zinxd .build/examples/words.txt
 	.build/examples/debug/chat-daemon --list-plugins | grep '^chat '
 	.build/examples/debug/world-daemon --list-plugins | grep '^world '
+
+example-needs:
+	$(call install,python3:python3)
 
 SNIPPETS := .build/snippets/package
 
@@ -73,8 +79,12 @@ build: needs ## build everything, optimised
 format: toolchain ## lay out the sources
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
-lint: toolchain ## check the layout of the sources
+lint: toolchain lint-needs ## check the layout of the sources, and the lengths that README.md tells of the chat
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	Tests/Examples/lines
+
+lint-needs:
+	$(call install,python3:python3)
 
 tsan: needs ## run the tests under ThreadSanitizer: data races
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/tsan
@@ -189,12 +199,16 @@ go-peers: needs go-peers-needs ## let clients in Go speak TLS and WebSocket with
 
 .PHONY: guards guards-needs
 
-guards: needs guards-needs ## count what a message, a batch, a connection and a crowd cost, and check it
+guards: needs guards-needs ## count what a message, a batch, a connection, a crowd, heartbeats and outsiders cost, and check it
 	$(SWIFT) build -c release --product zinxd
 	$(SWIFT) build -c release --product handler-forms
 	bench/guards
 	bench/crowd
 	bench/crowd --workers 10
+	bench/outsiders
+	bench/outsiders --workers 10
+	# The promise is half of it, and held on a machine that nobody shares: bench/heartbeats without arguments.
+	bench/heartbeats --interval 4 --periods 1 --limit 4
 
 guards-needs:
 	$(call install,cc:gcc python3:python3 strip:binutils valgrind:valgrind strace:strace)

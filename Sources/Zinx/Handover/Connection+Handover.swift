@@ -104,7 +104,7 @@ extension Connection {
 
   private func writeMembership(to state: inout ConnectionState) {
     state.groups = joinedGroups.map(\.name)
-    state.strikes = strikes
+    (state.strikes, state.failedLogins) = (Int(strikes), Int(failedLogins))
     state.authenticationDeadline = authenticationDeadline == .distantFuture ? 0 : authenticationDeadline.nanoseconds
     state.beatAt = max(0, beatAt.nanoseconds)
   }
@@ -145,7 +145,7 @@ extension Connection {
       try outbox.goOn(from: state.outbox)
       note(outbox)
     }
-    strikes = state.strikes
+    (strikes, failedLogins) = (Int32(clamping: state.strikes), UInt8(clamping: state.failedLogins))
     if state.authenticationDeadline > 0 { authenticationDeadline = Instant(nanoseconds: state.authenticationDeadline) }
     if state.beatAt > 0 { beatAt = Instant(nanoseconds: state.beatAt) }
     if state.lingerDeadline > 0 { lingerDeadline = Instant(nanoseconds: state.lingerDeadline) }

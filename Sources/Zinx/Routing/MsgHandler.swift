@@ -10,6 +10,8 @@ final class MsgHandler: Sendable {
   private let hooks: Hooks
   /// Nil where nobody has to authenticate.
   let authentication: AuthenticationGate?
+  /// Who is asked about the request of a WebSocket.
+  let handshakeLogins: [HandshakeLogin]
   /// Without one, one that has no times.
   let heartbeat: LiveHeartbeat
   /// Whether the event loop deals with heartbeats: not where middleware, which may block, is to see each message.
@@ -21,6 +23,7 @@ final class MsgHandler: Sendable {
     let gate = registrar.authentication.map { AuthenticationGate($0, heartbeat: registrar.heartbeat?.id, counters) }
     (table, failureHooks) = try registrar.makeTable(gate)
     authentication = gate
+    handshakeLogins = registrar.handshakeLogins
     first = registrar.first.map(\.value)
     direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
@@ -109,6 +112,7 @@ final class MsgHandler: Sendable {
     default: reportFailure(error, of: request)
     }
     answer(error, of: request)
+    authentication?.failed(request)
   }
 
   private func answer(_ error: any Error, of request: Request) {

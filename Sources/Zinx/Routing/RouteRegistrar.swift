@@ -36,6 +36,7 @@ public struct RouteRegistrar: Sendable {
   private var sent: [Owned<MessageIDs>] = []
   private var heartbeats: [Owned<LiveHeartbeat>] = []
   private var authentications: [Owned<Authentication>] = []
+  private var handshakes: [Owned<HandshakeLogin>] = []
   /// Frames of other protocols that plugins know, and whose they are.
   package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
   /// Properties that are written down when another program takes over.
@@ -72,6 +73,7 @@ public struct RouteRegistrar: Sendable {
     part.sent.removeAll { !isKept($0.owner) }
     part.heartbeats.removeAll { !isKept($0.owner) }
     part.authentications.removeAll { !isKept($0.owner) }
+    part.handshakes.removeAll { !isKept($0.owner) }
     return part
   }
 
@@ -93,6 +95,11 @@ public struct RouteRegistrar: Sendable {
   mutating func note(_ heartbeat: LiveHeartbeat) { heartbeats.append(Owned(owner: owner, value: heartbeat)) }
 
   mutating func note(_ authentication: Authentication) { authentications.append(Owned(owner: owner, value: authentication)) }
+
+  mutating func note(_ login: HandshakeLogin) { handshakes.append(Owned(owner: owner, value: login)) }
+
+  /// In the order of registration.
+  var handshakeLogins: [HandshakeLogin] { handshakes.map(\.value) }
 
   /// The messages that are served, in the order of registration, then those that are sent unasked.
   public var ids: [MessageIDs] { routes.map(\.ids) + sent.map(\.value) }
@@ -149,6 +156,7 @@ public struct RouteRegistrar: Sendable {
     stopHooks += group.stopHooks
     heartbeats += group.heartbeats
     authentications += group.authentications
+    handshakes += group.handshakes
   }
 
   /// Wraps every route, also those of other plugins; in a group, those of the group. What is registered first, here and with
