@@ -137,15 +137,6 @@ struct PluginsCommand: ListCommand {
   var request: ControlRequest.Command { .plugins }
 }
 
-struct RoutesCommand: ListCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "routes", abstract: "The messages that have routes, and whose these are.")
-  static let name = "routes"
-  static let table = Table([.init("IDS", "ids", right: true), .init("PLUGIN", "plugin")])
-  @OptionGroup var options: CommonOptions
-  var request: ControlRequest.Command { .routes }
-}
-
 extension Filter: ExpressibleByArgument {
   /// Nil never comes back: what is wrong is told by its place.
   package init?(argument: String) {

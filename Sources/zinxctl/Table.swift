@@ -45,16 +45,27 @@ struct Table {
     }
   }
 
-  /// `0.25s`, `42s`, `3m05s`, `2h07m`, `5d03h`.
+  /// `12µs`, `1.4ms`, `250ms`, `42s`, `3m05s`, `2h07m`, `5d03h`.
   static func duration(_ seconds: Double) -> String {
     let whole = Int(exactly: min(seconds, 9e15).rounded(.down)) ?? 0
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     switch whole {
-    case ..<1: return "\(Int((seconds * 1000).rounded()))ms"
+    case ..<1: return fraction(seconds)
     case ..<60: return "\(whole)s"
     case ..<3600: return "\(whole / 60)m\(two(whole % 60))s"
     case ..<86400: return "\(whole / 3600)h\(two(whole % 3600 / 60))m"
     default: return "\(whole / 86400)d\(two(whole % 86400 / 3600))h"
+    }
+  }
+
+  private static func fraction(_ seconds: Double) -> String {
+    let micros = Int((seconds * 1e6).rounded())
+    switch micros {
+    case 1..<1000: return "\(micros)\u{B5}s"
+    case 1000..<10_000 where micros % 1000 >= 50 && micros % 1000 < 950:
+      let tenths = Int((Double(micros) / 100).rounded())
+      return "\(tenths / 10).\(tenths % 10)ms"
+    default: return "\(Int((seconds * 1000).rounded()))ms"
     }
   }
 

@@ -239,7 +239,10 @@ extension Daemons {
         let plugins = try #require(try await control.json("plugins").array)
         #expect(plugins.compactMap { $0["name"]?.string }.sorted() == ["greeting", "heartbeat", "hello", "ping"])
         let routes = try #require(try await control.json("routes").array)
-        #expect(routes.contains(["ids": "0", "plugin": "ping"]))
+        #expect(
+          routes.contains([
+            "ids": "0", "plugin": "ping", "messages": 0, "failures": 0, "sampledOneIn": 67, "handler": nil, "queue": nil,
+          ]))
         #expect(try await control.json("users") == [])
         #expect(try await control.json("groups") == [])
         #expect(try await control.json("health") == ["healthy": true, "ready": true, "problems": []])

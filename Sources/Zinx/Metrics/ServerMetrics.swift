@@ -64,6 +64,20 @@ extension MetricDefinition {
   static let workerWaits = Self(
     "zinx_worker_waiting_connections", .gauge, "Connections that are not read because the queue of their worker is full")
 
+  static let routeMessages = Self(
+    "zinx_route_messages", .counter, labels: ["ids", "plugin"],
+    "Messages of a route, an estimate: those of one batch in 67, times 67")
+  static let routeFailures = Self(
+    "zinx_route_failures", .counter, labels: ["ids", "plugin"],
+    "Messages of a route whose handler failed, was cancelled at its deadline, or could not decode them")
+  static let routeHandling = Self(
+    "zinx_route_handler_seconds", .summary, labels: ["ids", "plugin"],
+    "Time in the handlers of a route, as zinx_handler_seconds has it for all; quantiles of all since the start, 1.0 is the longest"
+  )
+  static let routeQueueing = Self(
+    "zinx_route_queue_seconds", .summary, labels: ["ids", "plugin"],
+    "Time of the messages of a route between event loop and worker, of one batch in 67; quantiles as above")
+
   /// Every metric of a server, in the order in which they are told. Those of plugins come behind them.
   public static let ofServer: [MetricDefinition] = [
     connections, arriving, maxConnections, accepted, ended, refused, failedArrivals, acceptPauses, listenerConnections,
@@ -71,6 +85,7 @@ extension MetricDefinition {
     unauthenticated,
     undecodable, skipped, unencodable, handlerErrors, deadlines, handling, queueing, readPauses, sendWaits, queuedBytes,
     queueFullness, loops, workers, busyWorkers, blockedWorkers, workerRequests, workerFullness, workerWaits,
+    routeMessages, routeFailures, routeHandling, routeQueueing,
   ]
 }
 
@@ -82,7 +97,7 @@ extension ServerReading {
 
   /// The families of the server in the order of ``MetricDefinition/ofServer``, then those of plugins.
   package var families: [MetricFamily] {
-    let own = connectionFamilies + listenerFamilies + messageFamilies + threadFamilies
+    let own = connectionFamilies + listenerFamilies + messageFamilies + threadFamilies + routeFamilies
     return own + PluginFamilies.make(plugins, beside: own)
   }
 
@@ -153,6 +168,20 @@ extension ServerReading {
       MetricDefinition.workerRequests.family(.count(workers.reduce(0) { $0 + $1.queued })),
       MetricDefinition.workerFullness.family(.number(Self.part(workers.map(\.queued).max() ?? 0, of: maxWorkerTaskLen))),
       MetricDefinition.workerWaits.family(.count(workers.reduce(0) { $0 + $1.waiting })),
+    ]
+  }
+
+  private var routeFamilies: [MetricFamily] {
+    func family(_ definition: MetricDefinition, _ value: (RouteInfo) -> MetricFamily.Value?) -> MetricFamily {
+      MetricFamily(
+        definition,
+        routes.compactMap { route in
+          value(route).map { .init([.init("ids", "\(route.ids)"), .init("plugin", route.plugin)], $0) }
+        })
+    }
+    return [
+      family(.routeMessages) { .whole($0.messages) }, family(.routeFailures) { .whole($0.failures) },
+      family(.routeHandling) { $0.handling.map { .latency($0) } }, family(.routeQueueing) { $0.queueing.map { .latency($0) } },
     ]
   }
 
