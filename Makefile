@@ -148,7 +148,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs terminal terminal-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -168,6 +168,11 @@ proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and cli
 metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its alerts
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
+
+terminal: needs terminal-needs ## try zinxctl in a real terminal: what is watched, and what is asked
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinxctl
+	@Tests/e2e/terminal .build/debug/zinxd .build/debug/zinxctl
 
 tls: needs tls-needs ## let clients of OpenSSL, GnuTLS and Python speak TLS with zinxd
 	$(SWIFT) build --product zinxd
@@ -245,6 +250,9 @@ metrics-needs:
 	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
 	@/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
+
+terminal-needs:
+	$(call install,tmux:tmux python3:python3)
 
 tls-needs:
 	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh python3:python3)

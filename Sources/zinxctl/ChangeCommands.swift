@@ -51,8 +51,8 @@ struct CloseCommand: ParsableCommand {
       }
     }
     let result = try conversation.ask(.close(.init(target, atOnce: now)))
-    let (count, missing) = (result["closed"]?.integer ?? 0, result["missing"]?.array ?? [])
-    Output.print([options.json ? result.description : "closed \(count)\(Self.ending(result))"])
+    let missing = result["missing"]?.array ?? []
+    Output.print([options.json ? result.description : "closed \(result["closed"]?.integer ?? 0)\(Self.ending(result))"])
     guard !missing.isEmpty else { return }
     Output.complain("there is no connection \(missing.map(\.description).joined(separator: ", "))")
     throw Failure.refused
@@ -64,6 +64,13 @@ extension CloseCommand {
   static func ending(_ result: JSON) -> String {
     guard let count = result["ending"]?.integer, count > 0 else { return "" }
     return ", \(count) \(count == 1 ? "was" : "were") ending already"
+  }
+
+  /// In a line, what has gone among it.
+  static func summary(_ result: JSON) -> String {
+    let missing = result["missing"]?.array ?? []
+    let gone = missing.isEmpty ? "" : ", there is no connection \(missing.map(\.description).joined(separator: ", "))"
+    return "closed \(result["closed"]?.integer ?? 0)\(ending(result))\(gone)"
   }
 }
 

@@ -7,9 +7,16 @@ struct Table {
     /// The key of the JSON.
     var key: String
     var isRight: Bool
+    /// A large number as a short one: `12.3M`.
+    var isAmount: Bool
 
-    init(_ title: String, _ key: String, right isRight: Bool = false) {
-      (self.title, self.key, self.isRight) = (title, key, isRight)
+    init(_ title: String, _ key: String, right isRight: Bool = false, amount isAmount: Bool = false) {
+      (self.title, self.key, self.isRight, self.isAmount) = (title, key, isRight || isAmount, isAmount)
+    }
+
+    func text(_ value: JSON) -> String {
+      if isAmount, let number = value.integer { return Table.amount(number) }
+      return Table.text(value, of: key)
     }
   }
 
@@ -19,7 +26,7 @@ struct Table {
 
   /// The lines, the first one with the titles.
   func lines(_ rows: [JSON]) -> [String] {
-    let cells = [columns.map(\.title)] + rows.map { row in columns.map { Self.text(row[$0.key] ?? nil, of: $0.key) } }
+    let cells = [columns.map(\.title)] + rows.map { row in columns.map { $0.text(row[$0.key] ?? nil) } }
     let widths = columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
     return cells.map { row in
       let padded = row.indices.map { index in
@@ -43,6 +50,15 @@ struct Table {
       if key.hasSuffix("Seconds"), let seconds = value.number { return duration(seconds) }
       return value.description
     }
+  }
+
+  /// `9999`, `10.0k`, `12.3M`, `1.2G`: three digits or four.
+  static func amount(_ number: Int64) -> String {
+    guard number >= 10_000 else { return "\(number)" }
+    var (value, unit) = (Double(number) / 1000, 0)
+    while value >= 999.95, unit < 5 { (value, unit) = (value / 1000, unit + 1) }
+    let tenths = Int64((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)\(["k", "M", "G", "T", "P", "E"][unit])"
   }
 
   /// `12µs`, `1.4ms`, `250ms`, `42s`, `3m05s`, `2h07m`, `5d03h`.
