@@ -118,8 +118,8 @@ struct ConnectionsCommand: ListCommand {
 struct ShowCommand: LookCommand {
   static let configuration = CommandConfiguration(commandName: "show", abstract: "All there is to say of one connection.")
   @OptionGroup var options: CommonOptions
-  @Argument(help: "Its id.") var id: UInt64
-  var request: ControlRequest.Command { .show(id) }
+  @Argument(help: "Its id.") var id: ConnectionID
+  var request: ControlRequest.Command { .show(id.number) }
 }
 
 struct ClosedCommand: ListCommand {
@@ -167,6 +167,16 @@ struct PluginsCommand: ListCommand {
   ])
   @OptionGroup var options: CommonOptions
   var request: ControlRequest.Command { .plugins }
+}
+
+/// The id of a connection, as JSON can have it: no daemon comes to the end of these.
+struct ConnectionID: ExpressibleByArgument, Hashable {
+  let number: UInt64
+
+  init?(argument: String) {
+    guard let number = UInt64(argument), number <= UInt64(Int64.max) else { return nil }
+    self.number = number
+  }
 }
 
 extension Filter: ExpressibleByArgument {

@@ -37,6 +37,9 @@ enum Output {
     exit(status.rawValue)
   }
 
+  /// A line in place of the one before, on a terminal; an empty one takes it away.
+  static func progress(_ text: String) { write("\r\(shown(text))\u{1B}[K") }
+
   private static func write(_ text: String) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {

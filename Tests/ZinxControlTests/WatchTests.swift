@@ -199,6 +199,8 @@ import Testing
     #expect(try StatusCommand.parse(["--watch", "--every", "250ms"]).watching.interval == .milliseconds(250))
   }
 
-  @Test(arguments: [(9999, "9999"), (10_000, "10.0k"), (999_949, "999.9k"), (999_950, "1.0M"), (Int64.max, "9.2E")] as [(Int64, String)])
+  @Test(
+    arguments: [(9999, "9999"), (10_000, "10.0k"), (999_949, "999.9k"), (999_950, "1.0M"), (Int64.max, "9.2E")]
+      as [(Int64, String)])
   func `has large numbers as short ones`(number: Int64, text: String) { #expect(Table.amount(number) == text) }
 }

@@ -49,6 +49,9 @@ extension Server {
     }
   }
 
+  /// Ends these as a drain does: what was received is handled and answered first. Returns at once.
+  package func drain(_ connections: some Sequence<Connection>) { for connection in connections { connection.drain() } }
+
   /// Accepts again, those first who have waited.
   public func resume() {
     context.isSuspended.store(false, ordering: .sequentiallyConsistent)

@@ -45,7 +45,9 @@ struct KeyDecoder {
   private func character(_ first: UInt8) -> (Key?, Int)? {
     let length = first < 0x80 ? 1 : first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
     guard pending.count >= length else { return nil }
-    guard let text = String(validating: pending.prefix(length), as: UTF8.self), let character = text.first else { return (nil, 1) }
+    guard let text = String(validating: pending.prefix(length), as: UTF8.self), let character = text.first else {
+      return (nil, 1)
+    }
     return (.character(character), length)
   }
 
