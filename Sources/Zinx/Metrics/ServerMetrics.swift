@@ -24,6 +24,9 @@ extension MetricDefinition {
   static let certificateExpiry = Self(
     "zinx_tls_certificate_expiry_timestamp_seconds", .gauge, labels: ["listener"],
     "When the first of the certificates of a listener ends, in Unix time")
+  static let certificateWarnings = Self(
+    "zinx_tls_certificate_warnings", .counter,
+    "Times that a certificate was found to have ended or to end soon: at the start, by a reload, and again each day")
   static let received = Self(
     "zinx_messages_received", .counter, "Messages that were handed to handlers, those without a route included")
   static let sent = Self("zinx_messages_sent", .counter, "Messages that were handed to the send path")
@@ -81,7 +84,8 @@ extension MetricDefinition {
   /// Every metric of a server, in the order in which they are told. Those of plugins come behind them.
   public static let ofServer: [MetricDefinition] = [
     connections, arriving, maxConnections, accepted, ended, refused, failedArrivals, acceptPauses, listenerConnections,
-    listenerMaxConnections, listenerAccepted, certificateExpiry, received, sent, receivedBytes, sentBytes, unknown,
+    listenerMaxConnections, listenerAccepted, certificateExpiry, certificateWarnings, received, sent, receivedBytes, sentBytes,
+    unknown,
     unauthenticated,
     undecodable, skipped, unencodable, handlerErrors, deadlines, handling, queueing, readPauses, sendWaits, queuedBytes,
     queueFullness, loops, workers, busyWorkers, blockedWorkers, workerRequests, workerFullness, workerWaits,
@@ -101,21 +105,21 @@ extension ServerReading {
     return own + PluginFamilies.make(plugins, beside: own)
   }
 
+  private func counted(_ metric: MetricDefinition) -> MetricFamily { CounterRow.family(metric, counters) }
+
   private var connectionFamilies: [MetricFamily] {
     [
       MetricDefinition.connections.family(.count(live)),
       MetricDefinition.arriving.family(.count(arriving)),
       MetricDefinition.maxConnections.family(.count(maxConn)),
-      MetricDefinition.accepted.family(.whole(counters.connectionsAccepted)),
+      counted(.accepted),
       MetricDefinition.ended.family(Self.byReason(counters.connectionsClosed, CloseReason.allCases)),
       MetricDefinition.refused.family(Self.byReason(counters.refusals, RefusalReason.allCases)),
       MetricDefinition.failedArrivals.family(
         Self.byReason(
           counters.failedArrivals,
           CloseReason.allCases.filter { Self.arrivalReasons.contains($0) || counters.failedArrivals[$0] != nil })),
-      MetricDefinition.acceptPauses.family([
-        ("failed", .whole(counters.acceptPauses)), ("accept-rate", .whole(counters.acceptRatePauses)),
-      ]),
+      counted(.acceptPauses),
     ]
   }
 
@@ -134,26 +138,27 @@ extension ServerReading {
       MetricDefinition.listenerAccepted.family(listeners.map { ($0.name, .whole($0.accepted)) }),
       MetricDefinition.certificateExpiry.family(
         listeners.compactMap { listener in listener.certificateExpiry.map { (listener.name, .number(Double($0))) } }),
+      counted(.certificateWarnings),
     ]
   }
 
   private var messageFamilies: [MetricFamily] {
     [
-      MetricDefinition.received.family(.whole(counters.requestsReceived)),
-      MetricDefinition.sent.family(.whole(counters.messagesSent)),
-      MetricDefinition.receivedBytes.family(.whole(counters.bytesReceived)),
-      MetricDefinition.sentBytes.family(.whole(counters.bytesSent)),
-      MetricDefinition.unknown.family(.whole(counters.unknownMessages)),
-      MetricDefinition.unauthenticated.family(.whole(counters.unauthenticatedMessages)),
-      MetricDefinition.undecodable.family(.whole(counters.undecodableMessages)),
-      MetricDefinition.skipped.family(.whole(counters.messagesSkipped)),
-      MetricDefinition.unencodable.family(.whole(counters.messagesUnencodable)),
-      MetricDefinition.handlerErrors.family(.whole(counters.handlerErrors)),
-      MetricDefinition.deadlines.family(.whole(counters.deadlinesExceeded)),
+      counted(.received),
+      counted(.sent),
+      counted(.receivedBytes),
+      counted(.sentBytes),
+      counted(.unknown),
+      counted(.unauthenticated),
+      counted(.undecodable),
+      counted(.skipped),
+      counted(.unencodable),
+      counted(.handlerErrors),
+      counted(.deadlines),
       MetricDefinition.handling.family(.distribution(handling)),
       MetricDefinition.queueing.family(.distribution(queueing)),
-      MetricDefinition.readPauses.family(.whole(counters.readPauses)),
-      MetricDefinition.sendWaits.family(.whole(counters.sendWaits)),
+      counted(.readPauses),
+      counted(.sendWaits),
       MetricDefinition.queuedBytes.family(.count(queuedBytes)),
       MetricDefinition.queueFullness.family(.number(Self.part(queuedBytes, of: maxQueueBytes))),
     ]
