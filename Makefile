@@ -199,7 +199,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile handshakes soak-needs
+.PHONY: soak drains hostile handshakes steer soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -212,6 +212,11 @@ drains: soak-needs ## end a zinxd under load COUNT=200 times and check that noth
 
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
 	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
+
+steer: soak-needs ## look at 19000 connections, close some, ask while nothing else goes on, and measure what that costs
+	$(SWIFT) build -c release --product zinxctl
+	$(SWIFT) build -c release --product zinx-bench
+	Tests/soak/steer .build/release
 
 hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
