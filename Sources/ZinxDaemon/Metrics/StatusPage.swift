@@ -36,6 +36,7 @@ enum StatusPage {
     <section><h2>Connections that ended</h2><table id="ended"></table></section>
     <section><h2>Not let in</h2><table id="refused"></table></section>
     <section><h2>Messages</h2><table id="messages"></table></section>
+    <section><h2>How near the limits are</h2><table id="limits"></table></section>
     <section class="wide"><h2>Routes <small>(messages about, and times of samples, since the start)</small></h2><div class="scroll"><table id="routes"></table></div></section>
     </div>
     </main>
@@ -62,6 +63,7 @@ enum StatusPageStyle {
     h2{font-size:.85rem;font-weight:600;color:var(--dim);margin:0 0 .35rem}
     h2 small{font-size:inherit;font-weight:400}
     .scroll{overflow-x:auto}
+    .scroll td,.scroll th{white-space:nowrap;overflow-wrap:normal}
     #up,footer,.note{color:var(--dim);font-size:.85rem}
     .pill{padding:.1rem .6rem;border-radius:1rem;border:1px solid;font-size:.85rem;color:var(--dim)}
     .pill.good{color:var(--good)}.pill.bad{color:var(--bad)}.pill.warn{color:var(--warn)}
@@ -175,6 +177,11 @@ enum StatusPageScript {
       rows('messages', null, [['received', whole.format(read.in)], ['data received', bytes(one(m, 'received_bytes_total'))], ['sent', whole.format(read.out)], ['data sent', bytes(one(m, 'sent_bytes_total'))],
         ...[['without a route', 'messages_unrouted'], ['not decoded', 'messages_undecodable'], ['handler failed', 'handler_errors'], ['skipped, queue full', 'messages_skipped']]
           .map(([label, name]) => [label, one(m, name + '_total')]).filter(l => l[1]).map(([l, n]) => [l, whole.format(n)])]);
+      const percent = p => (100 * p).toFixed(p > 0 && p < 0.1 ? 1 : 0) + ' %';
+      const bounds = by(m, 'listener_max_connections', 'listener'), held = by(m, 'listener_connections', 'listener');
+      rows('limits', null, [['connections (MaxConn)', percent(full)], ...[...bounds].map(([name, most]) => ['connections of ' + name, percent(most ? (held.get(name) || 0) / most : 0)]),
+        ['queued for peers (MaxQueueBytes)', percent(one(m, 'queue_fullness_ratio'))], ['fullest worker (MaxWorkerTaskLen)', percent(one(m, 'worker_queue_fullness_ratio'))],
+        ['connections that wait for a worker', whole.format(one(m, 'worker_waiting_connections'))]]);
       const key = l => l.ids + ' ' + l.plugin, failed = new Map((m.zinx_route_failures_total || []).map(s => [key(s.labels), s.value]));
       const quantiles = name => { const found = {}; for (const s of m[name] || []) (found[key(s.labels)] ||= {})[Number(s.labels.quantile)] = s.value; return found; };
       const waits = quantiles('zinx_route_queue_seconds'), times = quantiles('zinx_route_handler_seconds');
