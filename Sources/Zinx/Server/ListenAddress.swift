@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Where a listener listens: `127.0.0.1:7777`, `[::]:7777`, `game.example:7777`, `unix:/run/zinxd/clients.sock`, `unix:@zinxd`.
