@@ -158,7 +158,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs terminal terminal-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -178,6 +178,11 @@ proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and cli
 metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its alerts
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
+
+terminal: needs terminal-needs ## try zinxctl in a real terminal: what is watched, and what is asked
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinxctl
+	@Tests/e2e/terminal .build/debug/zinxd .build/debug/zinxctl
 
 tls: needs tls-needs ## let clients of OpenSSL, GnuTLS, Python and Java speak TLS with zinxd
 	$(SWIFT) build --product zinxd
@@ -215,7 +220,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile handshakes soak-needs
+.PHONY: soak drains hostile handshakes steer soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -228,6 +233,11 @@ drains: soak-needs ## end a zinxd under load COUNT=200 times and check that noth
 
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
 	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
+
+steer: soak-needs ## look at 19000 connections, close some, ask while nothing else goes on, and measure what that costs
+	$(SWIFT) build -c release --product zinxctl
+	$(SWIFT) build -c release --product zinx-bench
+	Tests/soak/steer .build/release
 
 hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
@@ -266,6 +276,9 @@ metrics-needs:
 	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
 	@/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-prometheus-client; } >&2
+
+terminal-needs:
+	$(call install,tmux:tmux python3:python3)
 
 tls-needs:
 	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh javac:default-jdk-headless python3:python3)

@@ -14,6 +14,8 @@ public struct RouteRegistrar: Sendable {
     var route: Route
     /// That of the group; nil: that of the owner.
     var onFailure: FailureHook?
+    /// One for all listeners that have the route.
+    let statistics = RouteStatistics()
   }
 
   /// What stands around routes, in the order of registration.
@@ -245,19 +247,20 @@ public struct RouteRegistrar: Sendable {
     }
   }
 
-  /// The finished table, and what answers the requests that failed, by route.
+  /// The finished table, and what goes with each route.
   ///
   /// Throws: ``ZinxError/duplicateRoute(ids:first:second:listener:)``.
-  func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
+  func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: RouteNotes]) {
     if let (ids, first, second) = duplicates.first { throw .duplicateRoute(ids: ids, first: first, second: second) }
     var table = RouteTable()
-    var answers: [ObjectIdentifier: FailureHook] = [:]
+    var notes: [ObjectIdentifier: RouteNotes] = [:]
     for registration in routes {
       let route = guarded(wrapped(registration.route), by: gate)
       table.insert(route, for: registration.ids)
-      answers[ObjectIdentifier(route)] = registration.onFailure ?? failureHooks[registration.owner]
+      notes[ObjectIdentifier(route)] = RouteNotes(
+        statistics: registration.statistics, onFailure: registration.onFailure ?? failureHooks[registration.owner])
     }
-    return (table, answers)
+    return (table, notes)
   }
 
   /// The gate looks at the id of each message: a route may have many.

@@ -25,6 +25,7 @@ struct Target: Sendable {
     Target(name: "networks", longestInput: 2048, run: fuzzNetworks),
     Target(name: "control", longestInput: 4096, run: fuzzControl),
     Target(name: "state", longestInput: 4096, run: fuzzState),
+    Target(name: "http", longestInput: 4096, run: fuzzHTTP),
     Target(name: "environment", longestInput: 2048, run: fuzzEnvironment),
     Target(name: "log", longestInput: 2048, run: fuzzLog),
     Target(name: "text", longestInput: 2048, run: fuzzText),
