@@ -14,7 +14,7 @@ EXAMPLES := Tests/Example Tests/Examples/Chat Tests/Examples/Station Tests/Examp
 EXAMPLE_BUILD := --scratch-path .build/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example snippets snippets-needs bench scale build format lint tsan asan fuzz fuzz-build clean toolchain needs example-pins
+.PHONY: help run test example example-needs snippets snippets-needs bench scale build format lint lint-needs tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -29,7 +29,10 @@ test: needs test-needs ## build and run every test
 	# One after the other: side by side, tests that compute would starve those that wait for a real socket within a time limit.
 	$(SWIFT) test --disable-xctest --no-parallel
 
-example: needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example and Tests/Examples
+example: needs example-needs example-pins ## build, test and start the daemons with plugins of their own in Tests/Example, Tests/Examples and README.md
+	# The first, so that the daemon of its name is that of Tests/Example in the end.
+	$(SWIFT) build --product zinx-client
+	Tests/Snippets/page .build/examples/page "$(SWIFT)" .build/examples .build/debug/zinx-client
 	for package in $(EXAMPLES); do \
 	  $(SWIFT) build --package-path $$package $(EXAMPLE_BUILD) --build-tests; \
 	  $(SWIFT) test --package-path $$package $(EXAMPLE_BUILD) --skip-build --disable-xctest; \
@@ -47,6 +50,9 @@ example: needs example-pins ## build, test and start the daemons with plugins of
 	! grep zinxd .build/examples/words.txt
 	.build/examples/debug/chat-daemon --list-plugins | grep '^chat '
 	.build/examples/debug/world-daemon --list-plugins | grep '^world '
+
+example-needs:
+	$(call install,python3:python3)
 
 SNIPPETS := .build/snippets/package
 
@@ -73,8 +79,12 @@ build: needs ## build everything, optimised
 format: toolchain ## lay out the sources
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
-lint: toolchain ## check the layout of the sources
+lint: toolchain lint-needs ## check the layout of the sources, and the lengths that README.md tells of the chat
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	Tests/Examples/lines
+
+lint-needs:
+	$(call install,python3:python3)
 
 tsan: needs ## run the tests under ThreadSanitizer: data races
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/tsan
@@ -149,7 +159,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs nats nats-needs
+.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs terminal terminal-needs nats nats-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -169,6 +179,11 @@ proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and cli
 metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its alerts
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
+
+terminal: needs terminal-needs ## try zinxctl in a real terminal: what is watched, and what is asked
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinxctl
+	@Tests/e2e/terminal .build/debug/zinxd .build/debug/zinxctl
 
 tls: needs tls-needs ## let clients of OpenSSL, GnuTLS, Python and Java speak TLS with zinxd
 	$(SWIFT) build --product zinxd
@@ -194,19 +209,23 @@ nats: needs nats-needs ## put a real nats-server behind zinxd, and services that
 
 .PHONY: guards guards-needs
 
-guards: needs guards-needs ## count what a message, a batch, a connection and a crowd cost, and check it
+guards: needs guards-needs ## count what a message, a batch, a connection, a crowd, heartbeats and outsiders cost, and check it
 	$(SWIFT) build -c release --product zinxd
 	$(SWIFT) build -c release --product handler-forms
 	bench/guards
 	bench/crowd
 	bench/crowd --workers 10
+	bench/outsiders
+	bench/outsiders --workers 10
+	# The promise is half of it, and held on a machine that nobody shares: bench/heartbeats without arguments.
+	bench/heartbeats --interval 4 --periods 1 --limit 4
 
 guards-needs:
 	$(call install,cc:gcc python3:python3 strip:binutils valgrind:valgrind strace:strace)
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile handshakes soak-needs
+.PHONY: soak drains hostile handshakes steer soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -219,6 +238,11 @@ drains: soak-needs ## end a zinxd under load COUNT=200 times and check that noth
 
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
 	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
+
+steer: soak-needs ## look at 19000 connections, close some, ask while nothing else goes on, and measure what that costs
+	$(SWIFT) build -c release --product zinxctl
+	$(SWIFT) build -c release --product zinx-bench
+	Tests/soak/steer .build/release
 
 hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
@@ -264,6 +288,9 @@ nats-needs:
 	@PATH=$$PATH:/usr/sbin command -v nats-server >/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server; \
 	  $(SUDO) systemctl disable --now nats-server 2>/dev/null || true; } >&2
+
+terminal-needs:
+	$(call install,tmux:tmux python3:python3)
 
 tls-needs:
 	$(call install,openssl:openssl gnutls-cli:gnutls-bin testssl:testssl.sh javac:default-jdk-headless python3:python3)

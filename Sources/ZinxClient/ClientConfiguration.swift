@@ -37,12 +37,15 @@ public struct ClientConfiguration: Sendable, Hashable {
     /// Time in which nothing was sent, or nothing has come, after which one is sent, and again each time that it passes; zero means never.
     public var interval = Duration.zero
     /// Time in which nothing has come after which the server is given up, with ``Client/CloseReason/heartbeatLost``; zero means never.
-    /// At least ``shortestGrace`` longer than ``interval``, since servers answer once a second at most; time in which ``Client/messages`` are not taken does not count.
+    /// One that is not ``shortestGrace`` longer than ``interval`` is taken as that long, since servers answer once a second at most and live
+    /// ones would be given up. Time in which ``Client/messages`` are not taken does not count.
     public var timeout = Duration.zero
     /// How much longer than ``interval`` a ``timeout`` has to be for a live server to be heard in time: two seconds.
     public static let shortestGrace = Duration.seconds(2)
     /// Whether a live server, which answers once a second at most, is always heard in time.
     public var isKeptByAnswers: Bool { timeout == .zero || timeout >= interval + Self.shortestGrace }
+    /// ``timeout``, or the shortest that live servers can keep.
+    var keptTimeout: Duration { timeout <= .zero ? .zero : max(timeout, max(.zero, interval) + Self.shortestGrace) }
     /// Whether ``Client/messages`` has heartbeats too.
     public var isDelivered = false
 

@@ -23,8 +23,8 @@ struct HeartbeatLife {
   private var isAnswerDue = false
 
   init(_ heartbeat: ClientConfiguration.Heartbeat?, at now: Instant) {
-    interval = heartbeat?.interval.inNanoseconds ?? 0
-    timeout = heartbeat?.timeout.inNanoseconds ?? 0
+    interval = max(0, heartbeat?.interval.inNanoseconds ?? 0)
+    timeout = max(0, heartbeat?.keptTimeout.inNanoseconds ?? 0)
     answers = heartbeat?.answers ?? false
     (receivedAt, sentAt) = (now, now)
   }

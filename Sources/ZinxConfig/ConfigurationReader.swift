@@ -62,6 +62,7 @@ public struct ParsedConfiguration: Sendable, Equatable {
     if let root = document.value {
       checkForms(members)
       checkMetrics(members)
+      checkControl(members)
       if problems.isEmpty { checkFrames(members) }
       if problems.isEmpty { tlsPlaces = TLSPlaces.find(in: root, shortForm: draft.server.allEndpoints.map(\.name)) }
     }
@@ -115,6 +116,19 @@ public struct ParsedConfiguration: Sendable, Equatable {
     problems.append(
       ConfigurationProblem(
         at: place, "MetricsAddress is where the listener \(quotedBriefly(other.name)) listens: take another port"))
+  }
+
+  /// So does the control socket: a daemon that found its own metrics or listener there would speak to itself.
+  private mutating func checkControl(_ members: [ConfigurationMember]) {
+    guard let setting = draft.controlSocket, let address = try? ListenAddress("unix:\(setting)") else { return }
+    let place = members.first { asciiLowercased($0.key) == "controlsocket" }?.value.position
+    func refuse(_ other: String) {
+      problems.append(ConfigurationProblem(at: place, "ControlSocket is where \(other): take another path"))
+    }
+    if let metrics = draft.metricsAddress, metrics.overlaps(address, v6Only: (false, false)) { refuse("MetricsAddress is") }
+    for endpoint in draft.server.allEndpoints where endpoint.address.overlaps(address, v6Only: (false, false)) {
+      refuse("the listener \(quotedBriefly(endpoint.name)) listens")
+    }
   }
 
   /// Of the two ways to say who listens where a file has one.

@@ -118,7 +118,7 @@ extension ControlRequest.Arguments {
     return ControlRequest.Sending(audience, id, data)
   }
 
-  private mutating func number(_ key: String) throws(ControlError) -> Double? {
+  mutating func number(_ key: String) throws(ControlError) -> Double? {
     guard let value = any(key) else { return nil }
     guard let number = value.number else { throw ControlError(.badRequest, "\(key) is no number") }
     return number

@@ -13,11 +13,12 @@ package struct ControlRequest: Sendable, Hashable {
     /// The same to all, a group, or a user.
     case broadcast(Sending)
     /// Accept nobody any more; and end who is there.
-    case drain(closing: Bool)
+    case drain(Draining)
     case resume
     case reload
     case set(key: String, value: JSON)
-    case log(level: String)
+    /// Of everything, or of what is about one connection or the peers of a network.
+    case log(level: String, LogSubject?)
     case plugins
     case routes
     case groups
@@ -120,13 +121,15 @@ extension ControlRequest {
     case "trace": command = .trace(try arguments.tracing())
     case "send": command = .send(try arguments.sending())
     case "broadcast": command = .broadcast(try arguments.broadcasting())
-    case "drain": command = .drain(closing: try arguments.flag("close"))
+    case "drain": command = .drain(try arguments.draining())
     case "resume": command = .resume
     case "reload": command = .reload
     case "set":
       let key = try arguments.required("key", try arguments.string("key"))
       command = .set(key: key, value: try arguments.required("value", arguments.any("value")))
-    case "log": command = .log(level: try arguments.required("level", try arguments.string("level")))
+    case "log":
+      let level = try arguments.required("level", try arguments.string("level"))
+      command = .log(level: level, try arguments.logSubject())
     case "plugins": command = .plugins
     case "routes": command = .routes
     case "groups": command = .groups
@@ -241,11 +244,13 @@ extension ControlRequest {
       members.append(closing.target.member)
       if closing.atOnce { add("now", true) }
       if closing.isTrial { add("dryRun", true) }
-    case .drain(closing: true): add("close", true)
+    case .drain(let draining): members += draining.members
     case .set(let key, let value):
       add("key", .string(key))
       add("value", value)
-    case .log(let level): add("level", .string(level))
+    case .log(let level, let subject):
+      add("level", .string(level))
+      if let subject { members.append(subject.member) }
     case .trace(let tracing): members += tracing.members
     case .send(let sending), .broadcast(let sending): members += sending.members
     case .upgrade(let upgrade):

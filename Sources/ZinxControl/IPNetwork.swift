@@ -35,12 +35,15 @@ package struct IPNetwork: Sendable, Hashable {
   private var address: IPNumber
   /// Of 128 bits.
   private var prefix: Int
+  /// As it was written.
+  package let text: String
 
   package init?(_ text: String) {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let address = IPNumber(parts[0]), !parts[0].contains("%") else { return nil }
     let isV4 = !parts[0].contains(":")
     self.address = address
+    self.text = text
     prefix = 128
     if parts.count == 2 {
       guard parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let bits = Int(parts[1]), bits <= (isV4 ? 32 : 128) else {

@@ -39,7 +39,8 @@ extension JSON {
 
   /// Seconds with three decimals.
   package static func seconds(_ duration: Duration) -> JSON {
-    .number(Double(duration.components.seconds) + (Double(duration.components.attoseconds) / 1e15).rounded() / 1000)
+    // Divided last: the sum of a second and a fraction would have digits of its own.
+    .number((Double(duration.components.seconds) * 1000 + (Double(duration.components.attoseconds) / 1e15).rounded()) / 1000)
   }
 }
 

@@ -65,6 +65,12 @@ package struct UnixStream: ~Copyable {
     return true
   }
 
+  /// Whether the peer has closed it: it takes nothing any more. One that only sends no more is there still.
+  package var isGone: Bool {
+    var entry = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP | POLLERR) != 0
+  }
+
   /// What a read has brought.
   package enum Input: Sendable, Hashable {
     case bytes([UInt8])

@@ -114,7 +114,8 @@ public enum Daemon {
     let others = all.filter { !sockets.contains($0) }
     let passed = try PassedSockets.assign(sockets, to: configuration.server.allEndpoints)
     let former = inheritance?.opened(for: configuration.server) ?? []
-    let events = EventLog(log)
+    let focus = LogFocusTable()
+    let events = EventLog(log, focus)
     let server = try Server(
       configuration.server, plugins: loaded.allPlugins, routes: loaded.allRoutes, onEvent: { events.take($0) })
     try Server.checkLimits(configuration.server)
@@ -138,14 +139,14 @@ public enum Daemon {
     // 6. Who looks after it.
     let supervision = Supervision(server, status, watch, manager, events, log)
     let reloader = Reloader(
-      configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, load: load)
+      configuration, server: server, status: status, output: output, fixedLevel: arguments.logLevel, log: log, focus: focus,
+      load: load)
     let upgrader = Upgrader(
       server: server, manager: manager, supervision: supervision, status: status, reloader: reloader, environment: environment,
       passed: others, output: output, log: log, version: version)
     let controller = Controller(
-      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader,
-      output: output,
-      log: log, version: version)
+      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader, output: output,
+      log: log, version: version, drains: OperatorDrain(server, log), focus: focus)
     let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }
     // Shut down in reverse: the server drains first, while supervision still reports.

@@ -74,7 +74,9 @@ final class EventLog: Sendable {
     }
   }
 
-  init(_ log: Logger) { self.log = log }
+  private let focus: LogFocusTable
+
+  init(_ log: Logger, _ focus: LogFocusTable = LogFocusTable()) { (self.log, self.focus) = (log, focus) }
 
   /// Asked before the level, which costs more to know: swift-log copies the handler for it. What the level leaves out is not told either.
   private func may(_ topic: Topic) -> Bool { limits.withLock { $0[topic.rawValue].pass(at: .coarse) } }
@@ -112,6 +114,10 @@ final class EventLog: Sendable {
 
   /// Any thread; does not block.
   func take(_ event: ServerEvent) {
+    let focused = focused(event)
+    let log = focused ?? log
+    // Of whom an operator wants to know more nothing is left out.
+    func may(_ topic: Topic) -> Bool { focused != nil || self.may(topic) }
     switch event {
     case .connectionAdded(let connection, let live):
       guard may(.connections) else { return }
@@ -123,7 +129,7 @@ final class EventLog: Sendable {
         metadata: fields(.connectionEnded, connection, ["closeReason": "\(reason)"], fault?.fields ?? [:]))
     case .connectionRefused(let peer, let reason, let limit, let listener):
       guard may(Topic(reason)) else { return }
-      refused(peer, reason, limit: limit, listener)
+      refused(peer, reason, limit: limit, listener, log)
     case .arrivalFailed(let peer, let reason, let detail, let looksLike, let listener):
       guard may(Topic(reason)) else { return }
       let message = reason == .proxyHeader ? LifecycleMessage.proxyHeader : .handshakeFailed
@@ -209,8 +215,21 @@ final class EventLog: Sendable {
     }
   }
 
+  /// The logger for a connection or a peer that has a level of its own.
+  private func focused(_ event: ServerEvent) -> Logger? {
+    switch event {
+    case .connectionAdded(let connection, _), .connectionEnded(let connection, _, _, _), .unknownMessage(let connection, _, _, _),
+      .handlerFailed(let connection, _, _), .undecodableMessage(let connection, _, _), .deadlineExceeded(let connection, _, _),
+      .startHookFailed(let connection, _):
+      focus.logger(log, connection: connection.id, peer: connection.remoteAddress)
+    case .connectionRefused(let peer, _, _, _), .arrivalFailed(let peer, _, _, _, _):
+      focus.logger(log, connection: nil, peer: peer)
+    default: nil
+    }
+  }
+
   /// The peer's address becomes text here, after the rate limit: most refusals of a flood never get so far.
-  private func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, _ listener: String) {
+  private func refused(_ peer: SocketAddress, _ reason: RefusalReason, limit: Int?, _ listener: String, _ log: Logger) {
     let count = limit.map { "\($0)" } ?? ""
     let cause =
       switch reason {

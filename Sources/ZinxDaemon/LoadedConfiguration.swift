@@ -44,6 +44,12 @@ struct LoadedConfiguration {
       "\(path): warning: \(quotedBriefly($0.host)) does not resolve here: \($0.reason)"
     }
     guard let short = ConfigurationCheck.shortOfDescriptors(configuration.server) else { return hosts }
+    guard short.connections > 0 else {
+      return hosts + [
+        "\(path): warning: with the \(short.limit) open files that are allowed here it does not start: there is room for no connection; "
+          + "raise the limit (LimitNOFILE= of a service, ulimit -n)"
+      ]
+    }
     return hosts + [
       "\(path): warning: MaxConn is \(configuration.server.maxConn), but with the \(short.limit) open files that are allowed here "
         + "\(short.connections) fit; raise the limit (LimitNOFILE= of a service, ulimit -n)"
@@ -101,6 +107,7 @@ struct LoadedConfiguration {
     parsed.add(conflicts(routes, parsed))
     parsed.add(codecConflicts(routes, parsed))
     let nats = resolveNats(&parsed, made.map(\.plugin), registry, program: program, files: files)
+    parsed.add(controlConflicts(parsed))
     // If nothing else is wrong with the configuration.
     let certificates = parsed.configuration.map { ListenerCertificates.read(for: $0.server) } ?? ListenerCertificates()
     let faults = certificateFaults(certificates, parsed)
@@ -189,6 +196,19 @@ struct LoadedConfiguration {
       guard let first = routes.codecs[..<index].first(where: { $0.codec.name == codec.name }) else { return nil }
       return ConfigurationProblem(
         at: position, "the plugins \"\(first.owner)\" and \"\(owner)\" both have a codec \(name): switch one of them off")
+    }
+  }
+
+  /// Listeners where the control socket is if nothing is said: in the runtime directory, which the file does not know.
+  private static func controlConflicts(_ parsed: ParsedConfiguration) -> [ConfigurationProblem] {
+    guard let configuration = parsed.configuration, configuration.controlSocket == nil, let path = ControlPlace.path(nil),
+      let address = try? ListenAddress("unix:\(path)")
+    else { return [] }
+    return configuration.server.allEndpoints.filter { $0.address.overlaps(address, v6Only: (false, false)) }.map {
+      ConfigurationProblem(
+        at: nil,
+        "the listener \(quotedBriefly($0.name)) is where the control socket is, \(path): give it another path, or set ControlSocket"
+      )
     }
   }
 

@@ -21,9 +21,11 @@ final class Reloader: Sendable {
   /// The level of the command line, which a file does not override.
   private let fixedLevel: Logger.Level?
   private let log: Logger
+  private let focus: LogFocusTable
 
   init(
     _ configuration: Configuration, server: Server, status: Status, output: LogOutput, fixedLevel: Logger.Level?, log: Logger,
+    focus: LogFocusTable = LogFocusTable(),
     load: @escaping @Sendable () throws(LoadedConfiguration.Refused) -> LoadedConfiguration
   ) {
     current = Mutex(configuration)
@@ -33,6 +35,7 @@ final class Reloader: Sendable {
     self.output = output
     self.fixedLevel = fixedLevel
     self.log = log
+    self.focus = focus
   }
 
   /// `DrainTimeout` as it is in force.
@@ -72,6 +75,7 @@ final class Reloader: Sendable {
     }
     current.withLock { $0 = reload.effective }
     setOptions.withLock { $0 = [] }
+    focus.clear()
     output.level = fixedLevel ?? reload.effective.logLevel
     status.note(nil)
     status.countReload(isRefused: false)

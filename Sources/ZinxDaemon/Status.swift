@@ -1,5 +1,6 @@
 import Synchronization
 import Zinx
+import ZinxControl
 
 /// The one line that `systemctl status` shows, and what SIGUSR1 writes to the log.
 final class Status: Sendable {
@@ -51,7 +52,24 @@ final class Status: Sendable {
     let (isDraining, note) = state.withLock { ($0.isDraining, $0.note) }
     return Self.text(
       live: live, arriving: server.arriving, maxConn: server.maxConn, isDraining: isDraining, isSuspended: server.isSuspended,
-      note: note)
+      note: note) + Self.plugins(server.pluginStatusLines, server.pluginMetrics)
+  }
+
+  /// Characters of what plugins say: systemd shows one line.
+  private static let longestPlugins = 200
+
+  /// `; chat: 3 rooms, 12 players; score: players 3`: what a plugin says of itself, or else its gauges.
+  static func plugins(_ lines: [(plugin: String, text: String)], _ metrics: [PluginMetric]) -> String {
+    let gauges = metrics.filter { if case .gauge = $0.value { true } else { false } }
+    var names = lines.map(\.plugin)
+    for metric in gauges where !names.contains(metric.plugin) { names.append(metric.plugin) }
+    let parts = names.map { name in
+      let own = lines.first { $0.plugin == name }?.text
+      let numbers = gauges.filter { $0.plugin == name }.map { "\($0.name) \(text($0.value))" }
+      return "; \(name): \(shown(own ?? numbers.joined(separator: ", ")))"
+    }
+    let all = parts.joined()
+    return all.count > longestPlugins ? all.prefix(longestPlugins) + "\u{2026}" : all
   }
 
   /// Lines for the log.
@@ -99,7 +117,18 @@ final class Status: Sendable {
         + "\(counters.messagesSent) sent (\(counters.bytesSent) bytes), \(counters.unknownMessages) without a route, "
         + "\(counters.undecodableMessages) not decoded, \(counters.handlerErrors) handlers failed, "
         + "\(counters.deadlinesExceeded) took too long",
+      "also since the start: " + rest(counters),
     ]
+  }
+
+  /// What is in the lines before.
+  private static let told: Set = [
+    "accepted", "received", "receivedBytes", "sent", "sentBytes", "unknownMessages", "undecodableMessages", "handlerErrors",
+    "deadlinesExceeded",
+  ]
+
+  private static func rest(_ counters: CounterSnapshot) -> String {
+    CounterRow.all.filter { !told.contains($0.key) }.map { "\($0.value(counters)) \($0.words)" }.joined(separator: ", ")
   }
 
   private static func total<Reason>(_ word: String, _ counts: [Reason: UInt64]) -> String {

@@ -47,6 +47,9 @@ package enum SignalPipe {
 
   package static func resume() { isPaused.withLock { $0 = false } }
 
+  /// Readable while a signal waits to be read, for poll(2) beside others.
+  package static var descriptor: Int32 { readEnd.load(ordering: .relaxed) }
+
   /// Waits for the next signal; without a time-out for ever. Returns nil when the time is over. Blocks; one thread at a time.
   package static func next(within timeout: Duration? = nil) -> Int32? {
     let deadline = timeout.map { ContinuousClock.now + $0 }

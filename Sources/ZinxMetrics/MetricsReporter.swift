@@ -12,7 +12,8 @@ import Zinx
 ///
 /// The server counts for itself, whoever reads: a message costs nothing more for this, and what the backend sees is as old as the last
 /// report. The names are those of the table in <doc:Metrics>: counters with `_total`, gauges as they are. A histogram is handed over as
-/// two counters, `_count` and `_sum`, since swift-metrics takes single values, which nobody has kept.
+/// two counters, `_count` and `_sum`, since swift-metrics takes single values, which nobody has kept; so is a summary, with a gauge for
+/// each of its quantiles.
 public final class MetricsReporter: Sendable {
   private struct Key: Hashable {
     let name: String
@@ -73,6 +74,12 @@ public final class MetricsReporter: Sendable {
     case (.distribution(let values), _):
       count(Key(name: key.name + "_count", labels: key.labels), to: values.count, &known)
       add(Key(name: key.name + "_sum", labels: key.labels), to: values.sum, &known)
+    case (.latency(let latency), _):
+      count(Key(name: key.name + "_count", labels: key.labels), to: latency.count, &known)
+      add(Key(name: key.name + "_sum", labels: key.labels), to: latency.sum / .seconds(1), &known)
+      for (part, time) in latency.quantiles {
+        set(Key(name: key.name, labels: key.labels + [.init("quantile", "\(part)")]), to: time / .seconds(1), &known)
+      }
     }
   }
 

@@ -80,11 +80,18 @@ public struct WebSocketRules: Sendable, Hashable {
 
   /// The same for who is not let in.
   public static func answer(_ refusal: Refusal) -> [UInt8] {
-    let reasons = [400: "Bad Request", 403: "Forbidden", 404: "Not Found", 426: "Upgrade Required"]
-    let more = refusal.status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : ""
+    let reasons = [400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 426: "Upgrade Required"]
+    let isUpgrade = refusal.status == 426
+    let more =
+      switch refusal.status {
+      // Each of them has to say how it is done better (RFC 9110, 15.5.2 and 15.5.22).
+      case 401: "WWW-Authenticate: Bearer\r\n"
+      case 426: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      default: ""
+      }
     let text = refusal.text + "\n"
     return Array(
-      ("HTTP/1.1 \(refusal.status) \(reasons[refusal.status] ?? "")\r\nConnection: \(more.isEmpty ? "close" : "close, Upgrade")\r\n"
+      ("HTTP/1.1 \(refusal.status) \(reasons[refusal.status] ?? "")\r\nConnection: \(isUpgrade ? "close, Upgrade" : "close")\r\n"
         + "\(more)Content-Type: text/plain; charset=utf-8\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)").utf8)
   }
 

@@ -23,7 +23,7 @@ struct CloseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "close", abstract: "End connections, with reason killed: what is queued for them leaves first.")
   @OptionGroup var options: CommonOptions
-  @Argument(help: "Their ids.") var ids: [UInt64] = []
+  @Argument(help: "Their ids.") var ids: [ConnectionID] = []
 
   @Option(
     name: .customLong("where"), help: ArgumentHelp("Those of which this is true, such as 'idle > 5m'.", valueName: "expr"))
@@ -41,7 +41,7 @@ struct CloseCommand: ParsableCommand {
 
   func run() throws {
     let conversation = try Conversation(options)
-    let target: ControlRequest.Closing.Target = if let filter { .matching(filter) } else { .ids(ids) }
+    let target: ControlRequest.Closing.Target = if let filter { .matching(filter) } else { .ids(ids.map(\.number)) }
     if !yes, isatty(STDIN_FILENO) == 1 {
       let trial = try conversation.ask(.close(.init(target, atOnce: now, isTrial: true)))
       let count = trial["closed"]?.integer ?? 0
@@ -51,8 +51,8 @@ struct CloseCommand: ParsableCommand {
       }
     }
     let result = try conversation.ask(.close(.init(target, atOnce: now)))
-    let (count, missing) = (result["closed"]?.integer ?? 0, result["missing"]?.array ?? [])
-    Output.print([options.json ? result.description : "closed \(count)\(Self.ending(result))"])
+    let missing = result["missing"]?.array ?? []
+    Output.print([options.json ? result.description : "closed \(result["closed"]?.integer ?? 0)\(Self.ending(result))"])
     guard !missing.isEmpty else { return }
     Output.complain("there is no connection \(missing.map(\.description).joined(separator: ", "))")
     throw Failure.refused
@@ -65,20 +65,12 @@ extension CloseCommand {
     guard let count = result["ending"]?.integer, count > 0 else { return "" }
     return ", \(count) \(count == 1 ? "was" : "were") ending already"
   }
-}
 
-struct DrainCommand: ChangeCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "drain", abstract: "Accept nobody any more, until resume: who comes waits in the kernel's backlog.")
-  @OptionGroup var options: CommonOptions
-
-  @Flag(help: "End all connections too, each when it has its answers.")
-  var close = false
-
-  var request: ControlRequest.Command { .drain(closing: close) }
-
-  func lines(_ result: JSON) -> [String] {
-    ["accepts nobody any more; \(result["connections"]?.integer ?? 0) connections \(close ? "are ending" : "stay")"]
+  /// In a line, what has gone among it.
+  static func summary(_ result: JSON) -> String {
+    let missing = result["missing"]?.array ?? []
+    let gone = missing.isEmpty ? "" : ", there is no connection \(missing.map(\.description).joined(separator: ", "))"
+    return "closed \(result["closed"]?.integer ?? 0)\(ending(result))\(gone)"
   }
 }
 
@@ -117,19 +109,7 @@ struct SetCommand: ChangeCommand {
 
   func lines(_ result: JSON) -> [String] {
     let (before, now) = (result["before"] ?? nil, result["value"] ?? nil)
-    return ["\(result["key"]?.string ?? key): \(before) \u{2192} \(now), until the next reload"]
-  }
-}
-
-struct LogCommand: ChangeCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "log",
-    abstract: "Log from this level on, until the next reload: trace, debug, info, notice, warning, error, critical.")
-  @OptionGroup var options: CommonOptions
-  @Argument(help: "The level.") var level: String
-  var request: ControlRequest.Command { .log(level: level) }
-
-  func lines(_ result: JSON) -> [String] {
-    ["LogLevel: \(result["before"] ?? nil) \u{2192} \(result["level"] ?? nil), until the next reload"]
+    let end = result["ending"]?.bool == true ? "the daemon ends" : "the next reload"
+    return ["\(result["key"]?.string ?? key): \(before) \u{2192} \(now), until \(end)"]
   }
 }

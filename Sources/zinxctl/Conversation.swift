@@ -11,19 +11,21 @@ struct Conversation {
   private let paths: [String]
 
   init(_ options: CommonOptions) throws {
-    paths = options.socket.map { [$0] } ?? Self.places
-    client = try Self.connect(paths)
+    paths = Self.paths(options)
+    do throws(ControlClient.Failure) { client = try Self.open(paths) } catch { throw Self.end(error, paths) }
   }
 
+  /// Where somebody may listen.
+  static func paths(_ options: CommonOptions) -> [String] { options.socket.map { [$0] } ?? Self.places }
+
   /// To the first one that can be entered.
-  private static func connect(_ paths: [String]) throws -> ControlClient {
+  static func open(_ paths: [String]) throws(ControlClient.Failure) -> ControlClient {
     var failures: [ControlClient.Failure] = []
     for path in paths {
       do throws(ControlClient.Failure) { return try ControlClient(path) } catch { failures.append(error) }
     }
     // One that is there and may not be entered tells more than one that is not.
-    let failure = failures.first { if case .unreachable(let error) = $0 { error.code != ENOENT } else { true } } ?? failures[0]
-    throw end(failure, paths)
+    throw failures.first { if case .unreachable(let error) = $0 { error.code != ENOENT } else { true } } ?? failures[0]
   }
 
   func ask(_ command: ControlRequest.Command) throws -> JSON {
@@ -35,7 +37,8 @@ struct Conversation {
     do throws(ControlClient.Failure) { try client.ask(command, each: each) } catch { throw Self.end(error, paths) }
   }
 
-  private static func end(_ failure: ControlClient.Failure, _ paths: [String]) -> ExitCode {
+  /// Says what has gone wrong. Returns the status with which the process ends.
+  static func end(_ failure: ControlClient.Failure, _ paths: [String]) -> ExitCode {
     let (status, lines) = Failure.explain(failure, paths: paths)
     for line in lines { Output.complain(line) }
     return status

@@ -7,16 +7,23 @@ protocol LookCommand: ParsableCommand {
   var request: ControlRequest.Command { get }
   /// For people.
   func lines(_ result: JSON) -> [String]
+  /// The same with looks.
+  func styledLines(_ result: JSON) -> [StyledLine]
   /// What `--json` prints of it.
   func json(_ result: JSON) -> JSON
 }
 
 extension LookCommand {
-  func run() throws {
+  func run() throws { try show() }
+
+  /// Asks once.
+  func show() throws {
     let result = try Conversation(options).ask(request)
-    let lines = options.json ? [json(result).description] : lines(result)
-    if !lines.isEmpty { Output.print(lines) }
+    guard !options.json else { return Output.print([json(result).description]) }
+    Output.print(styled: styledLines(result))
   }
+
+  func styledLines(_ result: JSON) -> [StyledLine] { lines(result).map { StyledLine($0) } }
 
   func json(_ result: JSON) -> JSON { result }
   func lines(_ result: JSON) -> [String] { Table.pairs(result) }
@@ -32,12 +39,23 @@ protocol ListCommand: LookCommand {
 extension ListCommand {
   func json(_ result: JSON) -> JSON { result[Self.name] ?? [] }
   func lines(_ result: JSON) -> [String] { Self.table.lines(result[Self.name]?.array ?? []) }
+  func styledLines(_ result: JSON) -> [StyledLine] {
+    lines(result).enumerated().map { StyledLine($1, $0 == 0 ? .title : .plain) }
+  }
 }
 
 struct StatusCommand: LookCommand {
   static let configuration = CommandConfiguration(commandName: "status", abstract: "The daemon as a whole.")
   @OptionGroup var options: CommonOptions
+  @OptionGroup var watching: WatchOptions
   var request: ControlRequest.Command { .status }
+
+  func validate() throws { try watching.check(options) }
+
+  func run() throws {
+    guard watching.watch, let interval = watching.interval else { return try show() }
+    try WatchLoop.run(StatusView(), options, every: interval)
+  }
 }
 
 struct HealthCommand: ParsableCommand {
@@ -59,11 +77,16 @@ struct ConnectionsCommand: ListCommand {
   static let table = Table([
     .init("ID", "id", right: true), .init("PEER", "peer"), .init("LISTENER", "listener"), .init("USER", "user"),
     .init("AGE", "ageSeconds", right: true), .init("IDLE", "idleSeconds", right: true),
-    .init("RECEIVED", "received", right: true),
-    .init("SENT", "sent", right: true), .init("QUEUED", "queued", right: true), .init("BYTES", "queuedBytes", right: true),
+    .init("RECEIVED", "received", right: true), .init("BYTES", "receivedBytes", amount: true),
+    .init("SENT", "sent", right: true), .init("BYTES", "sentBytes", amount: true), .init("QUEUED", "queued", right: true),
+    .init("BYTES", "queuedBytes", amount: true), .init("WORKER", "worker", right: true), .init("GROUPS", "groups"),
+    .init("PROPERTIES", "properties"),
   ])
+  /// By what keys put them in order, as the columns stand.
+  static let fields = table.columns.compactMap { Field(rawValue: $0.key) }
 
   @OptionGroup var options: CommonOptions
+  @OptionGroup var watching: WatchOptions
 
   @Option(
     name: .customLong("where"), help: ArgumentHelp("Only those of which this is true, such as 'idle > 5m'.", valueName: "expr"))
@@ -78,16 +101,25 @@ struct ConnectionsCommand: ListCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("At most so many.", valueName: "count"))
   var limit: Int?
 
-  func validate() throws { if let limit, limit < 0 { throw ValidationError("--limit must not be negative") } }
+  func validate() throws {
+    if let limit, limit < 0 { throw ValidationError("--limit must not be negative") }
+    try watching.check(options)
+    if watching.watch, limit != nil { throw ValidationError("--watch shows as many as fit, without --limit") }
+  }
 
   var request: ControlRequest.Command { .connections(.init(filter: filter, order: sort, limit: limit)) }
+
+  func run() throws {
+    guard watching.watch, let interval = watching.interval else { return try show() }
+    try WatchLoop.run(ConnectionsView(filter: filter, order: try sort ?? FieldOrder("id")), options, every: interval)
+  }
 }
 
 struct ShowCommand: LookCommand {
   static let configuration = CommandConfiguration(commandName: "show", abstract: "All there is to say of one connection.")
   @OptionGroup var options: CommonOptions
-  @Argument(help: "Its id.") var id: UInt64
-  var request: ControlRequest.Command { .show(id) }
+  @Argument(help: "Its id.") var id: ConnectionID
+  var request: ControlRequest.Command { .show(id.number) }
 }
 
 struct ClosedCommand: ListCommand {
@@ -137,13 +169,14 @@ struct PluginsCommand: ListCommand {
   var request: ControlRequest.Command { .plugins }
 }
 
-struct RoutesCommand: ListCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "routes", abstract: "The messages that have routes, and whose these are.")
-  static let name = "routes"
-  static let table = Table([.init("IDS", "ids", right: true), .init("PLUGIN", "plugin")])
-  @OptionGroup var options: CommonOptions
-  var request: ControlRequest.Command { .routes }
+/// The id of a connection, as JSON can have it: no daemon comes to the end of these.
+struct ConnectionID: ExpressibleByArgument, Hashable {
+  let number: UInt64
+
+  init?(argument: String) {
+    guard let number = UInt64(argument), number <= UInt64(Int64.max) else { return nil }
+    self.number = number
+  }
 }
 
 extension Filter: ExpressibleByArgument {

@@ -3,13 +3,13 @@ import ZinxControl
 
 /// Connections, by their ids or by what is true of them.
 struct TargetOptions: ParsableArguments {
-  @Argument(help: "Ids of connections.") var ids: [UInt64] = []
+  @Argument(help: "Ids of connections.") var ids: [ConnectionID] = []
 
   @Option(
     name: .customLong("where"), help: ArgumentHelp("Those of which this is true, such as 'idle > 5m'.", valueName: "expr"))
   var filter: Filter?
 
-  var target: ControlRequest.Closing.Target { filter.map { .matching($0) } ?? .ids(ids) }
+  var target: ControlRequest.Closing.Target { filter.map { .matching($0) } ?? .ids(ids.map(\.number)) }
 
   func validate() throws {
     if ids.isEmpty == (filter == nil) { throw ValidationError("ids or --where are needed, and not both") }
@@ -26,10 +26,11 @@ struct TraceCommand: ParsableCommand {
   @Option(name: .customLong("for"), help: ArgumentHelp("For so long, such as 10s or 5m: an hour at most.", valueName: "time"))
   var time = "60s"
 
-  @Option(help: ArgumentHelp("So many messages at most.", valueName: "count"))
+  // Unconditional: below zero is told as what it is.
+  @Option(parsing: .unconditional, help: ArgumentHelp("So many messages at most.", valueName: "count"))
   var count: Int?
 
-  @Option(help: ArgumentHelp("So many bytes of each message's data, 4096 at most.", valueName: "count"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("So many bytes of each message's data, 4096 at most.", valueName: "count"))
   var bytes = ControlRequest.Tracing.usualBytes
 
   func validate() throws {
@@ -50,6 +51,9 @@ struct TraceCommand: ParsableCommand {
       let part = JSON.object(result)
       if let number = part["traced"]?.integer { traced = number }
       if let ids = part["missing"]?.array { missing += ids }
+      if let count = part["beyondLimit"]?.integer, count > 0 {
+        Output.complain("a trace follows as many as it may: \(count) more \(count == 1 ? "is" : "are") not traced")
+      }
       for id in part["busy"]?.array ?? [] { Output.complain("connection \(id) is traced by somebody else already") }
       let lines = options.json ? TraceText.json(part) : TraceText.lines(part, clock: WallClock.text)
       if !lines.isEmpty { Output.print(lines) }
@@ -65,7 +69,8 @@ struct TraceCommand: ParsableCommand {
 
 /// A message: an id, and data as text, as hexadecimal digits, or from a file.
 struct MessageOptions: ParsableArguments {
-  @Option(name: .customLong("msg-id"), help: ArgumentHelp("Its id.", valueName: "id")) var messageID: UInt32
+  @Option(name: .customLong("msg-id"), parsing: .unconditional, help: ArgumentHelp("Its id.", valueName: "id")) var messageID:
+    UInt32
 
   @Option(help: ArgumentHelp("The data, as text.", valueName: "text")) var data: String?
   @Option(help: ArgumentHelp("The data, as hexadecimal digits.", valueName: "digits")) var hex: String?

@@ -8,6 +8,17 @@ enum Output {
   /// Prints lines, of which nothing makes a terminal do anything, whoever has written what is in them.
   static func print(_ lines: [String]) { print(lines.map(shown).joined(separator: "\n")) }
 
+  /// The same, with their looks on a terminal.
+  static func print(styled lines: [StyledLine]) {
+    guard !lines.isEmpty else { return }
+    let isShown = StyledLine.isShown(on: STDOUT_FILENO) && StyledLine.hasColours
+    print(
+      lines.map { line in
+        let text = shown(line.text)
+        return isShown ? StyledLine(text, line.style).rendered(colours: true) : text
+      }.joined(separator: "\n"))
+  }
+
   /// Ends the process when it cannot be written: nobody would get what was asked for.
   private static func print(_ text: String) {
     do { try Program.print(text + "\n") } catch {
@@ -25,6 +36,9 @@ enum Output {
     if !text.isEmpty { if status.isSuccess { print(text) } else { write(text + "\n") } }
     exit(status.rawValue)
   }
+
+  /// A line in place of the one before, on a terminal; an empty one takes it away.
+  static func progress(_ text: String) { write("\r\(shown(text))\u{1B}[K") }
 
   private static func write(_ text: String) {
     var bytes = Array(text.utf8)[...]

@@ -7,9 +7,16 @@ struct Table {
     /// The key of the JSON.
     var key: String
     var isRight: Bool
+    /// A large number as a short one: `12.3M`.
+    var isAmount: Bool
 
-    init(_ title: String, _ key: String, right isRight: Bool = false) {
-      (self.title, self.key, self.isRight) = (title, key, isRight)
+    init(_ title: String, _ key: String, right isRight: Bool = false, amount isAmount: Bool = false) {
+      (self.title, self.key, self.isRight, self.isAmount) = (title, key, isRight || isAmount, isAmount)
+    }
+
+    func text(_ value: JSON) -> String {
+      if isAmount, let number = value.integer { return Table.amount(number) }
+      return Table.text(value, of: key)
     }
   }
 
@@ -19,7 +26,7 @@ struct Table {
 
   /// The lines, the first one with the titles.
   func lines(_ rows: [JSON]) -> [String] {
-    let cells = [columns.map(\.title)] + rows.map { row in columns.map { Self.text(row[$0.key] ?? nil, of: $0.key) } }
+    let cells = [columns.map(\.title)] + rows.map { row in columns.map { $0.text(row[$0.key] ?? nil) } }
     let widths = columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
     return cells.map { row in
       let padded = row.indices.map { index in
@@ -45,16 +52,36 @@ struct Table {
     }
   }
 
-  /// `0.25s`, `42s`, `3m05s`, `2h07m`, `5d03h`.
+  /// `9999`, `10.0k`, `12.3M`, `1.2G`: three digits or four.
+  static func amount(_ number: Int64) -> String {
+    guard number >= 10_000 else { return "\(number)" }
+    var (value, unit) = (Double(number) / 1000, 0)
+    while value >= 999.95, unit < 5 { (value, unit) = (value / 1000, unit + 1) }
+    let tenths = Int64((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)\(["k", "M", "G", "T", "P", "E"][unit])"
+  }
+
+  /// `12µs`, `1.4ms`, `250ms`, `42s`, `3m05s`, `2h07m`, `5d03h`.
   static func duration(_ seconds: Double) -> String {
     let whole = Int(exactly: min(seconds, 9e15).rounded(.down)) ?? 0
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     switch whole {
-    case ..<1: return "\(Int((seconds * 1000).rounded()))ms"
+    case ..<1: return fraction(seconds)
     case ..<60: return "\(whole)s"
     case ..<3600: return "\(whole / 60)m\(two(whole % 60))s"
     case ..<86400: return "\(whole / 3600)h\(two(whole % 3600 / 60))m"
     default: return "\(whole / 86400)d\(two(whole % 86400 / 3600))h"
+    }
+  }
+
+  private static func fraction(_ seconds: Double) -> String {
+    let micros = Int((seconds * 1e6).rounded())
+    switch micros {
+    case 1..<1000: return "\(micros)\u{B5}s"
+    case 1000..<10_000 where micros % 1000 >= 50 && micros % 1000 < 950:
+      let tenths = Int((Double(micros) / 100).rounded())
+      return "\(tenths / 10).\(tenths % 10)ms"
+    default: return "\(Int((seconds * 1000).rounded()))ms"
     }
   }
 

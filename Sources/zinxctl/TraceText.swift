@@ -10,7 +10,7 @@ enum TraceText {
   /// - Parameter clock: a time of day for seconds of Unix time.
   static func lines(_ part: JSON, clock: (Double) -> String) -> [String] {
     var lines: [String] = []
-    if let count = part["traced"]?.integer { lines.append("traces \(count) connections") }
+    if let count = part["traced"]?.integer { lines.append("traces \(Words.connections(count))") }
     for message in part["messages"]?.array ?? [] {
       let length = message["length"]?.integer ?? 0
       let id = message["msgId"]?.integer.map { "id \($0), " } ?? ""

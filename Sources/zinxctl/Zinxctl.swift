@@ -52,7 +52,7 @@ struct Zinxctl: ParsableCommand {
   }
 
   /// Options without a value, which may stand in front of one that is none of theirs.
-  private static let flags: Set = ["--json", "--now", "--yes", "--close", "--check"]
+  private static let flags: Set = ["--json", "--now", "--yes", "--close", "--check", "--watch"]
 
   /// A number below zero is a value and no option: whoever writes one hears what is wrong with it. It and the values behind it go to the end,
   /// behind the mark that no options follow.

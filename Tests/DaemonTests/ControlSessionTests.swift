@@ -126,6 +126,8 @@ struct ControlPlacesTests {
     func admit(isRoot: Bool, at now: Instant) -> ControlPlaces.Admission { places.admit(isRoot: isRoot, at: now) }
     func isServed(_ id: UInt64) -> Bool { places.isServed(id) }
     func isIdle(_ id: UInt64, at now: Instant) { places.isIdle(id, at: now) }
+    func traces(_ id: UInt64) -> Bool { places.traces(id) }
+    var isAnyServed: Bool { places.isAnyServed }
     func leave(_ id: UInt64) { places.leave(id) }
     func isEvicted(_ id: UInt64) -> Bool { places.isEvicted(id) }
   }
@@ -172,6 +174,26 @@ struct ControlPlacesTests {
     // Others go first, however long root has been idle.
     places.isIdle(3, at: Self.at(10))
     #expect(places.admit(isRoot: true, at: Self.at(11)) == .replace(22, evicted: 3))
+  }
+
+  @Test func `are not all for traces, however many want one`() {
+    let places = Self.full()
+    for id in 1...UInt64(ControlPlaces.limit) { #expect(places.isServed(id)) }
+    for id in 1...UInt64(ControlPlaces.limit) { #expect(places.traces(id) == (id <= UInt64(ControlPlaces.limitOfTraces))) }
+    // Those who may not are idle again, and make room.
+    for id in UInt64(ControlPlaces.limitOfTraces + 1)...UInt64(ControlPlaces.limit) { places.isIdle(id, at: Self.at(5)) }
+    #expect(places.admit(isRoot: false, at: Self.at(7)) == .replace(17, evicted: 13))
+    places.isIdle(3, at: Self.at(8))
+    #expect(places.isServed(17) && places.traces(17))
+  }
+
+  @Test func `say whether somebody waits for an answer`() {
+    let places = Held()
+    _ = places.admit(isRoot: false, at: Self.at(0))
+    #expect(!places.isAnyServed)
+    #expect(places.isServed(1) && places.isAnyServed)
+    places.isIdle(1, at: Self.at(1))
+    #expect(!places.isAnyServed)
   }
 
   @Test("are free again when their clients have gone, and so are the threads of those who had to go")

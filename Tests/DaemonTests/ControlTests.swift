@@ -2,7 +2,9 @@ import Glibc
 import NIOCore
 import Synchronization
 import Testing
+import Zinx
 import ZinxControl
+import ZinxIO
 import ZinxTestKit
 import ZinxWire
 
@@ -78,6 +80,7 @@ extension Daemons {
         #expect(status["version"]?.string == Daemon.version)
         #expect(status["connections"] == 2 && status["maxConn"] == 5 && status["draining"] == false)
         #expect(try #require(status["uptimeSeconds"]?.number) > 0)
+        for row in CounterRow.all { #expect(status[row.key]?.integer != nil, "\(row.key)") }
         let connections = try #require(try await control.json("connections").array)
         #expect(connections.map { $0["id"] } == [0, 1])
         for field in Field.allCases { #expect(connections[0][field.rawValue] != nil, "a filter speaks of what JSON has") }
@@ -107,7 +110,7 @@ extension Daemons {
         #expect(try await peers[1].readToEnd().isEmpty)
         peers[1].close()
         try await daemon.line(containing: "connection ended: killed (uid \(geteuid()), pid ")
-        try await daemon.line(containing: "control: closes 1 connections (uid \(geteuid()), pid ")
+        try await daemon.line(containing: "control: closes 1 connection (uid \(geteuid()), pid ")
         let mixed = try await control.run("close", "1", "2")
         #expect(mixed.status == 1 && mixed.output == ["closed 1"] && mixed.errors == ["zinxctl: there is no connection 1"])
         peers[2].close()
@@ -116,7 +119,8 @@ extension Daemons {
         for peer in peers { peer.close() }
         try await eventually { try await control.json("closed").array?.count == 4 }
         let closed = try #require(try await control.json("closed").array)
-        #expect(closed.allSatisfy { $0["reason"] == "killed" && $0["text"]?.string?.hasPrefix("uid \(geteuid()), pid ") == true })
+        let words = closed.map { "\($0["reason"]?.string ?? "") \($0["text"]?.string?.prefix { $0 != "," } ?? "")" }
+        #expect(words == Array(repeating: "killed uid \(geteuid())", count: 4))
         #expect(try await control.json("closed", "--limit", "1").array?.count == 1)
       }
     }
@@ -126,8 +130,8 @@ extension Daemons {
         let peer = try await FakePeer.greeted(by: try await daemon.port())
         let arguments = ["trace", "0", "--count", "4", "--for", "50s", "--socket", control.path]
         let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments, in: control.folder.path)
-        try await tool.outputLine(containing: "traces 1 connections")
-        try await daemon.line(containing: "control: traces the messages of 1 connections (uid \(geteuid()), pid ")
+        try await tool.outputLine(containing: "traces 1 connection")
+        try await daemon.line(containing: "control: traces the messages of 1 connection (uid \(geteuid()), pid ")
         #expect(try await control.run("trace", "0").errors == ["zinxctl: connection 0 is traced by somebody else already"])
         for _ in 0..<2 { #expect(try await peer.ask(0) == "ping...ping...ping") }
         #expect(try await tool.exit().status == 0)
@@ -153,11 +157,24 @@ extension Daemons {
         #expect(tool.outputLines.last == #"{"end":{"reason":"count","messages":1,"leftOut":0}}"#)
         let named = try DaemonProcess(
           [DaemonProcess.path("zinxctl"), "trace", "0", "--socket", control.path], in: control.folder.path)
-        try await named.outputLine(containing: "traces 1 connections")
+        try await named.outputLine(containing: "traces 1 connection")
         peer.close()
         #expect(try await named.exit().status == 0)
         #expect(named.outputLines.last == "-- nobody is left: 0 messages shown")
         #expect(try await control.run("trace", "0").errors == ["zinxctl: there is no connection 0"])
+      }
+    }
+
+    @Test func `a trace of a daemon that drains shows the rest, and ends with the last connection`() async throws {
+      try await withControl { daemon, control in
+        let peer = try await FakePeer.greeted(by: try await daemon.port())
+        let arguments = ["trace", "--where", "id >= 0", "--for", "50s", "--socket", control.path]
+        let tool = try DaemonProcess([DaemonProcess.path("zinxctl")] + arguments, in: control.folder.path)
+        try await tool.outputLine(containing: "traces 1 connection")
+        daemon.signal(SIGTERM)
+        peer.close()
+        #expect(try await tool.exit().status == 0, "\(tool.errorLines)")
+        #expect(tool.outputLines.last == "-- nobody is left: 0 messages shown")
       }
     }
 
@@ -187,7 +204,7 @@ extension Daemons {
       try await withControl { daemon, control in
         let port = try await daemon.port()
         let first = try await FakePeer.greeted(by: port)
-        #expect(try await control.run("drain").output == ["accepts nobody any more; 1 connections stay"])
+        #expect(try await control.run("drain").output == ["accepts nobody any more; 1 connection stays"])
         #expect(try await control.json("health")["ready"] == false)
         #expect(try await control.json("status")["draining"] == true)
         let second = try await FakePeer.connect(to: port)
@@ -239,10 +256,60 @@ extension Daemons {
         let plugins = try #require(try await control.json("plugins").array)
         #expect(plugins.compactMap { $0["name"]?.string }.sorted() == ["greeting", "heartbeat", "hello", "ping"])
         let routes = try #require(try await control.json("routes").array)
-        #expect(routes.contains(["ids": "0", "plugin": "ping"]))
+        #expect(
+          routes.contains([
+            "ids": "0", "plugin": "ping", "messages": 0, "failures": 0, "sampledOneIn": 67, "handler": nil, "queue": nil,
+          ]))
         #expect(try await control.json("users") == [])
         #expect(try await control.json("groups") == [])
         #expect(try await control.json("health") == ["healthy": true, "ready": true, "problems": []])
+      }
+    }
+
+    @Test func `drains over a time, and cuts at the deadline those who are left`() async throws {
+      let plugins = #""WorkerPoolSize": 2, "Plugins": {"echo": {"Delay": 60}}"#
+      try await withControl(local(plugins)) { daemon, control in
+        let port = try await daemon.port()
+        var peers: [FakePeer] = []
+        for _ in 0..<5 { peers.append(try await FakePeer.connect(to: port)) }
+        // One whose handler waits for a minute.
+        try await peers[0].send(3, "x")
+        try await eventually { try await control.json("connections", "--where", "received == 1").array?.count == 1 }
+        async let drain = control.run("drain", "--spread", "200ms", "--deadline", "2s")
+        for peer in peers.dropFirst() { #expect(try await peer.readToEnd().isEmpty) }
+        for peer in peers.dropFirst() { peer.close() }
+        let run = try await drain
+        #expect(run.status == 0 && run.output.first == "accepts nobody any more; 5 connections are ending", "\(run.errors)")
+        #expect(run.output.last?.hasPrefix("every connection has ended, after ") == true)
+        try await daemon.line(containing: "ends all connections over 0.2 s, those that are left after 2.0 s at once (uid")
+        try await daemon.line(containing: "drain: its deadline has passed, 1 connection cut (uid")
+        let closed = try #require(try await control.json("closed").array)
+        #expect(closed.map { $0["reason"]?.string ?? "" }.sorted() == ["draining", "draining", "draining", "draining", "killed"])
+        #expect(try await control.json("status")["draining"] == true)
+        peers[0].close()
+      }
+    }
+
+    @Test func `logs more of one connection or of some peers, until the next reload`() async throws {
+      try await withControl { daemon, control in
+        let port = try await daemon.port()
+        #expect(try await control.run("log", "warning").status == 0)
+        let peers = [try await FakePeer.greeted(by: port), try await FakePeer.greeted(by: port)]
+        let log = try await control.run("log", "info", "--connection", "1")
+        #expect(log.output == ["logs what is about connection 1 from info on, until the next reload"], "\(log.errors)")
+        #expect(try await control.json("status")["logFocus"] == [["subject": "connection 1", "level": "info"]])
+        peers[0].close()
+        try await eventually { try await control.json("connections").array?.count == 1 }
+        peers[1].close()
+        try await daemon.line(containing: "connection ended: peer-closed, conn num = 0 closeReason=peer-closed connID=1")
+        #expect(!daemon.errorLines.contains { $0.contains("connID=0") })
+        #expect(try await control.run("log", "info", "--peers", "127.0.0.0/8").status == 0)
+        let last = try await FakePeer.greeted(by: port)
+        try await daemon.line(containing: "connection added, conn num = 1 connID=2")
+        #expect(try await control.run("log", "info", "--connection", "99").errors == ["zinxctl: there is no connection 99"])
+        #expect(try await control.run("reload").status == 0)
+        #expect(try await control.json("status")["logFocus"] == [])
+        last.close()
       }
     }
 
@@ -278,6 +345,7 @@ extension Daemons {
         let reload = try await run("--reload", environment: ["RUNTIME_DIRECTORY": control.folder.path])
         #expect(reload.status == 69 && reload.errors.last?.contains("start zinxd again when it has ended") == true)
         for command in ["reload", "resume"] { #expect(try await control.run(command).status == 1) }
+        #expect(try await control.run("set", "DrainTimeout", "25").output.first?.hasSuffix(", until the daemon ends") == true)
         #expect(try await control.run("close", "0", "--now").output == ["closed 1"])
       }
     }
@@ -331,6 +399,9 @@ extension Daemons {
       for (arguments, words) in [
         (["bogus"], "there is no command bogus"), (["show", "-1"], "The value '-1' is invalid for '<id>'"),
         (["connections", "--limit", "-1"], "--limit must not be negative"),
+        (["trace", "7", "--count", "-1"], "--count has to be at least 1"),
+        (["trace", "7", "--bytes", "-1"], "--bytes has to be 0 to 4096"),
+        (["show", "18446744073709551615"], "The value '18446744073709551615' is invalid for '<id>'"),
       ] {
         // The options of all commands in front of it.
         let tool = try DaemonProcess(
@@ -408,6 +479,41 @@ struct ControlSocketTests {
     let client = try ControlClient(path)
     #expect(client.program == "test")
     for _ in 0..<3 { #expect(try client.ask(.status) == ["command": "status"]) }
+  }
+
+  @Test func `tells who is asked for long when nobody takes the answer any more`() throws {
+    let (begun, gone) = (Parker(), Parker())
+    let socket = try open { _, _, write in
+      begun.unpark()
+      let pause = Parker()
+      while write(nil) { _ = pause.park(atMost: .milliseconds(1)) }
+      gone.unpark()
+    }
+    defer { socket.close() }
+    do {
+      let client = try UnixStream(connectingTo: path)
+      let isSent = client.write(#"{"id":1,"command":"status"}"#, within: .seconds(10))
+      #expect(isSent)
+      begun.park()
+    }
+    gone.park()
+  }
+
+  @Test func `waits at its end for answers that are on their way`() throws {
+    let (begun, isClosing) = (Parker(), Parker())
+    let socket = try open { request, _, write in
+      begun.unpark()
+      isClosing.park()
+      _ = write(ControlProtocol.answer(request.id, ["last": true]).description)
+    }
+    let path = path
+    let answer = Mutex<JSON?>(nil)
+    let thread = try Thread { answer.withLock { $0 = try? ControlClient(path).ask(.status) } }
+    begun.park()
+    isClosing.unpark()
+    socket.close()
+    thread.join()
+    #expect(answer.withLock { $0 } == ["last": true])
   }
 
   @Test("tells who asks")

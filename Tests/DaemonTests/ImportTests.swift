@@ -27,6 +27,20 @@ extension Daemons {
       #expect(check.output == ["new.json: OK"])
     }
 
+    @Test(arguments: [
+      #"{"Port":"8999","IP":"127.0.0.1","MaxPackageSize":1024,"WorkPoolSize":8,"MaxTaskLen":512}"#,
+      #"{"mysql":{"username":"u"},"redis":{"host":"h"},"TcpPort":8999}"#, #"{"//":"note","TCPPort":8999,"Mode":"kcp"}"#,
+      #"{"WsPort":9000,"WsPath":"/ws"}"#, #"{"Host":"127.0.0.1","TcpPort":"8999","MaxConn":"3","Name":5}"#,
+      #"{"HeartbeatMax":1,"LogDir":"./log","TcpPort":8999}"#,
+    ])
+    func `of a file as there are many for Go Zinx makes one of which --check has nothing to say`(file: String) async throws {
+      let run = try await run("--import", "conf/zinx.json", files: ["conf/zinx.json": file])
+      #expect(run.status == 0)
+      let check = try await DaemonTests.run(
+        "--check", "--config", "new.json", files: ["new.json": run.output.joined(separator: "\n")])
+      #expect(check.status == 0 && check.output == ["new.json: OK"] && check.errors.isEmpty)
+    }
+
     @Test("of a file that cannot be read is status 66, of one that is no JSON 78, and the last line says what to do")
     func refuses() async throws {
       let missing = try await run("--import", "conf/zinx.json")

@@ -25,14 +25,18 @@ struct MetricsDoorTests {
   @Test(
     "answers what is no request with 400, and what is one in any older form",
     arguments: [
-      ("\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n", 200), ("GET /healthz HTTP/1.0\r\n\r\n", 200),
+      ("\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200), ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+      ("GET /healthz HTTP/1.0\r\n\r\n", 200),
       ("SSH-2.0-OpenSSH_9.2\r\n", 400), ("\u{16}\u{3}\u{1}\u{2}\0", 400), ("\u{4}\0\0\0\0\0\0\0ping", 400),
       ("GET /healthz\r\n\r\n", 400),
       ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400), ("GET /healthz HTTP/1.1\r\nA b: c\r\n\r\n", 400),
       ("GET /healthz HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-      ("POST /healthz HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 405), ("BREW /healthz HTTP/1.1\r\n\r\n", 400),
+      ("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 405), ("BREW /healthz HTTP/1.1\r\n\r\n", 400),
+      ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n", 413),
+      ("GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+      ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
       ("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-      ("GET /healthz HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", 200),
+      ("GET /healthz HTTP/1.0\r\n\r\nGET /metrics HTTP/1.0\r\n\r\n", 200),
     ])
   func requests(_ text: String, _ status: Int) async throws {
     try await Self.withDoor { port in
@@ -45,7 +49,9 @@ struct MetricsDoorTests {
   @Test("takes a header as long as a request may be, and answers a longer request with 431, or 413 for a body")
   func long() async throws {
     try await Self.withDoor { port async throws in
-      func header(_ count: Int) -> String { "GET /healthz HTTP/1.1\r\nA: \(String(repeating: "a", count: count))" }
+      func header(_ count: Int) -> String {
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: \(String(repeating: "a", count: count))"
+      }
       let request = "\r\n\r\n".utf8.count + header(0).utf8.count
       #expect(try await Answer.to(header((16 << 10) - request) + "\r\n\r\n", at: port).status == 200)
       let headers = (0..<200).map { "H\($0): \(String(repeating: "b", count: 100))\r\n" }.joined()
@@ -55,7 +61,9 @@ struct MetricsDoorTests {
         header((16 << 10) - request + 1) + "\r\n\r\n", "GET /\(long)", header(17 << 10),
         "GET /healthz HTTP/1.1\r\n\(headers)\r\n", "GET /healthz HTTP/1.1\r\n\(many)\r\n",
       ] { #expect(try await Answer.to(text, at: port).status == 431, "\(text.prefix(40))") }
-      #expect(try await Answer.to("POST /healthz HTTP/1.1\r\nContent-Length: 99999\r\n\r\n\(long)", at: port).status == 413)
+      #expect(
+        try await Answer.to("GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n\(long)", at: port).status
+          == 413)
       #expect(try await Self.serves(at: port))
     }
   }

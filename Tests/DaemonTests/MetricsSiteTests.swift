@@ -31,9 +31,25 @@ struct MetricsSiteTests {
       let reply = Self.answer { ($0.method, $0.target) = ("POST", path) }
       #expect(reply.status == 405 && reply.headers["Allow"] == "GET, HEAD")
     }
-    for path in ["", "*", "/index.html", "/metrics/", "/metrics%20", "//metrics", "http://127.0.0.1/metrics", "/../metrics"] {
+    for path in ["", "*", "/index.html", "/metrics/", "/metrics%20", "//metrics", "https://127.0.0.1/metrics", "/../metrics"] {
       #expect(Self.answer { $0.target = path }.status == 404)
+      #expect(Self.answer { ($0.method, $0.target) = ("POST", path) }.status == 405)
     }
+  }
+
+  @Test func `are found by a target with scheme and host too, which is the host that counts`() {
+    for target in ["http://127.0.0.1:9117/metrics", "HTTP://localhost/healthz?x", "http://zinx.example", "http://127.0.0.1?x"] {
+      #expect(Self.answer { ($0.target, $0.hosts) = (target, ["evil.example"]) }.status == 200, "\(target)")
+    }
+    #expect(Self.answer { ($0.target, $0.hosts) = ("http://evil.example/metrics", ["localhost"]) }.status == 403)
+    #expect(Self.answer { $0.target = "http://" }.status == 404)
+    #expect(Self.answer { $0.target = "http:///metrics" }.status == 403)
+  }
+
+  @Test func `want a host where the version has one, and no body`() {
+    #expect(Self.answer { $0.needsHost = true }.status == 400)
+    #expect(Self.answer { ($0.needsHost, $0.hosts) = (true, ["localhost"]) }.status == 200)
+    #expect(Self.answer { $0.hasBody = true }.status == 413)
   }
 
   @Test("have metrics in the format that is liked best")

@@ -135,7 +135,45 @@ struct ReportTests {
           + "3 ended (peer-closed 2, reset 1)",
         "messages since the start: 0 received (0 bytes), 0 sent (0 bytes), 0 without a route, 0 not decoded, "
           + "0 handlers failed, 0 took too long",
+        "also since the start: 0 before authentication, 0 skipped for a full queue, 0 skipped for other frames, 0 rests of reading, "
+          + "0 waits for room, 0 rests of accepting, 0 rests of accepting for AcceptRate, 0 warnings of certificates",
       ])
+  }
+
+  @Test func `counts what zinxctl and the metrics count, one number for each everywhere`() throws {
+    var counters = Counters().snapshot
+    let paths: [WritableKeyPath<CounterSnapshot, UInt64>] = [
+      \.connectionsAccepted, \.requestsReceived, \.bytesReceived, \.messagesSent, \.bytesSent, \.unknownMessages,
+      \.unauthenticatedMessages, \.undecodableMessages, \.messagesSkipped, \.messagesUnencodable, \.handlerErrors,
+      \.deadlinesExceeded, \.readPauses, \.sendWaits, \.acceptPauses, \.acceptRatePauses, \.certificateWarnings,
+    ]
+    for (index, path) in paths.enumerated() { counters[keyPath: path] = 7001 + UInt64(index) }
+    // Whoever adds a counter has it told, or finds it here.
+    let plain = Mirror(reflecting: counters).children.count { $0.value is UInt64 }
+    #expect(plain == paths.count && CounterRow.all.count == paths.count)
+    let lines = Status.report("", counters, queuedBytes: 0, workers: 0, busy: 0, uptime: .zero).joined(separator: "\n")
+    let status = JSON.object(Controller.counters(counters))
+    let metrics = OpenMetrics.text(ServerReading(counters: counters).families)
+    for row in CounterRow.all {
+      let number = row.value(counters)
+      #expect(number > 7000)
+      #expect(lines.split { !$0.isNumber }.contains { UInt64($0) == number }, "\(row.key) in the log")
+      #expect(status[row.key]?.integer == Int64(number), "\(row.key) in zinxctl status")
+      let label = row.label.map { "{\(row.metric.labels[0])=\"\($0)\"}" } ?? ""
+      #expect(metrics.contains("\n\(row.metric.sampleName)\(label) \(number)\n"), "\(row.key) in the metrics")
+    }
+    #expect(Set(CounterRow.all.map { $0.value(counters) }).count == paths.count)
+  }
+
+  @Test func `has behind the connections what plugins say of themselves, or else their gauges`() {
+    let metrics = [
+      PluginMetric(plugin: "score", name: "points", help: "", value: .counter(12)),
+      PluginMetric(plugin: "score", name: "players", help: "", value: .gauge(3)),
+      PluginMetric(plugin: "chat", name: "rooms", help: "", value: .gauge(9)),
+    ]
+    #expect(Status.plugins([("chat", "3 rooms\u{1B}")], metrics) == "; chat: 3 rooms\\u{1B}; score: players 3")
+    #expect(Status.plugins([], []) == "")
+    #expect(Status.plugins([("chat", String(repeating: "x", count: 999))], []).count == 201)
   }
 
   @Test("has what each plugin counts in a line of its own")

@@ -25,6 +25,12 @@ import ZinxIO
     #expect(schedule.next(at: Self.at(0), isFull: false, isAlone: true) == .end(.ended))
   }
 
+  @Test func `with a filter it ends when nobody is left and nobody comes any more`() {
+    var schedule = Self.schedule(followsNew: true)
+    #expect(schedule.next(at: Self.at(0), isFull: false, isAlone: false, isOver: true) == .wait(.milliseconds(50)))
+    #expect(schedule.next(at: Self.at(0), isFull: false, isAlone: true, isOver: true) == .end(.ended))
+  }
+
   @Test func `it speaks each second in which nothing was said`() {
     var schedule = Self.schedule()
     #expect(schedule.next(at: Self.at(1000), isFull: false, isAlone: false) == .speak)

@@ -25,6 +25,8 @@ let package = Package(
         .product(name: "ZinxTLS", package: "zinxd"),
         .product(name: "ZinxWire", package: "zinxd"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),

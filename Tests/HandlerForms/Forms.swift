@@ -11,13 +11,17 @@ struct Forms: RoutePlugin {
   private enum Form: String, CaseIterable {
     case immediate, closure, async, router, actor, isolated, admitting, middleware, typed
     case typedAsync = "typed-async"
-    case group
+    case group, login
   }
 
   private let form: Form
+  private var authentication = Authentication(ids: [Login.id, Login.open])
 
   init(settings: inout PluginSettings) {
     form = settings.choice("Form", default: .immediate, "how the handler is written")
+    authentication.strikes = settings.integer("Strikes", default: 0, in: 0...1000, "of the form login: see Authentication")
+    authentication.failures = settings.integer("Failures", default: 0, in: 0...1000, "likewise")
+    authentication.deadline = settings.seconds("Deadline", default: .seconds(10), in: .zero ... .seconds(60), "likewise")
   }
 
   func register(in routes: inout RouteRegistrar) {
@@ -41,6 +45,7 @@ struct Forms: RoutePlugin {
       routes.admit { $0.id == 3 }
       routes.route(3) { request in try request.reply(request.data) }
     case .group: Crowd().register(in: &routes)
+    case .login: Login(authentication).register(in: &routes)
     case .typed: routes.route(3, Move.self) { move, _ in move }
     case .typedAsync: routes.route(3, Move.self) { move, _ async in move }
     case .middleware:
@@ -135,5 +140,30 @@ private final class Crowd: Sendable {
       let delivery = try await request.connection.groups["crowd"].broadcast(5, News(request.data, of: self))
       try request.reply("\(delivery.sent) \(delivery.skipped) \(encodings.load(ordering: .relaxed))")
     }
+  }
+}
+
+/// For those who have logged in alone, for `bench/guards` and `bench/outsiders`: id 1 logs in with a token, 2 is open to everybody, and 3 is
+/// not. Both are answered with what they were sent.
+private struct Login {
+  struct WrongToken: Error {}
+
+  static let id: UInt32 = 1, open: UInt32 = 2
+  private static let token = "open sesame"
+
+  private let authentication: Authentication
+
+  init(_ authentication: Authentication) { self.authentication = authentication }
+
+  func register(in routes: inout RouteRegistrar) {
+    routes.authenticate(authentication)
+    routes.heartbeat(Heartbeat())
+    routes.route(Self.id) { request in
+      guard String(buffer: request.data) == Self.token else { throw WrongToken() }
+      try request.connection.bind(user: "ali")
+      try request.echo()
+    }
+    for id in [Self.open, 3] { routes.route(id) { request in try request.reply(request.data) } }
+    routes.onFailure { request, _ in try request.reply(request.data) }
   }
 }

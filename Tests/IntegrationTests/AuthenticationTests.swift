@@ -61,6 +61,41 @@ struct AuthenticationTests {
     }
   }
 
+  @Test(arguments: pools, [2, 0])
+  func `closes a peer with the login that is one failure too many, once it has its answer, and none that is in by then`(
+    workers: Int, failures: Int
+  ) async throws {
+    struct WrongToken: Error {}
+    var authentication = Authentication(ids: [10])
+    authentication.failures = failures
+    let register: (inout RouteRegistrar) -> Void = { [authentication] routes in
+      routes.authenticate(authentication)
+      routes.route(10) { request in
+        guard request.data.text == "u1" else { throw WrongToken() }
+        try request.connection.bind(user: "u1")
+        try request.reply("welcome")
+      }
+      routes.route(7) { _ in throw WrongToken() }
+      routes.onFailure { request, _ in try request.reply("no") }
+    }
+    try await TestServer.run(.test(workers: workers), register: register) { server in
+      let (good, bad) = (try server.connect(), try server.connect())
+      // A handler that fails is nothing of the login's once there is a user.
+      try await good.send([RawFrame(10, "?"), RawFrame(10, "u1")] + (0..<5).map { _ in RawFrame(7) } + [RawFrame(10, "u1")])
+      #expect(try await good.frames(8).map(\.text) == ["no", "welcome", "no", "no", "no", "no", "no", "welcome"])
+      try await bad.send((0..<5).map { _ in RawFrame(10, "?") } + [RawFrame(10, "u1")])
+      guard failures > 0 else {
+        #expect(try await bad.frames(6).map(\.text) == ["no", "no", "no", "no", "no", "welcome"])
+        return
+      }
+      #expect(try await bad.frames(2).map(\.text) == ["no", "no"])
+      #expect(try await bad.receiveAll() == [])
+      bad.close()
+      #expect(try await server.reasons(1) == [.unauthenticated])
+      #expect(server.connManager.count == 1)
+    }
+  }
+
   @Test("waits for as many strikes as it is told, or without end", arguments: pools, [1, 0])
   func otherStrikes(workers: Int, strikes: Int) async throws {
     try await TestServer.run(.test(workers: workers), register: Self.world { $0.strikes = strikes }) { server in

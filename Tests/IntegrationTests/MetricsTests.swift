@@ -54,4 +54,37 @@ struct MetricsTests {
       #expect(workers == 0 ? queued == "0" : queued == "2")
     }
   }
+
+  @Test(arguments: [0, 1])
+  func `tell routes apart: messages and times by samples, failures one by one`(workers: Int) async throws {
+    struct Failed: Error {}
+    let configuration = ServerConfiguration.test(workers: workers) { $0.ioThreads = 1 }
+    try await TestServer.run(configuration) { routes in
+      routes.route(7) { request in try request.echo() }
+      routes.route(8) { (request: Request) async throws in
+        await Task.yield()
+        try await request.connection.sendMsg(8, request.data)
+      }
+      routes.route(100...199) { request in
+        try request.echo()
+        throw Failed()
+      }
+    } use: { server in
+      func route(_ ids: MessageIDs) -> RouteInfo? { server.server.routes.first { $0.ids == ids } }
+      let peer = try server.connect()
+      for id in [UInt32(7), 8] {
+        // Each is a batch of its own, so one of them is looked at.
+        for _ in 0..<67 { _ = try await peer.exchange(RawFrame(id, "x")) }
+        try await until { route(.id(id))?.handling?.count == 1 }
+        #expect(route(.id(id))?.messages == 67)
+      }
+      for _ in 0..<5 { _ = try await peer.exchange(RawFrame(150, "x")) }
+      try await until { route(.range(100...199))?.failures == 5 }
+      #expect(route(7)?.failures == 0 && route(8)?.failures == 0)
+      // The hook that begins a connection is the first piece of work for a worker.
+      try await until { (route(7)?.queueing?.count ?? 0) == UInt64(workers) }
+      #expect(Self.value(#"zinx_route_messages_total{ids="7",plugin="server"}"#, server) == "67")
+      #expect(Self.value(#"zinx_route_handler_seconds_count{ids="8",plugin="server"}"#, server) == "1")
+    }
+  }
 }

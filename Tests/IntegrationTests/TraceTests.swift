@@ -9,7 +9,7 @@ import ZinxWire
   /// Follows the first connection from when its event loop has heard of it.
   private func follow(_ server: TestServer) async throws -> Trace {
     let trace = server.server.trace(TraceLimits())
-    #expect(trace.follow(try await server.connection()))
+    #expect(trace.follow(try await server.connection()) == .begun)
     try await server.loopsAnswer()
     return trace
   }

@@ -142,10 +142,15 @@ struct WebSocketTests {
       let token = try await server.connectWeb("/?room=1&token=good-prin%63ess")
       #expect(try await token.exchange(RawFrame(7)).text == "princess")
 
-      let bad = try await server.connectWeb("/", "Cookie: session=stolen\r\n")
-      try await bad.sendMessage(RawFrame(10, "mario").bytes())
-      #expect(try await bad.frame().code == 1008)
+      // It learns nothing of why, and what it sends behind its request reaches nobody.
+      let bad = WebSocketPeer(try server.connect())
+      try await bad.send(
+        WebSocketPeer.request("/", "Cookie: session=stolen\r\n") + WebSocketPeer.frame(0x82, RawFrame(10, "mario").bytes()))
+      let answer = try await bad.answer()
+      #expect(answer.hasPrefix("HTTP/1.1 401 Unauthorized\r\n") && answer.contains("\r\nWWW-Authenticate: Bearer\r\n"))
+      #expect(!answer.contains("no such session"))
       bad.raw.close()
+      #expect(try await server.failedArrivals(1) == ["web unauthenticated: no such session"])
 
       let other = try await server.connectWeb()
       try await other.sendMessage(RawFrame(7).bytes())
@@ -157,8 +162,63 @@ struct WebSocketTests {
       #expect(try await again.exchange(RawFrame(7)).text == "mario")
       #expect(try await cookie.frame().code == 1008)
       cookie.raw.close()
-      #expect(try await Set(server.reasons(2)) == [.unauthenticated, .replaced])
+      #expect(try await server.reason() == .replaced)
       #expect(server.server.users["mario"].count == 1)
+      #expect(server.server.counters.failedArrivals == [.unauthenticated: 1])
+    }
+  }
+
+  @Test(arguments: pools)
+  func `answers 401 to a second login that is to be refused, and lets the user in when the first has gone`(workers: Int)
+    async throws
+  {
+    let register: (inout RouteRegistrar) -> Void = { routes in
+      routes.authenticateWebSockets(.refuse) { $0.parameter("user") }
+      routes.route(7) { request in try request.reply(request.user ?? "nobody") }
+    }
+    try await TestServer.run(.web(workers: workers), register: register) { server in
+      let first = try await server.connectWeb("/?user=mario")
+      #expect(try await first.exchange(RawFrame(7)).text == "mario")
+      #expect(try await server.status(WebSocketPeer.request("/?user=mario")) == "401")
+      first.raw.close()
+      try await until { server.server.users.count == 0 }
+      let second = try await server.connectWeb("/?user=mario")
+      #expect(try await second.exchange(RawFrame(7)).text == "mario")
+    }
+  }
+
+  @Test(arguments: pools)
+  func `does not wait longer than for any login for who asks about a handshake, nor for who is no more there`(
+    workers: Int
+  ) async throws {
+    let (asked, cancelled) = (Recorder<String>(), Recorder<String>())
+    var authentication = Authentication(ids: [10])
+    authentication.deadline = .milliseconds(300)
+    let register: (inout RouteRegistrar) -> Void = { [authentication] routes in
+      routes.authenticate(authentication)
+      routes.authenticateWebSockets { request in
+        asked.append(request.query ?? "")
+        let never = AsyncStream<Never> { _ in }
+        for await _ in never {}
+        cancelled.append(request.query ?? "")
+        return "mario"
+      }
+    }
+    try await TestServer.run(.web(workers: workers), register: register) { server in
+      let (slow, gone) = (WebSocketPeer(try server.connect()), WebSocketPeer(try server.connect()))
+      try await slow.send(WebSocketPeer.request("/?slow"))
+      try await asked.wait(for: 1)
+      try await gone.send(WebSocketPeer.request("/?gone"))
+      try await asked.wait(for: 2)
+      #expect(server.server.arriving == 2)
+      gone.raw.reset()
+      try await cancelled.wait(for: 2)
+      #expect(try await slow.raw.receiveAll() == [])
+      slow.raw.close()
+      let failures = try await server.failedArrivals(2)
+      #expect(failures.allSatisfy { $0.hasPrefix("web unauthenticated: ") })
+      #expect(failures.contains("web unauthenticated: it was not done within 0.3 seconds"))
+      #expect(server.server.counters.connectionsAccepted == 0 && server.server.users.count == 0)
     }
   }
 
@@ -478,7 +538,9 @@ struct WebSocketTests {
     var heartbeat = Heartbeat()
     heartbeat.interval = .milliseconds(100)
     heartbeat.timeout = .milliseconds(1500)
-    try await TestServer.run(.web(), register: { [heartbeat] in $0.heartbeat(heartbeat) }) { server in
+    // Shorter than a server takes it otherwise.
+    let live = LiveHeartbeat(heartbeat, grace: .zero)
+    try await TestServer.run(.web(), register: { $0.heartbeat(live) }) { server in
       let peer = try await server.connectWeb()
       for _ in 0..<20 {
         #expect(try await peer.frame() == WebSocketPeer.Frame(first: 0x89, payload: []))

@@ -57,6 +57,16 @@ struct HeartbeatLifeTests {
     #expect(life.act(at: at(12)) == .wait)
   }
 
+  @Test(
+    "takes a time-out that no live server can keep as the shortest that one can, and times below zero as none",
+    arguments: [(5, 1, 7), (5, 6, 7), (5, 8, 8), (0, 1, 2), (-1, 1, 2)])
+  func shortest(interval: Int, timeout: Int, taken: Double) {
+    var life = life(interval, timeout)
+    while life.act(at: life.deadline) == .beat {}
+    #expect(life.deadline == at(taken))
+    #expect(self.life(0, -1).deadline == .distantFuture)
+  }
+
   @Test("answers one a second, and no answer to its own")
   func answers() {
     var life = life(5, 0)
@@ -125,23 +135,23 @@ struct HeartbeatTests {
 
   @Test("that nobody answers ends the connection: with the reason, for requests and messages too")
   func lost() async throws {
-    let pair = try await Pair(Self.configuration(.milliseconds(100), .milliseconds(350)))
+    let pair = try await Pair(Self.configuration(.milliseconds(600), .milliseconds(2600)))
     let request = Task { () throws -> Void in _ = try await pair.client.request(1, bytes("?")) }
     var messages = pair.client.messages.makeAsyncIterator()
     await #expect(throws: ClientError.closed(.heartbeatLost)) { try await messages.next() }
     #expect(await failure(of: request) == .closed(.heartbeatLost))
     #expect(pair.client.state == .closed(.heartbeatLost))
     let sent = try await pair.peer.readToEnd()
-    #expect(sent == FakePeer.frame(1, "?") + (0..<3).flatMap { _ in FakePeer.frame(99_999, "") })
+    #expect(sent == FakePeer.frame(1, "?") + (0..<4).flatMap { _ in FakePeer.frame(99_999, "") })
   }
 
   @Test("does not blame the server for messages that nobody takes")
   func untaken() async throws {
-    var configuration = Self.configuration(.milliseconds(50), .milliseconds(200))
+    var configuration = Self.configuration(.milliseconds(250), .milliseconds(2250))
     configuration.maxUnreadBytes = 1
     let pair = try await Pair(configuration)
     try await pair.peer.send(1, "first")
-    // Read no further, the client sends, and does not give up.
+    // Read no further, the client sends for longer than its time-out, and does not give up.
     for _ in 0..<10 { #expect(try await pair.peer.receive() == Message(99_999, "")) }
     #expect(pair.client.state == .connected)
     var messages = pair.client.messages.makeAsyncIterator()

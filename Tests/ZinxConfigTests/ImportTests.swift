@@ -96,6 +96,19 @@ struct ImportTests {
     #expect(try imported(first.text).text == first.text)
   }
 
+  /// What each error has, of the three classes: another spelling or an application's key, a value of the wrong type, and what is not there.
+  private static let advice = [
+    "did you mean", "goes into the object \"Custom\"", "must be", "one of", "use ", "is for", "are for", "remove it",
+    "make it", "belongs into", "this zinxd has", "is written as", "the first",
+  ]
+
+  @Test("is told, where zinxd does not take it as it is, what to do about each key", arguments: files)
+  func advised(file: String) {
+    for problem in problems(file) {
+      #expect(Self.advice.contains { problem.contains($0) }, "\(problem)")
+    }
+  }
+
   @Test("is one that zinxd takes whatever bytes of a file were changed", arguments: 1...60 as ClosedRange<UInt64>)
   func mutation(seed: UInt64) {
     var random = SplitMix64(seed: seed)

@@ -130,6 +130,7 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     seconds("FrameTimeout", 30, from: "0", below: "-0.001", to: 86400),
     integer("MinFrameRate", 256, 0, 1_000_000_000, reload: true),
     seconds("DrainTimeout", 25, from: "0", below: "-1", to: 86400),
+    seconds("HandoverTimeout", 5, from: "0", below: "-1", to: 3600),
     seconds("LingerTimeout", 2, from: "0", below: "-0.5", to: 3600),
     seconds("SlowConsumerTimeout", 10, from: "0.001", below: "0", to: 86400),
     seconds("VanishedTimeout", 120, from: "0", below: "-0.001", to: 86400),
@@ -255,7 +256,7 @@ struct OptionsTests {
       {"Name": "n", "Host": "::1", "TcpPort": 1, "MaxConn": 2, "MaxPacketSize": 3, "WorkerPoolSize": 4, "MaxWorkerTaskLen": 5,
        "MaxMsgChanLen": 6, "MaxConnQueueBytes": 61, "MaxQueueBytes": 0, "DataPack": "tlv-be", "OverloadPolicy": "wait",
        "MaxConnPerIP": 18, "AcceptRate": 19, "ReservedDescriptors": 20, "Allow": ["10.0.0.0/8", "::1"], "Deny": ["10.1.0.0/16"],
-       "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9, "LingerTimeout": 10, "SlowConsumerTimeout": 11,
+       "IOThreads": 7, "IdleTimeout": 8.5, "DrainTimeout": 9, "HandoverTimeout": 21, "LingerTimeout": 10, "SlowConsumerTimeout": 11,
        "FirstByteTimeout": 12, "FrameTimeout": 13, "MinFrameRate": 14, "VanishedTimeout": 15, "MaxMsgRate": 16, "MaxByteRate": 17,
        "CertFile": "c", "PrivateKeyFile": "k", "MetricsAddress": "[::1]:9117", "LogLevel": "debug"}
       """
@@ -271,6 +272,7 @@ struct OptionsTests {
     expected.server.workerPoolSize = 4
     expected.server.maxWorkerTaskLen = 5
     expected.server.maxMsgChanLen = 6
+    expected.server.handoverTimeout = .seconds(21)
     expected.server.maxConnQueueBytes = 61
     expected.server.maxQueueBytes = 0
     expected.server.dataPack = .tlvBigEndian

@@ -46,6 +46,7 @@ struct ControlJSONTests {
   @Test("says seconds to the millisecond, and whole ones without a fraction")
   func seconds() {
     #expect(JSON.seconds(.milliseconds(1234)).description == "1.234")
+    #expect(JSON.seconds(.milliseconds(2562)).description == "2.562")
     #expect(JSON.seconds(.seconds(12)).description == "12")
   }
 }

@@ -58,7 +58,8 @@ struct TableTests {
   @Test(
     "says durations as short as they can be read",
     arguments: [
-      (0, "0ms"), (0.9994, "999ms"), (1, "1s"), (59.9, "59s"), (61, "1m01s"), (3599, "59m59s"), (86400, "1d00h"),
+      (0, "0ms"), (0.000_012, "12\u{B5}s"), (0.0014, "1.4ms"), (0.005, "5ms"), (0.0126, "13ms"), (0.9994, "999ms"), (1, "1s"),
+      (59.9, "59s"), (61, "1m01s"), (3599, "59m59s"), (86400, "1d00h"),
       (1e300, "104166666666d16h"),
     ]
       as [(Double, String)])
@@ -108,6 +109,24 @@ struct CommandLineTests {
     arguments: [("500", 500), ("true", true), ("debug", "debug"), ("[]", [])] as [(String, JSON)])
   func value(text: String, value: JSON) throws {
     #expect(try SetCommand.parse(["MaxConn", text]).request == .set(key: "MaxConn", value: value))
+  }
+}
+
+@Suite struct `The table of routes` {
+  private static let route: JSON = [
+    "ids": "7", "plugin": "chat", "messages": 6700, "failures": 2, "sampledOneIn": 67,
+    "handler": ["samples": 9, "p50Seconds": .number(0.000_012), "p99Seconds": .number(0.0014), "maxSeconds": .number(0.25)],
+    "queue": nil,
+  ]
+
+  @Test func `has waits and times apart, and says what is an estimate`() throws {
+    let lines = try RoutesCommand.parse([]).lines(["routes": [Self.route]])
+    #expect(
+      lines == [
+        "IDS  PLUGIN  MESSAGES  FAILED  QUEUE P50  P99  MAX  HANDLER P50    P99    MAX",
+        "  7  chat       \u{2248}6700       2          -    -    -         12\u{B5}s  1.4ms  250ms", "",
+        "Messages are an estimate, and times are of samples: one batch in 67, since the start. Failures are counted.",
+      ])
   }
 }
 

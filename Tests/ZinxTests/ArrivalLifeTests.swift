@@ -68,6 +68,27 @@ struct ArrivalLifeTests {
     #expect(life.failure == ArrivalLife.Failure(reason: .proxyHeader, detail: "it was not done within 30.0 seconds"))
   }
 
+  @Test func `takes no bytes while plugins are asked who it is, and tells who is refused`() {
+    var life = ArrivalLife([.webSocket])
+    life.stepDone()
+    life.awaitLogin()
+    #expect(life.step == .login && !life.reads)
+    #expect(life.next(isFlushed: true) == .wait)
+    var refused = life
+    refused.failed("no such session")
+    #expect(refused.next(isFlushed: true) == .part)
+    #expect(refused.failure == ArrivalLife.Failure(reason: .unauthenticated, detail: "no such session"))
+    var late = life
+    late.timeIsUp(.seconds(10))
+    #expect(late.next(isFlushed: true) == .close)
+    #expect(late.failure?.reason == .unauthenticated)
+    var drained = life
+    drained.drain()
+    #expect(drained.next(isFlushed: true) == .close && drained.failure == nil)
+    life.stepDone()
+    #expect(life.next(isFlushed: true) == .handOver)
+  }
+
   @Test func `is no failure of somebody who leaves without a word, or may not come in`() {
     var life = ArrivalLife([.proxyHeader])
     life.leave()

@@ -26,7 +26,7 @@ struct ConnectionTableTests {
       at: Instant(nanoseconds: 0))
   }
 
-  @Test("has connections that are small: one that is idle takes at most 700 bytes, of which some 70 are its place here and elsewhere")
+  @Test("has small connections: an idle one takes at most 700 bytes, of which some 70 are its place here and elsewhere")
   func size() {
     let connection = connection(0)
     #expect(malloc_usable_size(Unmanaged.passUnretained(connection).toOpaque()) <= 616)

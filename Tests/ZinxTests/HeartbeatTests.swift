@@ -47,6 +47,15 @@ struct HeartbeatLifeTests {
     #expect(receiving.next(limits(timeout: 6, idle: 5)) == .init(deadline: at(7), reason: .idle))
   }
 
+  @Test(
+    "a time-out that no live peer can keep is taken as the shortest that one can, and times below zero are none",
+    arguments: [(5, 1, 7), (5, 6, 7), (5, 8, 8), (0, 1, 2), (-1, 1, 2), (.max, 1, .max), (5, -1, 0), (5, 0, 0)])
+  func shortest(interval: Int, timeout: Int, taken: Int) {
+    let times = limits(interval: interval, timeout: timeout).heartbeat
+    #expect(times.interval == Duration.seconds(max(0, interval)).inNanoseconds)
+    #expect(times.timeout == Duration.seconds(taken).inNanoseconds)
+  }
+
   @Test("the loop wakes for many at once, late by less than a sixty-fourth of the interval and 50 milliseconds")
   func wakeUp() {
     let (short, long) = (limits(interval: 1).heartbeat, limits(interval: 1000).heartbeat)

@@ -42,6 +42,9 @@ struct ListenAddressTests {
       ("[::]:1", "[::1]:1", true), ("0.0.0.0:1", "[::1]:1", false), ("127.0.0.1:1", "127.0.0.1:2", false),
       ("127.0.0.1:0", "127.0.0.1:0", false), ("127.0.0.1:1", "127.0.0.2:1", false), ("unix:/a", "unix:/a", true),
       ("unix:/a", "unix:@/a", false), ("a.example:1", "a.example:1", true), ("a.example:1", "b.example:1", false),
+      ("127.1:1", "127.0.0.1:1", true), ("0x7f000001:1", "127.1:1", true), ("127.2:1", "127.0.0.1:1", false),
+      ("unix:/tmp/../tmp/./a", "unix:/tmp/a", true), ("unix:/proc/self/root/tmp/a", "unix:/tmp/a", true),
+      ("unix:/tmp/a/../b", "unix:/tmp/b", false), ("unix:/none/../a", "unix:/a", false), ("unix:/tmp/a", "unix:/tmp/b", false),
     ])
   func overlap(one: String, two: String, expected: Bool) throws {
     let addresses = (try ListenAddress(one), try ListenAddress(two))

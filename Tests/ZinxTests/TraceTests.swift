@@ -87,7 +87,7 @@ import ZinxWire
     let world = try World(1, change)
     let trace = Trace(limits, of: world.server)
     defer { trace.end() }
-    #expect(trace.follow(world.connections[0]))
+    #expect(trace.follow(world.connections[0]) == .begun)
     try body(world, world.connections[0], trace)
   }
 
@@ -148,10 +148,10 @@ import ZinxWire
   @Test func `is one to one trace, and to none when that has ended`() throws {
     try traced { world, connection, trace in
       let other = Trace(TraceLimits(), of: world.server)
-      #expect(!other.follow(connection) && !trace.follow(connection))
+      #expect(other.follow(connection) == .byAnother && trace.follow(connection) == .already)
       #expect(connection.outbox.withLock { $0.isWatched })
       trace.end()
-      #expect(other.follow(connection))
+      #expect(other.follow(connection) == .begun)
       try connection.trySendBuffMsg(3, Self.data)
       #expect(trace.take().messages.isEmpty && other.take().messages.count == 1)
       other.end()

@@ -34,6 +34,9 @@ struct ConfigurationCheckTests {
     (configuration.maxConn, configuration.reservedDescriptors, configuration.ioThreads) = (1000, 64, 1)
     #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 1064) == nil)
     #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 1063)?.connections == 999)
+    // Less than that does not start.
+    #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 65)?.connections == 1)
+    #expect(ConfigurationCheck.shortOfDescriptors(configuration, limit: 64)?.connections == 0)
   }
 }
 
@@ -46,7 +49,7 @@ struct CloseReasonTests {
         "peer-closed", "reset", "stopped", "draining", "drain-timeout", "oversize", "truncated", "slow-consumer", "shed", "idle",
         "no-first-byte", "header-timeout", "body-timeout", "vanished",
         "heartbeat-lost", "unauthenticated", "replaced", "hook-failed", "tls-failed", "proxy-header",
-        "websocket-protocol", "bad-frame", "killed",
+        "websocket-protocol", "bad-frame", "killed", "handover",
       ])
   }
 

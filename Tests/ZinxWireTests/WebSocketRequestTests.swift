@@ -114,6 +114,12 @@ struct WebSocketRequestTests {
     #expect(answer.contains("Sec-WebSocket-Version: 13") == (status == 426))
   }
 
+  @Test func `is answered by 401, and what would be taken, where a plugin does not know its user`() {
+    let answer = String(decoding: WebSocketRules.answer(WebSocketRules.Refusal(401, "Log in.")), as: UTF8.self)
+    #expect(answer.hasPrefix("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Bearer\r\n"))
+    #expect(answer.hasSuffix("\r\nContent-Length: 8\r\n\r\nLog in.\n"))
+  }
+
   @Test func `has at most a hundred headers`() {
     func with(_ count: Int) -> WebSocketRequest.Reading {
       read(Self.text { $0 += (0..<count - 5).map { "a\($0):" } }.utf8)

@@ -531,7 +531,7 @@ def control(machine):
         live(machine, "1/1 connections")
         code, output = zinxctl(machine, "reload")
         assert code == 0 and "took effect: MaxConn: 1 \u2192 12000" in output, output
-        assert re.search(r"control: closes 1 connections \(uid 0, pid \d+\)", machine.messages(since)), machine.messages(since)
+        assert re.search(r"control: closes 1 connection \(uid 0, pid \d+\)", machine.messages(since)), machine.messages(since)
         assert zinxctl(machine, "health")[0] == 0
     code, output = zinxctl(machine, "status", user="nobody")
     assert code == 1 and "Permission denied" in output and "zinxd-control.socket" in output, output
@@ -559,7 +559,7 @@ def control_group(machine):
             since = machine.now()
             assert zinxctl(machine, "close", "--where", "received > 0", user="player") == (0, "closed 1\n")
             assert peer.rest() == []
-        line = re.search(r"control: closes 1 connections \((.*)\)", machine.messages(since))
+        line = re.search(r"control: closes 1 connection \((.*)\)", machine.messages(since))
         assert line and line.group(1).startswith("uid unknown, pid "), machine.messages(since)
         code, output = zinxctl(machine, "status", user="nobody")
         assert code == 1 and "zinxd-control.socket" in output, output

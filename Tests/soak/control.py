@@ -24,7 +24,7 @@ Expected = collections.namedtuple("Expected", "id data sent end")
 class Habits:
     """How one client of the group speaks. Drawn once, from its number and the seed."""
 
-    def __init__(self, seed, number, largest):
+    def __init__(self, seed, number, largest, doors):
         draw = random.Random(f"{seed} habits {number}")
         self.depth = draw.choice([1, 1, 2, 8, 32, 64])
         self.largest = draw.choice([0, 16, 64, 1000, largest])
@@ -36,7 +36,7 @@ class Habits:
         self.life = draw.choice([None, None, 50, 500, 5000])  # messages on one connection, then a half-close
         self.broadcasts = number % 40 == 7
         # Half of them come in plainly; each other way has its share.
-        self.door = "plain" if number % 2 else draw.choice([name for name in LAYERS if name != "plain"])
+        self.door = "plain" if number % 2 else draw.choice([name for name in doors if name != "plain"])
         # What is sent while others have not let it in yet is nobody's loss.
         self.eager = self.eager and not LAYERS[self.door]
         self.is_foreign = "foreign" in LAYERS[self.door]
@@ -49,7 +49,7 @@ class Habits:
 class Client:
     def __init__(self, group, number):
         self.group, self.number = group, number
-        self.habits = Habits(group.seed, number, group.largest)
+        self.habits = Habits(group.seed, number, group.largest, group.doors)
         self.draw = random.Random(f"{group.seed} client {number}")
         self.spoken = 0  # broadcasts, over all of its connections
         self.socket = None
@@ -376,8 +376,9 @@ class Client:
 
 
 class Group:
-    def __init__(self, loop, seed, count, largest, breath=0.002):
-        """`breath`: seconds for which a slow reader looks away after each read."""
+    def __init__(self, loop, seed, count, largest, breath=0.002, doors=tuple(LAYERS)):
+        """`breath`: seconds for which a slow reader looks away after each read; `doors`: where they come in."""
+        self.doors = doors
         self.loop, self.seed, self.largest, self.breath = loop, seed, largest, breath
         self.noise = random.Random(f"{seed} noise").randbytes(1 << 17)
         self.counts = collections.Counter()

@@ -34,7 +34,7 @@ public enum CloseReason: Int, Sendable, CaseIterable, CustomStringConvertible {
   case vanished
   /// Nothing came from the peer for the time-out of the heartbeat: see ``Heartbeat/timeout``.
   case heartbeatLost
-  /// The peer did not authenticate in time, or sent something else too often before: see ``Authentication``.
+  /// The peer did not authenticate in time, sent something else too often before, or failed too often: see ``Authentication``.
   case unauthenticated
   /// The user of the connection has logged in again elsewhere: see ``SecondLogin/replace(notice:)``.
   case replaced

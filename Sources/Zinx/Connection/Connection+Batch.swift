@@ -35,9 +35,11 @@ extension Connection {
 
   /// Runs a batch as far as no request has to wait; a task goes on with the rest.
   private func run(_ batch: inout Batch, _ cork: Cork) {
-    workerRoom += Int32(bitPattern: batch.takeRoom())
+    let room = batch.takeRoom()
+    workerRoom += Int32(bitPattern: room)
     cork.take(self, lender: batch.chunk)
-    let outcome = cork.batchTurn.isDue() ? handleTimed(&batch, cork) : handleImmediately(&batch)
+    // What is left of a batch that has begun was counted as a part of the whole.
+    let outcome = cork.batchTurn.isDue() ? handleTimed(&batch, isNew: room > 0, cork) : handleImmediately(&batch)
     if unknown > 0 { reportUnknown() }
     // While the batch is there, which lends its data to the cork.
     cork.letGo()
@@ -85,9 +87,10 @@ extension Connection {
 
   /// The same, and records how long the first request takes; of one that has to wait that is for who goes on with it.
   @inline(never)
-  private func handleTimed(_ batch: inout Batch, _ cork: Cork) -> Outcome {
-    var request = Request(connection: self, batch)
+  private func handleTimed(_ batch: inout Batch, isNew: Bool, _ cork: Cork) -> Outcome {
     guard !dropsRest.load(ordering: .relaxed) else { return .done }
+    if isNew { countSampled(batch) }
+    var request = Request(connection: self, batch)
     var frame: FoundFrame?
     if isForeign {
       frame = nextForeign(framing, in: batch.frames, from: batch.start)
@@ -96,12 +99,15 @@ extension Connection {
     } else if !request.takeNext(of: batch.frames, pack) {
       return .done
     }
+    let arrived = request.id
     let begin = Instant.now.nanoseconds
     if let route = handler.handleImmediately(&request) {
       if frame == nil { batch.advance(to: request.begin) }
       return .waits(route, request.notes, begin: begin)
     }
-    cork.traffic.times.handling.record(from: begin, to: Instant.now.nanoseconds)
+    let end = Instant.now.nanoseconds
+    cork.traffic.times.handling.record(from: begin, to: end)
+    handler.statistics(arrivedAs: arrived, request.id)?.handled(from: begin, to: end)
     batch.advance(to: frame?.end ?? request.end)
     return handleImmediately(&batch)
   }

@@ -99,7 +99,7 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var cork: Unmanaged<Cork>?
   @exclusivity(unchecked) var heartbeatAnswers = HeartbeatAnswers()
   /// Messages that came before the peer has authenticated.
-  @exclusivity(unchecked) var strikeCount: Int32 = 0
+  @exclusivity(unchecked) var strikes: Int32 = 0
 
   // The event loop of the connection. One thread, so exclusivity needs no check at run time; these are touched for every batch.
 
@@ -116,6 +116,8 @@ public final class Connection: @unchecked Sendable {
   /// dropped.
   @exclusivity(unchecked) var drainRest: Int?
   @exclusivity(unchecked) var isWaitingForWorker = false
+  /// Logins of the peer that failed. The thread that runs user code.
+  @exclusivity(unchecked) var failedLogins: UInt8 = 0
   /// Why bytes that were scanned are looked at once more.
   @exclusivity(unchecked) var attention: Attention = .firstMessage
   /// What the first bytes look like that are no message with a route. Set before any request runs: those read it too.

@@ -50,7 +50,10 @@ struct ConnectionLife: Equatable {
   private(set) var peerIsDone = false
 
   /// Whether bytes from the peer are still taken as requests.
-  var reads: Bool { reason == nil && phase < .finishing && !isHeld }
+  var reads: Bool { isOpen && !isHeld }
+
+  /// Whether the peer may still send requests.
+  private var isOpen: Bool { reason == nil && phase < .finishing }
 
   // MARK: Events
 
@@ -90,7 +93,7 @@ struct ConnectionLife: Equatable {
   /// The peer shut its side down; `insideFrame` if a frame was not whole.
   mutating func peerClosed(insideFrame: Bool) {
     peerIsDone = true
-    if reads { end(insideFrame ? .truncated : .peerClosed) }
+    if isOpen { end(insideFrame ? .truncated : .peerClosed) }
   }
 
   mutating func lingerExpired() { if phase == .lingering { peerIsDone = true } }

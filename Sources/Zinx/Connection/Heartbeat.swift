@@ -17,7 +17,8 @@ public struct Heartbeat: Sendable, Hashable {
   /// never.
   public var interval = Duration.zero
   /// Time without a byte from the peer after which its connection is closed, with ``CloseReason/heartbeatLost``; zero means never. Peers
-  /// answer once a second at most, so it has to be at least ``shortestGrace`` longer than ``interval``, or live ones are closed too.
+  /// answer once a second at most, so one that is not ``shortestGrace`` longer than ``interval`` is taken as that long: live ones would be
+  /// closed too.
   /// Where it is over while one of the peer's requests is handled, it begins anew when the handler has ended.
   public var timeout = Duration.zero
 
@@ -60,8 +61,14 @@ public final class LiveHeartbeat: Sendable {
   private let interval = Atomic<Int64>(0)
   private let timeout = Atomic<Int64>(0)
 
-  public init(_ heartbeat: Heartbeat) {
-    id = heartbeat.id
+  /// How much longer than the interval the time-out is at least.
+  private let grace: Int64
+
+  public convenience init(_ heartbeat: Heartbeat) { self.init(heartbeat, grace: Heartbeat.shortestGrace) }
+
+  /// - Parameter grace: ``Heartbeat/shortestGrace`` outside tests.
+  package init(_ heartbeat: Heartbeat, grace: Duration) {
+    (id, self.grace) = (heartbeat.id, grace.inNanoseconds)
     apply(heartbeat)
   }
 
@@ -69,8 +76,9 @@ public final class LiveHeartbeat: Sendable {
   /// server is told of new settings: see ``Server/reload(_:plugins:)``.
   public func apply(_ heartbeat: Heartbeat) {
     isAnswered.store(heartbeat.answers, ordering: .relaxed)
-    interval.store(heartbeat.interval.inNanoseconds, ordering: .relaxed)
-    timeout.store(heartbeat.timeout.inNanoseconds, ordering: .relaxed)
+    let times = HeartbeatTimes(heartbeat, grace: grace)
+    interval.store(times.interval, ordering: .relaxed)
+    timeout.store(times.timeout, ordering: .relaxed)
   }
 
   var answers: Bool { isAnswered.load(ordering: .relaxed) }
@@ -110,6 +118,17 @@ struct HeartbeatTimes {
 
   var interval: Int64 = 0
   var timeout: Int64 = 0
+
+  init() {}
+
+  init(interval: Int64, timeout: Int64) { (self.interval, self.timeout) = (interval, timeout) }
+
+  /// Those that live peers can keep: nothing below zero, and no time-out in which they cannot be heard.
+  init(_ heartbeat: Heartbeat, grace: Int64) {
+    interval = max(0, heartbeat.interval.inNanoseconds)
+    timeout = heartbeat.timeout.inNanoseconds
+    timeout = timeout > 0 ? max(timeout, interval > .max - grace ? .max : interval + grace) : 0
+  }
 
   /// When the loop is to wake for a heartbeat that is due at `deadline`: up to 50 milliseconds later, or a sixty-fourth of the interval, at
   /// a moment that it has in common with others. A wake-up costs more than a heartbeat.

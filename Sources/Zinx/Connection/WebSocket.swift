@@ -12,6 +12,8 @@ final class WebSocket: @unchecked Sendable {
   @exclusivity(unchecked) var rest: [UInt8]
   /// What came behind that: the session has ended with it, and does not say so again.
   let ending: TLSSession.End?
+  /// Whose connection it is to be, as its request has said.
+  @exclusivity(unchecked) var bindings: [HandshakeLogin.Binding] = []
   /// What the last word to the peer is to say because of what it did; nil: the reason of the end says it.
   @exclusivity(unchecked) var closeCode: UInt16?
   /// The peer has said its last word, and with which code.

@@ -70,7 +70,7 @@ extension Connection {
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
     state.life = life.state
     if let properties = properties.withLock({ $0 }) { write(properties, to: &state) }
-    if holding, state.life.reason.isEmpty, handoverObstacle != nil { state.life.reason = CloseReason.handover.description }
+    if holding, handoverObstacle != nil { endElsewhere(&state) }
     state.outbox = outbox.withLock { outbox in
       if holding { outbox.hold(true) }
       return outbox.state
@@ -82,6 +82,14 @@ extension Connection {
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
     state.discards = life.phase == .lingering ? drainRest ?? 0 : 0
     return state
+  }
+
+  /// It has come since those ended that cannot pass, or was not gone in time: the other program ends it.
+  private func endElsewhere(_ state: inout ConnectionState) {
+    if state.life.reason.isEmpty { state.life.reason = CloseReason.handover.description }
+    // What is queued for it is no good without what seals or frames it.
+    guard isWrapped else { return }
+    (state.inbox, state.outbox, state.life.isBroken) = ([], OutboxState(), true)
   }
 
   private func writeReceived(to state: inout ConnectionState) {
@@ -96,7 +104,7 @@ extension Connection {
 
   private func writeMembership(to state: inout ConnectionState) {
     state.groups = joinedGroups.map(\.name)
-    state.strikes = strikes
+    (state.strikes, state.failedLogins) = (Int(strikes), Int(failedLogins))
     state.authenticationDeadline = authenticationDeadline == .distantFuture ? 0 : authenticationDeadline.nanoseconds
     state.beatAt = max(0, beatAt.nanoseconds)
   }
@@ -137,7 +145,7 @@ extension Connection {
       try outbox.goOn(from: state.outbox)
       note(outbox)
     }
-    strikes = state.strikes
+    (strikes, failedLogins) = (Int32(clamping: state.strikes), UInt8(clamping: state.failedLogins))
     if state.authenticationDeadline > 0 { authenticationDeadline = Instant(nanoseconds: state.authenticationDeadline) }
     if state.beatAt > 0 { beatAt = Instant(nanoseconds: state.beatAt) }
     if state.lingerDeadline > 0 { lingerDeadline = Instant(nanoseconds: state.lingerDeadline) }

@@ -23,8 +23,9 @@ package struct ConnectionState: Sendable, Equatable {
   package var properties: [PropertyState] = []
   /// Why it ends, in words.
   package var closeText = ""
-  /// Messages that came before the peer has authenticated, and by when it has to have; 0 for no time.
+  /// Messages that came before the peer has authenticated, logins of it that failed, and by when it has to have; 0 for no time.
   package var strikes = 0
+  package var failedLogins = 0
   package var authenticationDeadline: Int64 = 0
   /// When the peer was last sent a heartbeat; 0 for never.
   package var beatAt: Int64 = 0
@@ -130,6 +131,7 @@ extension ConnectionState {
     writer.put(22, Int(lingerDeadline))
     writer.put(23, discards)
     for entry in metadata { writer.put(24) { entry.write(to: &$0) } }
+    writer.put(25, failedLogins)
   }
 
   init(_ fields: StateReader) throws(StateReader.Fault) {
@@ -161,10 +163,13 @@ extension ConnectionState {
       case 22: lingerDeadline = try field.signed
       case 23: discards = try field.exactly()
       case 24: metadata.append(try PropertyState(field.fields))
+      case 25: failedLogins = try field.exactly()
       default: break
       }
     }
-    guard descriptor >= 0, listener >= 0, strikes >= 0, discards >= 0, isInTime else { throw StateReader.Fault(offset: 0) }
+    guard descriptor >= 0, listener >= 0, strikes >= 0, failedLogins >= 0, discards >= 0, isInTime else {
+      throw StateReader.Fault(offset: 0)
+    }
   }
 
   /// Whether times are some that a clock can have had, and counts some that it can have come to: nothing that is reckoned with them

@@ -186,7 +186,7 @@ extension HandoverState {
   /// A descriptor belongs to one, and so does an id.
   private func checkDescriptors() throws(StateReader.Fault) {
     var (descriptors, ids): (Set<Int32>, Set<UInt64>) = ([], [])
-    for descriptor in descriptors {
+    for descriptor in self.descriptors {
       guard descriptor > 2, descriptors.insert(descriptor).inserted else { throw StateReader.Fault(offset: 0) }
     }
     for connection in connections {

@@ -28,7 +28,10 @@ extension Server {
     let listeners = handoverListeners
     let groups = connectionsByLoop
     let parts = try onLoops(within: Self.loopTime) { index, _ in
-      groups[index].compactMap { $0.state(listener: listeners.index(of: $0), holding: false) }
+      // The others end before it comes to that.
+      groups[index].compactMap {
+        $0.handoverObstacle == nil ? $0.state(listener: listeners.index(of: $0), holding: false) : nil
+      }
     }
     return state(listeners, parts.flatMap { $0 }, [])
   }

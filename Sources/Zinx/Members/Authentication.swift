@@ -10,6 +10,10 @@ public struct Authentication: Sendable, Hashable {
   public var deadline = Duration.seconds(10)
   /// The message of another id with which the connection is closed, e.g. the third; 0 means never.
   public var strikes = 3
+  /// The login that fails with which the connection is closed, 255 at most; 0 means never. One has failed when the handler of one of the ids throws, or its
+  /// data cannot be decoded; the peer gets its answer, if there is one (``RouteRegistrar/onFailure(_:)``). What fails costs more than what is
+  /// served, so a peer that has no user is not to have it without end.
+  public var failures = 10
 
   public init(ids: Set<UInt32>) { self.ids = ids }
 }
@@ -28,10 +32,11 @@ extension RouteRegistrar {
   /// }
   /// ```
   ///
-  /// Other messages are dropped and counted (``CounterSnapshot/unauthenticatedMessages``). With too many of them, or when the deadline is
-  /// over, the connection ends with reason ``CloseReason/unauthenticated``. Heartbeats are answered all the time, and put nothing off.
+  /// Other messages are dropped and counted (``CounterSnapshot/unauthenticatedMessages``). With too many of them, with too many logins that
+  /// fail, or when the deadline is over, the connection ends with reason ``CloseReason/unauthenticated``. Heartbeats are answered all the time,
+  /// and put nothing off.
   ///
-  /// Of two plugins that call it the ids of both are taken, and deadline and strikes of the last. A server without it pays nothing, one
+  /// Of two plugins that call it the ids of both are taken, and the rest of the last. A server without it pays nothing, one
   /// with it a look at the connection for each message.
   public mutating func authenticate(_ authentication: Authentication) {
     note(authentication)
@@ -43,13 +48,14 @@ final class AuthenticationGate: Sendable {
   /// Nanoseconds; 0 for never.
   let deadline: Int64
   private let ids: Set<UInt32>
-  private let strikes: Int
+  private let strikes: Int32
+  private let failures: UInt8
   private let counters: Counters
 
   init(_ authentication: Authentication, heartbeat: UInt32?, _ counters: Counters) {
     deadline = authentication.deadline.inNanoseconds
     ids = authentication.ids.union(heartbeat.map { [$0] } ?? [])
-    strikes = authentication.strikes
+    (strikes, failures) = (Int32(clamping: authentication.strikes), UInt8(clamping: authentication.failures))
     self.counters = counters
   }
 
@@ -64,8 +70,16 @@ final class AuthenticationGate: Sendable {
   private func refuse(_ request: Request) -> Bool {
     guard !isOpen(request.id) else { return true }
     counters.unauthenticatedMessages.count()
-    if request.connection.strike() == strikes { request.connection.stop(as: .unauthenticated) }
+    request.connection.strikes &+= 1
+    if request.connection.strikes == strikes { request.connection.stop(as: .unauthenticated) }
     return false
+  }
+
+  /// The handler of a message has thrown. The thread that runs the requests, behind the answer.
+  func failed(_ request: Request) {
+    guard failures > 0, !request.connection.hasUser else { return }
+    request.connection.failedLogins &+= 1
+    if request.connection.failedLogins == failures { request.connection.stop(as: .unauthenticated) }
   }
 }
 
@@ -73,18 +87,6 @@ extension Connection {
   /// Whether the peer has said who it is. Any thread.
   @inline(__always)
   var hasUser: Bool { membership.load(ordering: .relaxed) & Membership.user.rawValue != 0 }
-
-  /// Messages that came before the peer has authenticated. The thread that runs the requests.
-  var strikes: Int {
-    get { Int(strikeCount) }
-    set { strikeCount = Int32(clamping: newValue) }
-  }
-
-  /// Counts one. The thread that runs the requests.
-  fileprivate func strike() -> Int {
-    strikes += 1
-    return strikes
-  }
 
   /// Sets the time by which the peer has to authenticate. Event loop.
   func awaitAuthentication() {

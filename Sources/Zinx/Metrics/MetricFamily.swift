@@ -8,6 +8,8 @@ public struct MetricDefinition: Sendable, Hashable {
     case gauge
     /// How often a value was how large.
     case histogram
+    /// The values that parts of all did not exceed, since the start.
+    case summary
     /// Is 1; what it says are its labels.
     case info
   }
@@ -30,7 +32,7 @@ public struct MetricDefinition: Sendable, Hashable {
     switch kind {
     case .counter: name + "_total"
     case .info: name + "_info"
-    case .gauge, .histogram: name
+    case .gauge, .histogram, .summary: name
     }
   }
 
@@ -53,6 +55,7 @@ public struct MetricFamily: Sendable, Equatable {
     case whole(UInt64)
     case number(Double)
     case distribution(PluginMetric.Distribution)
+    case latency(Latency)
   }
 
   public struct Label: Sendable, Hashable {
@@ -81,4 +84,9 @@ extension MetricFamily.Value {
   package static func flag(_ isSet: Bool) -> Self { .whole(isSet ? 1 : 0) }
 
   package static func seconds(_ time: Duration) -> Self { .number(time / .seconds(1)) }
+}
+
+extension Latency {
+  /// Parts of all, and what these did not exceed: the last one is the longest.
+  package var quantiles: [(part: Double, time: Duration)] { [(0.5, median), (0.99, p99), (1, longest)] }
 }

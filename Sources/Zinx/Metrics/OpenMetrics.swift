@@ -48,6 +48,12 @@ public enum OpenMetrics {
       }
       line(name + "_count", sample.labels, "\(sum)", to: &text)
       line(name + "_sum", sample.labels, Self.text(values.sum), to: &text)
+    case .latency(let latency):
+      for (part, time) in latency.quantiles {
+        line(name, sample.labels + [.init("quantile", Self.text(part))], Self.text(time / .seconds(1)), to: &text)
+      }
+      line(name + "_count", sample.labels, "\(latency.count)", to: &text)
+      line(name + "_sum", sample.labels, Self.text(latency.sum / .seconds(1)), to: &text)
     }
   }
 

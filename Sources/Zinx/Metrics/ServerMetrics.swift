@@ -24,6 +24,9 @@ extension MetricDefinition {
   static let certificateExpiry = Self(
     "zinx_tls_certificate_expiry_timestamp_seconds", .gauge, labels: ["listener"],
     "When the first of the certificates of a listener ends, in Unix time")
+  static let certificateWarnings = Self(
+    "zinx_tls_certificate_warnings", .counter,
+    "Times that a certificate was found to have ended or to end soon: at the start, by a reload, and again each day")
   static let received = Self(
     "zinx_messages_received", .counter, "Messages that were handed to handlers, those without a route included")
   static let sent = Self("zinx_messages_sent", .counter, "Messages that were handed to the send path")
@@ -64,13 +67,29 @@ extension MetricDefinition {
   static let workerWaits = Self(
     "zinx_worker_waiting_connections", .gauge, "Connections that are not read because the queue of their worker is full")
 
+  static let routeMessages = Self(
+    "zinx_route_messages", .counter, labels: ["ids", "plugin"],
+    "Messages of a route, an estimate: those of one batch in 67, times 67")
+  static let routeFailures = Self(
+    "zinx_route_failures", .counter, labels: ["ids", "plugin"],
+    "Messages of a route whose handler failed, was cancelled at its deadline, or could not decode them")
+  static let routeHandling = Self(
+    "zinx_route_handler_seconds", .summary, labels: ["ids", "plugin"],
+    "Time in the handlers of a route, as zinx_handler_seconds has it for all; quantiles of all since the start, 1.0 is the longest"
+  )
+  static let routeQueueing = Self(
+    "zinx_route_queue_seconds", .summary, labels: ["ids", "plugin"],
+    "Time of the messages of a route between event loop and worker, of one batch in 67; quantiles as above")
+
   /// Every metric of a server, in the order in which they are told. Those of plugins come behind them.
   public static let ofServer: [MetricDefinition] = [
     connections, arriving, maxConnections, accepted, ended, refused, failedArrivals, acceptPauses, listenerConnections,
-    listenerMaxConnections, listenerAccepted, certificateExpiry, received, sent, receivedBytes, sentBytes, unknown,
+    listenerMaxConnections, listenerAccepted, certificateExpiry, certificateWarnings, received, sent, receivedBytes, sentBytes,
+    unknown,
     unauthenticated,
     undecodable, skipped, unencodable, handlerErrors, deadlines, handling, queueing, readPauses, sendWaits, queuedBytes,
     queueFullness, loops, workers, busyWorkers, blockedWorkers, workerRequests, workerFullness, workerWaits,
+    routeMessages, routeFailures, routeHandling, routeQueueing,
   ]
 }
 
@@ -82,25 +101,25 @@ extension ServerReading {
 
   /// The families of the server in the order of ``MetricDefinition/ofServer``, then those of plugins.
   package var families: [MetricFamily] {
-    let own = connectionFamilies + listenerFamilies + messageFamilies + threadFamilies
+    let own = connectionFamilies + listenerFamilies + messageFamilies + threadFamilies + routeFamilies
     return own + PluginFamilies.make(plugins, beside: own)
   }
+
+  private func counted(_ metric: MetricDefinition) -> MetricFamily { CounterRow.family(metric, counters) }
 
   private var connectionFamilies: [MetricFamily] {
     [
       MetricDefinition.connections.family(.count(live)),
       MetricDefinition.arriving.family(.count(arriving)),
       MetricDefinition.maxConnections.family(.count(maxConn)),
-      MetricDefinition.accepted.family(.whole(counters.connectionsAccepted)),
+      counted(.accepted),
       MetricDefinition.ended.family(Self.byReason(counters.connectionsClosed, CloseReason.allCases)),
       MetricDefinition.refused.family(Self.byReason(counters.refusals, RefusalReason.allCases)),
       MetricDefinition.failedArrivals.family(
         Self.byReason(
           counters.failedArrivals,
           CloseReason.allCases.filter { Self.arrivalReasons.contains($0) || counters.failedArrivals[$0] != nil })),
-      MetricDefinition.acceptPauses.family([
-        ("failed", .whole(counters.acceptPauses)), ("accept-rate", .whole(counters.acceptRatePauses)),
-      ]),
+      counted(.acceptPauses),
     ]
   }
 
@@ -119,26 +138,27 @@ extension ServerReading {
       MetricDefinition.listenerAccepted.family(listeners.map { ($0.name, .whole($0.accepted)) }),
       MetricDefinition.certificateExpiry.family(
         listeners.compactMap { listener in listener.certificateExpiry.map { (listener.name, .number(Double($0))) } }),
+      counted(.certificateWarnings),
     ]
   }
 
   private var messageFamilies: [MetricFamily] {
     [
-      MetricDefinition.received.family(.whole(counters.requestsReceived)),
-      MetricDefinition.sent.family(.whole(counters.messagesSent)),
-      MetricDefinition.receivedBytes.family(.whole(counters.bytesReceived)),
-      MetricDefinition.sentBytes.family(.whole(counters.bytesSent)),
-      MetricDefinition.unknown.family(.whole(counters.unknownMessages)),
-      MetricDefinition.unauthenticated.family(.whole(counters.unauthenticatedMessages)),
-      MetricDefinition.undecodable.family(.whole(counters.undecodableMessages)),
-      MetricDefinition.skipped.family(.whole(counters.messagesSkipped)),
-      MetricDefinition.unencodable.family(.whole(counters.messagesUnencodable)),
-      MetricDefinition.handlerErrors.family(.whole(counters.handlerErrors)),
-      MetricDefinition.deadlines.family(.whole(counters.deadlinesExceeded)),
+      counted(.received),
+      counted(.sent),
+      counted(.receivedBytes),
+      counted(.sentBytes),
+      counted(.unknown),
+      counted(.unauthenticated),
+      counted(.undecodable),
+      counted(.skipped),
+      counted(.unencodable),
+      counted(.handlerErrors),
+      counted(.deadlines),
       MetricDefinition.handling.family(.distribution(handling)),
       MetricDefinition.queueing.family(.distribution(queueing)),
-      MetricDefinition.readPauses.family(.whole(counters.readPauses)),
-      MetricDefinition.sendWaits.family(.whole(counters.sendWaits)),
+      counted(.readPauses),
+      counted(.sendWaits),
       MetricDefinition.queuedBytes.family(.count(queuedBytes)),
       MetricDefinition.queueFullness.family(.number(Self.part(queuedBytes, of: maxQueueBytes))),
     ]
@@ -153,6 +173,20 @@ extension ServerReading {
       MetricDefinition.workerRequests.family(.count(workers.reduce(0) { $0 + $1.queued })),
       MetricDefinition.workerFullness.family(.number(Self.part(workers.map(\.queued).max() ?? 0, of: maxWorkerTaskLen))),
       MetricDefinition.workerWaits.family(.count(workers.reduce(0) { $0 + $1.waiting })),
+    ]
+  }
+
+  private var routeFamilies: [MetricFamily] {
+    func family(_ definition: MetricDefinition, _ value: (RouteInfo) -> MetricFamily.Value?) -> MetricFamily {
+      MetricFamily(
+        definition,
+        routes.compactMap { route in
+          value(route).map { .init([.init("ids", "\(route.ids)"), .init("plugin", route.plugin)], $0) }
+        })
+    }
+    return [
+      family(.routeMessages) { .whole($0.messages) }, family(.routeFailures) { .whole($0.failures) },
+      family(.routeHandling) { $0.handling.map { .latency($0) } }, family(.routeQueueing) { $0.queueing.map { .latency($0) } },
     ]
   }
 

@@ -46,6 +46,7 @@ package struct ServerReading: Sendable {
   package var loops = 0
   package var listeners: [Listener] = []
   package var plugins: [PluginMetric] = []
+  package var routes: [RouteInfo] = []
 
   package init(counters: CounterSnapshot) { self.counters = counters }
 }
@@ -70,6 +71,7 @@ extension Server {
       .init(queued: $0.queuedRequests, waiting: $0.waitingConnections, busy: $0.busyTime(at: now))
     }
     reading.plugins = pluginMetrics
+    reading.routes = routes
     state.withLock { state in
       reading.loops = state.contexts.count
       reading.listeners = state.doors.map { door in

@@ -35,6 +35,12 @@ public struct PluginMetrics: Sendable {
   public func histogram(_ name: String, _ help: String, bounds: [Double]) -> PluginHistogram {
     registry.metric(plugin, name, help) { PluginHistogram(bounds) }
   }
+
+  /// What the plugin says of itself in a few words, such as `3 rooms, 12 players`: stands in `zinxctl status`, and behind the connections in
+  /// what `systemctl status` shows. The last line that is given counts.
+  ///
+  /// - Parameter text: called now and then, on a thread that is no event loop and no worker; it must not wait. An empty text says nothing.
+  public func statusLine(_ text: @escaping @Sendable () -> String) { registry.setStatusLine(of: plugin, text) }
 }
 
 /// A number that only grows. Any thread.
@@ -145,6 +151,20 @@ final class MetricRegistry: Sendable {
   }
 
   private let entries = Mutex<[Entry]>([])
+  private let lines = Mutex<[(plugin: String, text: @Sendable () -> String)]>([])
+
+  /// What plugins say of themselves, in the order in which they began to; those that say nothing are left out.
+  var statusLines: [(plugin: String, text: String)] {
+    // Nothing of a plugin runs under the lock.
+    lines.withLock { $0 }.map { ($0.plugin, $0.text()) }.filter { !$0.text.isEmpty }
+  }
+
+  func setStatusLine(of plugin: String, _ text: @escaping @Sendable () -> String) {
+    lines.withLock { lines in
+      lines.removeAll { $0.plugin == plugin }
+      lines.append((plugin, text))
+    }
+  }
 
   var snapshot: [PluginMetric] {
     entries.withLock { $0 }.map {

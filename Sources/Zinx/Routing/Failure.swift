@@ -40,3 +40,10 @@ extension Connection {
     told.bitwiseOr(what.rawValue, ordering: .relaxed).oldValue & what.rawValue == 0
   }
 }
+
+/// What goes with a route beside what runs.
+struct RouteNotes: Sendable {
+  let statistics: RouteStatistics
+  /// Answers the requests that failed.
+  let onFailure: FailureHook?
+}

@@ -6,10 +6,13 @@ final class MsgHandler: Sendable {
   private let direct: RouteTable
   /// All routes.
   private let table: RouteTable
-  private let failureHooks: [ObjectIdentifier: FailureHook]
+  /// What goes with each route, for the few messages that are timed and those that fail.
+  private let notes: [ObjectIdentifier: RouteNotes]
   private let hooks: Hooks
   /// Nil where nobody has to authenticate.
   let authentication: AuthenticationGate?
+  /// Who is asked about the request of a WebSocket.
+  let handshakeLogins: [HandshakeLogin]
   /// Without one, one that has no times.
   let heartbeat: LiveHeartbeat
   /// Whether the event loop deals with heartbeats: not where middleware, which may block, is to see each message.
@@ -19,8 +22,9 @@ final class MsgHandler: Sendable {
 
   init(_ registrar: RouteRegistrar, counters: Counters, emit: @escaping EventSink) throws(ZinxError) {
     let gate = registrar.authentication.map { AuthenticationGate($0, heartbeat: registrar.heartbeat?.id, counters) }
-    (table, failureHooks) = try registrar.makeTable(gate)
+    (table, notes) = try registrar.makeTable(gate)
     authentication = gate
+    handshakeLogins = registrar.handshakeLogins
     first = registrar.first.map(\.value)
     direct = first.isEmpty ? table : RouteTable()
     hooks = registrar.hooks
@@ -65,6 +69,17 @@ final class MsgHandler: Sendable {
     }
   }
 
+  /// What is counted of a route.
+  func statistics(of route: Unmanaged<Route>) -> RouteStatistics? {
+    notes[route._withUnsafeGuaranteedRef { ObjectIdentifier($0) }]?.statistics
+  }
+
+  /// The same of the route that an id has.
+  func statistics(of id: UInt32) -> RouteStatistics? { table.route(id).flatMap(statistics) }
+
+  /// The same of a request that was handled: what looks at it before its route may have given it another id, and only that one counts.
+  func statistics(arrivedAs arrived: UInt32, _ id: UInt32) -> RouteStatistics? { statistics(of: first.isEmpty ? arrived : id) }
+
   /// Whether a message of this id is expected, by itself or in a range.
   func hasRoute(_ id: UInt32) -> Bool { table[id] != nil || table.range(id) != nil }
 
@@ -103,29 +118,33 @@ final class MsgHandler: Sendable {
     switch error {
     case is UndecodableMessage:
       counters.undecodableMessages.count()
+      statistics(of: request.id)?.countFailure()
       if request.connection.tells(.undecodable) { emit(.undecodableMessage(request.connection, id: request.id, error)) }
     // That was counted and told when the deadline passed.
     case is DeadlineExceeded: break
     default: reportFailure(error, of: request)
     }
     answer(error, of: request)
+    authentication?.failed(request)
   }
 
   private func answer(_ error: any Error, of request: Request) {
-    guard !failureHooks.isEmpty, let route = table.route(request.id)?.takeUnretainedValue() else { return }
-    do { try failureHooks[ObjectIdentifier(route)]?(request, error) } catch {
+    guard let route = table.route(request.id)?.takeUnretainedValue() else { return }
+    do { try notes[ObjectIdentifier(route)]?.onFailure?(request, error) } catch {
       if !isOfTheEnd(error, request.connection) { reportFailure(error, of: request) }
     }
   }
 
   private func reportFailure(_ error: any Error, of request: Request) {
     counters.handlerErrors.count()
+    statistics(of: request.id)?.countFailure()
     emit(.handlerFailed(request.connection, id: request.id, error))
   }
 
   /// A handler has not returned within its deadline, and is cancelled. Event loop.
   func reportDeadline(_ deadline: Duration, of request: Request) {
     counters.deadlinesExceeded.count()
+    statistics(of: request.id)?.countFailure()
     if request.connection.tells(.deadline) { emit(.deadlineExceeded(request.connection, id: request.id, deadline)) }
   }
 

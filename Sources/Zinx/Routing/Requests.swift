@@ -132,7 +132,9 @@ final class Requests: @unchecked Sendable {
   /// The first request is done, which is timed.
   @inline(never)
   private func recordTime() {
-    cork.traffic.times.handling.record(from: timedSince, to: Instant.now.nanoseconds)
+    let end = Instant.now.nanoseconds
+    cork.traffic.times.handling.record(from: timedSince, to: end)
+    handler.statistics(of: route)?.handled(from: timedSince, to: end)
     timedSince = 0
   }
 

@@ -14,6 +14,8 @@ public struct RouteRegistrar: Sendable {
     var route: Route
     /// That of the group; nil: that of the owner.
     var onFailure: FailureHook?
+    /// One for all listeners that have the route.
+    let statistics = RouteStatistics()
   }
 
   /// What stands around routes, in the order of registration.
@@ -36,6 +38,7 @@ public struct RouteRegistrar: Sendable {
   private var sent: [Owned<MessageIDs>] = []
   private var heartbeats: [Owned<LiveHeartbeat>] = []
   private var authentications: [Owned<Authentication>] = []
+  private var handshakes: [Owned<HandshakeLogin>] = []
   /// Frames of other protocols that plugins know, and whose they are.
   package private(set) var codecs: [(codec: any FrameCodec, owner: String)] = []
   /// Properties that are written down when another program takes over.
@@ -80,6 +83,7 @@ public struct RouteRegistrar: Sendable {
     part.sent.removeAll { !isKept($0.owner) }
     part.heartbeats.removeAll { !isKept($0.owner) }
     part.authentications.removeAll { !isKept($0.owner) }
+    part.handshakes.removeAll { !isKept($0.owner) }
     return part
   }
 
@@ -101,6 +105,11 @@ public struct RouteRegistrar: Sendable {
   mutating func note(_ heartbeat: LiveHeartbeat) { heartbeats.append(Owned(owner: owner, value: heartbeat)) }
 
   mutating func note(_ authentication: Authentication) { authentications.append(Owned(owner: owner, value: authentication)) }
+
+  mutating func note(_ login: HandshakeLogin) { handshakes.append(Owned(owner: owner, value: login)) }
+
+  /// In the order of registration.
+  var handshakeLogins: [HandshakeLogin] { handshakes.map(\.value) }
 
   /// The messages that are served, in the order of registration, then those that are sent unasked.
   public var ids: [MessageIDs] { routes.map(\.ids) + sent.map(\.value) }
@@ -157,6 +166,7 @@ public struct RouteRegistrar: Sendable {
     stopHooks += group.stopHooks
     heartbeats += group.heartbeats
     authentications += group.authentications
+    handshakes += group.handshakes
   }
 
   /// Wraps every route, also those of other plugins; in a group, those of the group. What is registered first, here and with
@@ -245,19 +255,20 @@ public struct RouteRegistrar: Sendable {
     }
   }
 
-  /// The finished table, and what answers the requests that failed, by route.
+  /// The finished table, and what goes with each route.
   ///
   /// Throws: ``ZinxError/duplicateRoute(ids:first:second:listener:)``.
-  func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: FailureHook]) {
+  func makeTable(_ gate: AuthenticationGate? = nil) throws(ZinxError) -> (RouteTable, [ObjectIdentifier: RouteNotes]) {
     if let (ids, first, second) = duplicates.first { throw .duplicateRoute(ids: ids, first: first, second: second) }
     var table = RouteTable()
-    var answers: [ObjectIdentifier: FailureHook] = [:]
+    var notes: [ObjectIdentifier: RouteNotes] = [:]
     for registration in routes {
       let route = guarded(wrapped(registration.route), by: gate)
       table.insert(route, for: registration.ids)
-      answers[ObjectIdentifier(route)] = registration.onFailure ?? failureHooks[registration.owner]
+      notes[ObjectIdentifier(route)] = RouteNotes(
+        statistics: registration.statistics, onFailure: registration.onFailure ?? failureHooks[registration.owner])
     }
-    return (table, answers)
+    return (table, notes)
   }
 
   /// The gate looks at the id of each message: a route may have many.

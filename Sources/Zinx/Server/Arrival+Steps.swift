@@ -17,9 +17,16 @@ extension Arrival {
       timeLimit = limit > 0 ? .nanoseconds(limit) : Self.longestStep
     case .tls: timeLimit = tls?.handshakeTimeout ?? Self.longestStep
     case .firstByte: timeLimit = firstByteTime
+    case .login: timeLimit = loginTime
     case nil: return
     }
     setTimer(timeLimit.inNanoseconds)
+  }
+
+  /// As long as a peer has to authenticate otherwise.
+  private var loginTime: Duration {
+    let limit = endpoint.handler.authentication?.deadline ?? server.settings.frameTimeout.load(ordering: .relaxed)
+    return limit > 0 ? .nanoseconds(limit) : Self.longestStep
   }
 
   /// Nobody waits for one of a proxy's own. One that may be a client's is not held up for long: the server may have the first word.
@@ -166,11 +173,18 @@ extension Arrival {
     let rest = session == nil ? [] : Array(self.request.dropFirst(request.length))
     self.request = []
     webSocket = WebSocket(request, subprotocol: rules.subprotocol(of: request), rest: rest, ending: ending)
+    let logins = endpoint.handler.handshakeLogins
+    if logins.isEmpty { accept(request) } else { logIn(request, by: logins) }
+  }
+
+  /// The client becomes a WebSocket.
+  func accept(_ request: WebSocketRequest) {
+    guard let rules else { return }
     say(rules.acceptance(of: request, sha1: sha1))
     life.stepDone()
   }
 
-  private func refuse(_ refusal: WebSocketRules.Refusal, _ reason: String) {
+  func refuse(_ refusal: WebSocketRules.Refusal, _ reason: String) {
     say(WebSocketRules.answer(refusal))
     life.failed(reason)
   }

@@ -40,6 +40,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   /// The peer is a proxy: the limits at the door are for whom it tells of.
   var isTold: Bool
   var webSocket: WebSocket?
+  /// Plugins are asked whose connection it is.
+  var login: Task<Void, Never>?
   /// What has come of a request out of a session.
   var request: [UInt8] = []
   /// What is to be sent outside of a session.
@@ -167,7 +169,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     switch life.step {
     case .tls: shakeHands(bytes)
     case .webSocket: if let session { open(bytes, session) }
-    case .proxyHeader, .firstByte, nil: drop(count)
+    case .proxyHeader, .firstByte, .login, nil: drop(count)
     }
   }
 
@@ -211,7 +213,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
     return 0
   }
 
-  private func advance() {
+  func advance() {
     let isFlushed = send()
     switch life.next(isFlushed: isFlushed) {
     case .wait: updateInterest()
@@ -246,6 +248,8 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
   private func leave() {
     if let timer { loop.cancel(timer) }
     timer = nil
+    login?.cancel()
+    login = nil
     context.arrivals[descriptor] = nil
   }
 
@@ -256,6 +260,7 @@ final class Arrival: ReadinessHandler, @unchecked Sendable {
       id: server.takeID(), descriptor: descriptor, remoteAddress: peer, server: server, endpoint: endpoint, context: context,
       session: session, webSocket: webSocket, at: loop.now)
     server.added(connection, isCounted: isCounted)
+    connection.bindFromHandshake()
     connection.begin()
   }
 

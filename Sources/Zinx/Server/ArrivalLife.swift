@@ -18,6 +18,8 @@ struct ArrivalLife: Equatable {
     /// The first byte on a connection that may be the proxy's own: one that goes without has looked whether somebody is there, and one
     /// that stays is a connection all the same.
     case firstByte
+    /// Plugins are asked whose connection it is, by the request to become a WebSocket. Bytes wait.
+    case login
 
     /// What it means that the step fails.
     var failure: CloseReason {
@@ -25,6 +27,7 @@ struct ArrivalLife: Equatable {
       case .proxyHeader, .firstByte: .proxyHeader
       case .tls: .tlsFailed
       case .webSocket: .webSocketProtocol
+      case .login: .unauthenticated
       }
     }
 
@@ -66,7 +69,7 @@ struct ArrivalLife: Equatable {
   var step: Step? { phase == .arriving ? steps.first : nil }
 
   /// Whether bytes from the peer are taken. What comes behind the last step is the connection's.
-  var reads: Bool { phase == .parting || step != nil }
+  var reads: Bool { phase == .parting || step != nil && step != .login }
 
   // MARK: Events
 
@@ -74,6 +77,9 @@ struct ArrivalLife: Equatable {
 
   /// Nothing else comes before the connection: it is to be one with the first byte.
   mutating func awaitFirstByte() { if phase == .arriving, !isEnding, steps.isEmpty { steps = [.firstByte] } }
+
+  /// The request to become a WebSocket is good, and is to say whose connection it is.
+  mutating func awaitLogin() { if phase == .arriving, !isEnding, steps.isEmpty { steps = [.login] } }
 
   /// The peer has done something wrong. What there is to tell it is on its way.
   mutating func failed(_ detail: String) {

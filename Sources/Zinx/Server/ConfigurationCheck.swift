@@ -27,7 +27,8 @@ package enum ConfigurationCheck {
     }
   }
 
-  /// How many connections a process with the hard limit of this one would admit, if those are fewer than `MaxConn`; and that limit.
+  /// How many connections a process with the hard limit of this one would admit, if those are fewer than `MaxConn`; and that limit. None
+  /// is a server that does not start.
   package static func shortOfDescriptors(_ configuration: ServerConfiguration) -> (connections: Int, limit: UInt64)? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
@@ -36,7 +37,9 @@ package enum ConfigurationCheck {
 
   static func shortOfDescriptors(_ configuration: ServerConfiguration, limit: UInt64) -> (connections: Int, limit: UInt64)? {
     let wanted = configuration.maxConn
-    let connections = DescriptorLimit.connections(wanted: wanted, reserved: DescriptorLimit.reserved(configuration), limit: limit)
+    let reserved = DescriptorLimit.reserved(configuration)
+    let fits = limit > UInt64(reserved)
+    let connections = fits ? DescriptorLimit.connections(wanted: wanted, reserved: reserved, limit: limit) : 0
     return connections < wanted ? (connections, limit) : nil
   }
 }

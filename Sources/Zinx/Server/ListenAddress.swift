@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Where a listener listens: `127.0.0.1:7777`, `[::]:7777`, `game.example:7777`, `unix:/run/zinxd/clients.sock`, `unix:@zinxd`.
@@ -70,11 +71,12 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Whether nobody can listen at both: the same, or one of them takes the other's connections too. Names are not looked up, but for
-  /// `localhost`, which has one address wherever else it may have another (RFC 6761); links in a path are not followed.
+  /// `localhost`, which has one address wherever else it may have another (RFC 6761). Links in a path and `..` are followed as far as its
+  /// directory is there: asks the file system.
   ///
   /// - Parameter v6Only: of each, whether `[::]` leaves IPv4 alone.
   package func overlaps(_ other: ListenAddress, v6Only: (Bool, Bool)) -> Bool {
-    if case .unix(let path) = self, case .unix(let otherPath) = other { return Self.parts(path) == Self.parts(otherPath) }
+    if case .unix(let path) = self, case .unix(let otherPath) = other { return Self.isOneFile(path, otherPath) }
     guard case .tcp(let host, let port) = self, case .tcp(let otherHost, let otherPort) = other else { return self == other }
     guard port == otherPort, port != 0 else { return false }
     if asciiLowercased(host) == asciiLowercased(otherHost) { return true }
@@ -84,11 +86,28 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ListenAddress {
+  private static func isOneFile(_ path: String, _ other: String) -> Bool {
+    let (parts, otherParts) = (parts(path), parts(other))
+    return parts == otherParts || parts.last == otherParts.last && place(parts) == place(otherParts)
+  }
+
   /// `/run/./x` and `/run//x` are `/run/x`. What `..` leads to is the file system's to say.
   private static func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
 
+  /// The directory without links; as it is written where there is none, and nothing can be bound.
+  private static func place(_ parts: [Substring]) -> String {
+    let directory = "/" + parts.dropLast().joined(separator: "/")
+    guard let real = realpath(directory, nil) else { return directory }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  /// Also of what resolvers take for one (inet_aton(3)): `127.1`, `0x7f000001`.
   private static func address(_ host: String) -> IPAddress? {
-    ["localhost", "localhost."].contains(asciiLowercased(host)) ? IPAddress("127.0.0.1") : IPAddress(host)
+    if ["localhost", "localhost."].contains(asciiLowercased(host)) { return IPAddress("127.0.0.1") }
+    if let address = IPAddress(host) { return address }
+    var four = in_addr()
+    return inet_aton(host, &four) == 1 ? IPAddress(v4: UInt32(bigEndian: four.s_addr)) : nil
   }
 }
 

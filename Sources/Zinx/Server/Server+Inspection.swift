@@ -22,7 +22,7 @@ extension Server {
     }
   }
 
-  /// The messages that have routes, and whose these are, in the order of registration.
+  /// The messages that have routes, whose these are, and what came of them, in the order of registration.
   public var routes: [RouteInfo] { context.routeInfos }
 
   /// A look at messages while they pass, which follows no connection yet. It is to be ended: see ``Trace/end()``.
@@ -49,6 +49,9 @@ extension Server {
     }
   }
 
+  /// Ends these as a drain does: what was received is handled and answered first. Returns at once.
+  package func drain(_ connections: some Sequence<Connection>) { for connection in connections { connection.drain() } }
+
   /// Accepts again, those first who have waited.
   public func resume() {
     context.isSuspended.store(false, ordering: .sequentiallyConsistent)
@@ -68,13 +71,6 @@ public struct PluginInfo: Sendable, Hashable {
   public let ids: [MessageIDs]
   /// Whether a reload gives it new settings: see ``ReloadablePlugin``.
   public let isReloadable: Bool
-}
-
-/// Messages that have a route.
-public struct RouteInfo: Sendable, Hashable {
-  public let ids: MessageIDs
-  /// The plugin that has registered it; `server` where it is none's.
-  public let plugin: String
 }
 
 extension ServerContext {

@@ -92,6 +92,9 @@ public final class Server: Sendable {
   /// What the plugins count, in the order in which they began to.
   public var pluginMetrics: [PluginMetric] { context.metrics.snapshot }
 
+  /// What plugins say of themselves: see ``PluginMetrics/statusLine(_:)``. Any thread.
+  public var pluginStatusLines: [(plugin: String, text: String)] { context.metrics.statusLines }
+
   /// Numbers since the start.
   public var counters: CounterSnapshot { context.counters.snapshot }
 

@@ -113,7 +113,7 @@ final class ServerContext: Sendable {
   func ids(of plugin: String) -> [MessageIDs] { routes.ids(of: plugin) }
 
   /// What has a route.
-  var routeInfos: [RouteInfo] { routes.routes.map { RouteInfo(ids: $0.ids, plugin: $0.owner) } }
+  var routeInfos: [RouteInfo] { routes.routes.map { $0.statistics.info($0.ids, $0.owner) } }
 
   private func handler(for choice: [String]?) -> MsgHandler {
     guard let handler = handlers.withLock({ $0[choice] }) else { preconditionFailure("a listener that was not prepared for") }

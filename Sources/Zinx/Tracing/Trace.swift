@@ -19,18 +19,30 @@ package final class Trace: Sendable {
 
   // MARK: Who looks (any thread)
 
-  /// Follows a connection from here on. Returns false where another trace does, or this one follows as many as it may.
+  /// What becomes of a connection that is to be followed.
+  package enum Following: Sendable, Hashable {
+    case begun
+    /// This trace follows it already.
+    case already
+    /// Another one does.
+    case byAnother
+    /// This one follows ``connectionLimit``.
+    case full
+  }
+
+  /// Follows a connection from here on, if that is possible.
   ///
   /// What the peer sends is seen from when its event loop has heard of it.
-  package func follow(_ connection: Connection) -> Bool {
-    let isNew = ids.withLock { ids in
-      guard ids.count < Self.connectionLimit, !ids.contains(connection.id) else { return false }
-      guard server.traces.begin(self, connection.id) else { return false }
+  package func follow(_ connection: Connection) -> Following {
+    let following: Following = ids.withLock { ids in
+      guard !ids.contains(connection.id) else { return .already }
+      guard ids.count < Self.connectionLimit else { return .full }
+      guard server.traces.begin(self, connection.id) else { return .byAnother }
       ids.insert(connection.id)
-      return true
+      return .begun
     }
-    if isNew { connection.traceChanged() }
-    return isNew
+    if following == .begun { connection.traceChanged() }
+    return following
   }
 
   /// The connections that it follows, those that have ended included until ``forgetEnded()``.

@@ -153,7 +153,10 @@ final class Worker: TaskExecutor, Sendable {
         busySince.store(now, ordering: .relaxed)
         switch item {
         case .work(let connection, let code, let begin):
-          if begin != 0 { cork.traffic.times.queueing.record(from: begin, to: now) }
+          if begin != 0 {
+            cork.traffic.times.queueing.record(from: begin, to: now)
+            connection.recordQueueing(of: code, from: begin, to: now)
+          }
           connection.run(code, cork)
         case .job(let job): runChain { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }

@@ -3,12 +3,14 @@ import ZinxIO
 /// Who is in at the control socket, as a value: no socket, clock or lock.
 ///
 /// An operator comes in however many clients sit there: who has asked nothing for a while makes room, the one that has been idle for the
-/// longest time first, and root has places beyond those of all others.
+/// longest time first, and root has places beyond those of all others. Traces, which may last an hour, leave some to others.
 struct ControlPlaces {
   /// Clients at once.
   static let limit = 16
   /// As many more, for root alone.
   static let limitOfRoot = 20
+  /// Clients that trace at once.
+  static let limitOfTraces = 12
   /// Idle clients stay for so long whoever comes: one that has just come in has its chance to ask.
   static let grace = Duration.seconds(1)
 
@@ -25,6 +27,7 @@ struct ControlPlaces {
     let isRoot: Bool
     /// Nil while it is served.
     var idleSince: Instant?
+    var isTracing = false
   }
 
   private var clients: [Client] = []
@@ -72,7 +75,20 @@ struct ControlPlaces {
   private mutating func set(_ id: UInt64, _ since: Instant?) {
     guard let index = clients.firstIndex(where: { $0.id == id }) else { return }
     clients[index].idleSince = since
+    clients[index].isTracing = false
   }
+
+  /// It asks for a trace, which lasts until it is idle. Returns false when as many as may be run already.
+  mutating func traces(_ id: UInt64) -> Bool {
+    guard let index = clients.firstIndex(where: { $0.id == id }), clients.count(where: \.isTracing) < Self.limitOfTraces else {
+      return false
+    }
+    clients[index].isTracing = true
+    return true
+  }
+
+  /// Whether somebody waits for an answer.
+  var isAnyServed: Bool { clients.contains { $0.idleSince == nil } }
 
   /// It has gone.
   mutating func leave(_ id: UInt64) {

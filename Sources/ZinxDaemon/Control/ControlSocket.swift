@@ -8,13 +8,15 @@ import ZinxIO
 /// The control socket: accepts on a thread of its own and gives each client one, so that neither an event loop nor a worker takes part, and
 /// a client that waits for a reload, or does not read, keeps no other waiting. How many there are is bounded, and how long each may take.
 final class ControlSocket: Sendable {
-  /// Answers a request, a line at a time.
-  typealias Answer = @Sendable (ControlRequest, ControlPeer, _ write: (String) -> Bool) -> Void
+  /// Answers a request, a line at a time. To write nothing asks whether somebody takes the answer still.
+  typealias Answer = @Sendable (ControlRequest, ControlPeer, _ write: (String?) -> Bool) -> Void
 
   /// Time for a client to take a line.
   private static let writeTime = Duration.seconds(10)
   /// The same for the last one, that there is no place.
   private static let partingTime = Duration.milliseconds(100)
+  /// Time for those whose requests are being answered when the daemon ends.
+  private static let closingTime = Duration.seconds(1)
   private static let readSize = 16 << 10
 
   private let listeners: [ControlListener]
@@ -24,6 +26,8 @@ final class ControlSocket: Sendable {
   private let clients = Mutex(Clients())
   private let isClosed = Atomic<Bool>(false)
   private let isDown = Parker()
+  /// Told whenever a client was answered, once the socket is closed.
+  private let isQuiet = Parker()
 
   private struct Clients {
     var places = ControlPlaces()
@@ -53,12 +57,15 @@ final class ControlSocket: Sendable {
   /// Where it listens.
   var paths: [String] { listeners.compactMap(\.path) }
 
-  /// Takes no more clients, and removes its file. Those that are there stay until they go, or the process ends. Once.
+  /// Takes no more clients, removes its file, and waits a moment for answers that are on their way, such as the end of a trace. Those
+  /// clients that are there stay until they go, or the process ends. Once.
   func close() {
     guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
     var one: UInt64 = 1
     _ = write(wakeUp.number, &one, MemoryLayout.size(ofValue: one))
     isDown.park()
+    let deadline = ContinuousClock.now + Self.closingTime
+    while clients.withLock({ $0.places.isAnyServed }), isQuiet.park(atMost: deadline - .now) {}
   }
 
   // MARK: The accepting thread
@@ -122,7 +129,10 @@ final class ControlSocket: Sendable {
       clients.places.leave(id)
       clients.descriptors[id] = nil
     }
+    tellWhoCloses()
   }
+
+  private func tellWhoCloses() { if isClosed.load(ordering: .sequentiallyConsistent) { isQuiet.unpark() } }
 
   private func refuse(_ descriptor: Int32, _ error: ControlError) {
     let stream = UnixStream(owning: descriptor)
@@ -150,9 +160,14 @@ final class ControlSocket: Sendable {
       case .perform(let request):
         guard isServed(id) else { return }
         var isThere = true
-        answer(request, peer) { line in
-          isThere = isThere && stream.write(line, within: Self.writeTime)
-          return isThere
+        if mayBegin(request, id) {
+          answer(request, peer) { line in
+            isThere = isThere && (line.map { stream.write($0, within: Self.writeTime) } ?? !stream.isGone)
+            return isThere
+          }
+        } else {
+          let error = ControlError(.busy, "\(ControlPlaces.limitOfTraces) traces run already, which is all that may at once")
+          isThere = stream.write(ControlProtocol.answer(request.id, error).description, within: Self.writeTime)
         }
         guard isThere else { return }
         session.answered(at: .now)
@@ -170,5 +185,13 @@ final class ControlSocket: Sendable {
 
   private func isServed(_ id: UInt64) -> Bool { clients.withLock { $0.places.isServed(id) } }
 
-  private func isIdle(_ id: UInt64) { clients.withLock { $0.places.isIdle(id, at: .now) } }
+  private func isIdle(_ id: UInt64) {
+    clients.withLock { $0.places.isIdle(id, at: .now) }
+    tellWhoCloses()
+  }
+
+  private func mayBegin(_ request: ControlRequest, _ id: UInt64) -> Bool {
+    guard case .trace = request.command else { return true }
+    return clients.withLock { $0.places.traces(id) }
+  }
 }

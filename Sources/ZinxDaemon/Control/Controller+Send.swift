@@ -37,8 +37,8 @@ extension Controller {
 
   private func name(_ audience: ControlRequest.Sending.Audience, _ count: Int) -> String {
     switch audience {
-    case .connections: "\(count) connections"
-    case .all: "all \(count) connections"
+    case .connections: Self.counted(count)
+    case .all: "all \(Self.counted(count))"
     case .group(let name): "the \(count) of group \(JSON.string(String(name.prefix(100))))"
     case .user(let name): "the \(count) of user \(JSON.string(String(name.prefix(100))))"
     }

@@ -8,19 +8,21 @@ extension Controller {
   private static let patience = Duration.seconds(1)
 
   func trace(
-    _ tracing: ControlRequest.Tracing, _ id: JSON, _ peer: ControlPeer, _ write: (String) -> Bool
+    _ tracing: ControlRequest.Tracing, _ id: JSON, _ peer: ControlPeer, _ write: (String?) -> Bool
   ) throws(ControlError) {
     let wanted = try connections(of: tracing.target)
     let usual = ControlRequest.Tracing.self
     let trace = server.trace(TraceLimits(data: tracing.bytes ?? usual.usualBytes, count: tracing.count))
     defer { trace.end() }
-    let busy = wanted.found.filter { !trace.follow($0) }
+    let followed = wanted.found.map { (id: $0.id, outcome: trace.follow($0)) }
+    let busy = followed.filter { $0.outcome == .byAnother }
     waitForLoops()
-    tell("traces the messages of \(trace.connections.count) connections", peer)
+    tell("traces the messages of \(Self.counted(trace.connections.count))", peer)
     let first: JSON = [
       "messages": [], "leftOut": 0, "traced": .count(trace.connections.count),
       "missing": .array(wanted.missing.map { .count($0) }),
       "busy": .array(busy.prefix(TraceLines.mostIDs).map { .count($0.id) }),
+      "beyondLimit": .count(followed.count { $0.outcome == .full }),
     ]
     guard write(ControlProtocol.answer(id, first, more: true).description) else { return }
     watch(trace, tracing, id, write)
@@ -36,7 +38,7 @@ extension Controller {
     }
   }
 
-  private func watch(_ trace: Trace, _ tracing: ControlRequest.Tracing, _ id: JSON, _ write: (String) -> Bool) {
+  private func watch(_ trace: Trace, _ tracing: ControlRequest.Tracing, _ id: JSON, _ write: (String?) -> Bool) {
     let lines = TraceLines(id, clock: .now)
     let pause = Parker()
     let filter: Filter? = if case .matching(let filter) = tracing.target { filter } else { nil }
@@ -46,13 +48,14 @@ extension Controller {
       let (messages, leftOut) = trace.take()
       guard always || !messages.isEmpty else { return true }
       schedule.spoke(at: .now)
-      return lines.lines(messages, leftOut).allSatisfy(write)
+      return lines.lines(messages, leftOut).allSatisfy { write($0) }
     }
     while true {
-      switch schedule.next(at: .now, isFull: trace.isFull, isAlone: isAlone(trace)) {
+      switch schedule.next(at: .now, isFull: trace.isFull, isAlone: isAlone(trace), isOver: isOver) {
       case .wait(let time):
         _ = pause.park(atMost: time)
-        guard say(always: false) else { return }
+        // Whoever has gone keeps no connection from the next one.
+        guard say(always: false), write(nil) else { return }
       case .speak: guard say(always: true) else { return }
       case .follow:
         trace.forgetEnded()
@@ -64,6 +67,9 @@ extension Controller {
       }
     }
   }
+
+  /// Whether nobody comes any more: the daemon has drained.
+  private var isOver: Bool { status.isDraining && server.connManager.count == 0 }
 
   /// Whether none of its connections is left.
   private func isAlone(_ trace: Trace) -> Bool {

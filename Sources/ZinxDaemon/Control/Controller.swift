@@ -16,9 +16,11 @@ struct Controller: Sendable {
   let output: LogOutput
   let log: Logger
   let version: String
+  let drains: OperatorDrain
+  let focus: LogFocusTable
 
-  /// Answers a request. `write` returns false when nobody takes the answer any more.
-  func answer(_ request: ControlRequest, _ peer: ControlPeer, _ write: (String) -> Bool) {
+  /// Answers a request. `write` returns false when nobody takes the answer any more; without a line it only says whether somebody does.
+  func answer(_ request: ControlRequest, _ peer: ControlPeer, _ write: (String?) -> Bool) {
     do throws(ControlError) {
       switch request.command {
       case .connections(let selection): try list(selection, request.id, write)
@@ -42,7 +44,7 @@ struct Controller: Sendable {
     } catch { _ = write(ControlProtocol.answer(request.id, error).description) }
   }
 
-  private func send(_ id: JSON, _ name: String, _ elements: some Sequence<JSON>, _ write: (String) -> Bool) {
+  private func send(_ id: JSON, _ name: String, _ elements: some Sequence<JSON>, _ write: (String?) -> Bool) {
     var elements = elements.makeIterator()
     withoutActuallyEscaping({ elements.next() }) { next in
       for line in ControlPages(id, name, next) where !write(line) { return }
@@ -56,18 +58,21 @@ struct Controller: Sendable {
     case .show(let id): return try connection(id).snapshot.detail
     case .close(let closing): return try close(closing, peer)
     case .send(let sending), .broadcast(let sending): return try send(sending, peer)
-    case .drain(let closing): return drain(closing, peer)
+    case .drain(let draining): return try drain(draining, peer)
     case .resume:
       if status.isDraining { throw ControlError(.draining, "the daemon ends: it accepts nobody any more") }
       tell("accepts again", peer)
+      drains.callOff()
       server.resume()
       return ["draining": false]
     case .reload: return try reload(peer)
     case .set(let key, let value): return try set(key, value, peer)
-    case .log(let level): return try setLevel(level, peer)
+    case .log(let level, let subject): return try setLevel(level, subject, peer)
     case .connections, .trace, .upgrade, .closed, .groups, .users, .routes, .plugins: return [:]
     }
   }
+
+  static func counted(_ count: Int) -> String { count == 1 ? "1 connection" : "\(count) connections" }
 
   /// What changes is a line in the log, with who has asked for it.
   func tell(_ what: String, _ peer: ControlPeer) {
@@ -85,7 +90,7 @@ struct Controller: Sendable {
   }
 
   /// In order of the ids unless told otherwise. What is looked at is each connection by itself when its place in the answer comes.
-  private func list(_ selection: ControlRequest.Selection, _ id: JSON, _ write: (String) -> Bool) throws(ControlError) {
+  private func list(_ selection: ControlRequest.Selection, _ id: JSON, _ write: (String?) -> Bool) throws(ControlError) {
     let limit = selection.limit ?? .max
     if let order = selection.order {
       let keyed = matching(selection.filter).map { (key: $0.snapshot.value(of: order.field), connection: $0) }
@@ -115,7 +120,7 @@ struct Controller: Sendable {
     // Who is on the way out already is none of those that this closes, unless it is to be cut short.
     let targets = connections.filter { closing.atOnce ? !$0.isClosed : !$0.isEnding }
     if !closing.isTrial {
-      if !targets.isEmpty { tell("closes \(targets.count) connections\(closing.atOnce ? " at once" : "")", peer) }
+      if !targets.isEmpty { tell("closes \(Self.counted(targets.count))\(closing.atOnce ? " at once" : "")", peer) }
       for connection in targets { connection.kill(reason: "\(peer)", atOnce: closing.atOnce) }
     }
     return [
@@ -124,10 +129,22 @@ struct Controller: Sendable {
     ]
   }
 
-  private func drain(_ closing: Bool, _ peer: ControlPeer) -> JSON {
-    tell(closing ? "accepts nobody any more and ends all connections" : "accepts nobody any more", peer)
-    if closing { server.suspendAndEndConnections() } else { server.suspend() }
-    return ["draining": true, "connections": .count(server.connManager.count)]
+  private func drain(_ draining: ControlRequest.Draining, _ peer: ControlPeer) throws(ControlError) -> JSON {
+    let spread = Duration.milliseconds(Int64((draining.spread ?? 0) * 1000))
+    let deadline = draining.deadline.map { Duration.milliseconds(Int64($0 * 1000)) }
+    let over = draining.spread.map { " over \($0) s" } ?? ""
+    let latest = draining.deadline.map { ", those that are left after \($0) s at once" } ?? ""
+    tell("accepts nobody any more\(draining.closing ? " and ends all connections\(over)\(latest)" : "")", peer)
+    let count = server.connManager.count
+    if spread > .zero || deadline != nil {
+      do throws(SystemError) { try drains.begin(spread: spread, deadline: deadline, "\(peer)") } catch {
+        throw ControlError(.refused, "\(error)")
+      }
+    } else {
+      drains.callOff()
+      if draining.closing { server.suspendAndEndConnections() } else { server.suspend() }
+    }
+    return ["draining": true, "connections": .count(count)]
   }
 
   // MARK: Settings
@@ -153,23 +170,42 @@ struct Controller: Sendable {
     return (text.isEmpty ? "" : text + "\n") + String((lines.last ?? "").prefix(4096))
   }
 
+  /// A daemon that ends reloads no more.
+  private var endOfSettings: String { status.isDraining ? "the daemon ends" : "the next reload" }
+
   private func set(_ key: String, _ value: JSON, _ peer: ControlPeer) throws(ControlError) -> JSON {
     let change = try reloader.set(key, value)
-    tell("\(change.key) is \(change.value) until the next reload", peer)
-    return ["key": .string(change.key), "value": change.value, "before": change.before]
+    tell("\(change.key) is \(change.value) until \(endOfSettings)", peer)
+    return [
+      "key": .string(change.key), "value": change.value, "before": change.before, "ending": .bool(status.isDraining),
+    ]
   }
 
-  private func setLevel(_ text: String, _ peer: ControlPeer) throws(ControlError) -> JSON {
+  private func setLevel(
+    _ text: String, _ subject: ControlRequest.LogSubject?, _ peer: ControlPeer
+  ) throws(ControlError) -> JSON {
     guard let level = Logger.Level(rawValue: text) else {
       throw ControlError(
         .notFound,
         "there is no level \(JSON.string(text)); there are \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
     }
+    if let subject { return try focus(subject, level, peer) }
     let before = output.level
     // Told at a level that lets it through, before or after.
-    if level > before { tell("logs from \(level) on until the next reload", peer) }
+    if level > before { tell("logs from \(level) on until \(endOfSettings)", peer) }
     reloader.setLevel(level)
-    if level <= before { tell("logs from \(level) on until the next reload", peer) }
+    if level <= before { tell("logs from \(level) on until \(endOfSettings)", peer) }
     return ["level": .string(level.rawValue), "before": .string(before.rawValue)]
+  }
+
+  private func focus(
+    _ subject: ControlRequest.LogSubject, _ level: Logger.Level, _ peer: ControlPeer
+  ) throws(ControlError) -> JSON {
+    if case .connection(let id) = subject { _ = try connection(id) }
+    guard focus.set(.init(subject: subject, level: level)) else {
+      throw ControlError(.refused, "\(LogFocus.mostRules) connections and networks have a level of their own already")
+    }
+    tell("logs what is about \(subject.text) from \(level) on until \(endOfSettings)", peer)
+    return ["level": .string(level.rawValue), "subject": .string(subject.text)]
   }
 }

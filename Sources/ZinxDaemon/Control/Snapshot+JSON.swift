@@ -81,7 +81,21 @@ extension EndedConnection {
 }
 
 extension RouteInfo {
-  var json: JSON { ["ids": .string("\(ids)"), "plugin": .string(plugin)] }
+  var json: JSON {
+    [
+      "ids": .string("\(ids)"), "plugin": .string(plugin), "messages": .count(messages), "failures": .count(failures),
+      "sampledOneIn": .count(Self.sampledOneIn), "handler": handling?.json ?? .null, "queue": queueing?.json ?? .null,
+    ]
+  }
+}
+
+extension Latency {
+  fileprivate var json: JSON {
+    func seconds(_ time: Duration) -> JSON { .number(time / .seconds(1)) }
+    return [
+      "samples": .count(count), "p50Seconds": seconds(median), "p99Seconds": seconds(p99), "maxSeconds": seconds(longest),
+    ]
+  }
 }
 
 extension PluginInfo {

@@ -41,9 +41,11 @@ struct TraceSchedule {
   }
 
   /// What is to be done at this time, of a trace that has seen all it should, or has nobody left to follow.
-  mutating func next(at now: Instant, isFull: Bool, isAlone: Bool) -> Step {
+  ///
+  /// - Parameter isOver: nobody else comes whom it could follow.
+  mutating func next(at now: Instant, isFull: Bool, isAlone: Bool, isOver: Bool = false) -> Step {
     if isFull { return .end(.count) }
-    if isAlone, followAt == nil { return .end(.ended) }
+    if isAlone, followAt == nil || isOver { return .end(.ended) }
     if now >= deadline { return .end(.time) }
     if let due = followAt, now >= due {
       followAt = now.advanced(byNanoseconds: Self.followPace.inNanoseconds)

@@ -81,7 +81,11 @@ private final class MetricsHandler: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
-    case .head(let head): self.head = head
+    case .head(let head):
+      self.head = head
+      // Answered at once: a body that never comes would have the visitor wait for nothing.
+      let request = Self.request(head, at: context.channel.localAddress)
+      if request.hasBody { answer(site.answer(request), to: head, context) }
     case .body: break
     case .end:
       guard let head else { return }
@@ -143,9 +147,14 @@ private final class MetricsHandler: ChannelInboundHandler {
   private static func request(_ head: HTTPRequestHead, at address: NIOCore.SocketAddress?) -> MetricsRequest {
     MetricsRequest(
       method: head.method.rawValue, target: head.uri, hosts: head.headers["host"],
+      needsHost: head.version == .http1_1, hasBody: hasBody(head.headers),
       accept: head.headers["accept"].joined(separator: ","), origin: head.headers.first(name: "origin"),
       fetchSite: head.headers.first(name: "sec-fetch-site"), fetchMode: head.headers.first(name: "sec-fetch-mode"),
       isLoopback: address.map(isLoopback) ?? false)
+  }
+
+  private static func hasBody(_ headers: HTTPHeaders) -> Bool {
+    !headers["transfer-encoding"].isEmpty || headers.first(name: "content-length").map { $0 != "0" } ?? false
   }
 
   private static func isLoopback(_ address: NIOCore.SocketAddress) -> Bool {

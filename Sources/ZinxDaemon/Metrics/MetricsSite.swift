@@ -3,10 +3,14 @@ import Zinx
 /// What somebody asks for by HTTP, as far as it matters here.
 struct MetricsRequest: Sendable, Equatable {
   var method = "GET"
-  /// Path and query.
+  /// Path and query; in front of them a client that takes this for a proxy puts scheme and host (RFC 9112, 3.2.2).
   var target = "/metrics"
   /// Every value of `Host`, of which there should be one.
   var hosts: [String] = []
+  /// HTTP/1.1, where `Host` has to be.
+  var needsHost = false
+  /// Bytes follow that nobody has asked for.
+  var hasBody = false
   /// The values of `Accept`, joined by commas.
   var accept = ""
   /// What browsers say of the page that asks.
@@ -37,14 +41,20 @@ struct MetricsSite: Sendable {
   var ownNames: [String] = []
 
   func answer(_ request: MetricsRequest) -> MetricsReply {
+    var request = request
+    // The host of the target is the one that counts.
+    if request.needsHost, request.hosts.isEmpty { return MetricsReply(400, "Host is missing") }
+    if let (host, path) = AbsoluteTarget.parts(request.target) { (request.hosts, request.target) = ([host], path) }
     if let refusal = refusal(request) { return refusal }
-    let page = page(String(request.target.prefix { $0 != "?" }))
-    guard let page else { return MetricsReply(404, "not found; there are /, /metrics, /healthz and /readyz") }
     guard ["GET", "HEAD"].contains(request.method) else {
       var reply = MetricsReply(405, "only GET and HEAD")
       reply.headers["Allow"] = "GET, HEAD"
       return reply
     }
+    guard let page = page(String(request.target.prefix { $0 != "?" })) else {
+      return MetricsReply(404, "not found; there are /, /metrics, /healthz and /readyz")
+    }
+    if request.hasBody { return MetricsReply(413, "a request has no body here") }
     return page(request)
   }
 
@@ -96,6 +106,19 @@ struct MetricsSite: Sendable {
   private func isOwn(_ host: String) -> Bool {
     guard let name = HostHeader.name(host) else { return false }
     return IPAddress(name) != nil || name == "localhost" || ownNames.contains { $0.lowercased() == name }
+  }
+}
+
+/// A target with scheme and host in front: `http://127.0.0.1:9117/metrics`.
+enum AbsoluteTarget {
+  /// Host with port, and path with query, `/` without one; nil for every other form.
+  static func parts(_ target: String) -> (host: String, path: String)? {
+    let scheme = "http://"
+    guard target.count > scheme.count, target.lowercased().hasPrefix(scheme) else { return nil }
+    let rest = target.dropFirst(scheme.count)
+    let host = rest.prefix { $0 != "/" && $0 != "?" }
+    let path = rest[host.endIndex...]
+    return (String(host), path.hasPrefix("/") ? String(path) : "/" + path)
   }
 }
 

@@ -36,6 +36,8 @@ enum StatusPage {
     <section><h2>Connections that ended</h2><table id="ended"></table></section>
     <section><h2>Not let in</h2><table id="refused"></table></section>
     <section><h2>Messages</h2><table id="messages"></table></section>
+    <section><h2>How near the limits are</h2><table id="limits"></table></section>
+    <section class="wide"><h2>Routes <small>(messages about, and times of samples, since the start)</small></h2><div class="scroll"><table id="routes"></table></div></section>
     </div>
     </main>
     <footer>Numbers since the start. All of them: <a href="/metrics">/metrics</a>, <a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a></footer>
@@ -59,6 +61,9 @@ enum StatusPageStyle {
     header{display:flex;flex-wrap:wrap;align-items:center;gap:.4rem .8rem;margin-bottom:1rem}
     h1{font-size:1.4rem;margin:0}
     h2{font-size:.85rem;font-weight:600;color:var(--dim);margin:0 0 .35rem}
+    h2 small{font-size:inherit;font-weight:400}
+    .scroll{overflow-x:auto}
+    .scroll td,.scroll th{white-space:nowrap;overflow-wrap:normal}
     #up,footer,.note{color:var(--dim);font-size:.85rem}
     .pill{padding:.1rem .6rem;border-radius:1rem;border:1px solid;font-size:.85rem;color:var(--dim)}
     .pill.good{color:var(--good)}.pill.bad{color:var(--bad)}.pill.warn{color:var(--warn)}
@@ -95,6 +100,7 @@ enum StatusPageScript {
     const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
     const bytes = n => { let i = 0; while (n >= 1024 && i < 4) { n /= 1024; i++; } return (i && n < 100 ? n.toFixed(1) : Math.round(n)) + ' ' + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][i]; };
     const time = s => s < 120 ? Math.round(s) + ' s' : s < 7200 ? Math.round(s / 60) + ' min' : s < 172800 ? Math.round(s / 3600) + ' h' : Math.round(s / 86400) + ' days';
+    const brief = s => s < 0.001 ? Math.round(s * 1e6) + ' µs' : s < 1 ? (s * 1000).toFixed(s < 0.01 ? 1 : 0) + ' ms' : s.toFixed(1) + ' s';
     function parse(text) {
       const found = {};
       for (const line of text.split('\n')) {
@@ -171,6 +177,18 @@ enum StatusPageScript {
       rows('messages', null, [['received', whole.format(read.in)], ['data received', bytes(one(m, 'received_bytes_total'))], ['sent', whole.format(read.out)], ['data sent', bytes(one(m, 'sent_bytes_total'))],
         ...[['without a route', 'messages_unrouted'], ['not decoded', 'messages_undecodable'], ['handler failed', 'handler_errors'], ['skipped, queue full', 'messages_skipped']]
           .map(([label, name]) => [label, one(m, name + '_total')]).filter(l => l[1]).map(([l, n]) => [l, whole.format(n)])]);
+      const percent = p => (100 * p).toFixed(p > 0 && p < 0.1 ? 1 : 0) + ' %';
+      const bounds = by(m, 'listener_max_connections', 'listener'), held = by(m, 'listener_connections', 'listener');
+      rows('limits', null, [['connections (MaxConn)', percent(full)], ...[...bounds].map(([name, most]) => ['connections of ' + name, percent(most ? (held.get(name) || 0) / most : 0)]),
+        ['queued for peers (MaxQueueBytes)', percent(one(m, 'queue_fullness_ratio'))], ['fullest worker (MaxWorkerTaskLen)', percent(one(m, 'worker_queue_fullness_ratio'))],
+        ['connections that wait for a worker', whole.format(one(m, 'worker_waiting_connections'))]]);
+      const key = l => l.ids + ' ' + l.plugin, failed = new Map((m.zinx_route_failures_total || []).map(s => [key(s.labels), s.value]));
+      const quantiles = name => { const found = {}; for (const s of m[name] || []) (found[key(s.labels)] ||= {})[Number(s.labels.quantile)] = s.value; return found; };
+      const waits = quantiles('zinx_route_queue_seconds'), times = quantiles('zinx_route_handler_seconds');
+      const cells = t => t ? [brief(t[0.5]), brief(t[0.99]), brief(t[1])] : ['–', '–', '–'];
+      const routes = (m.zinx_route_messages_total || []).sort((a, b) => b.value - a.value).slice(0, 20);
+      rows('routes', ['ids', 'plugin', 'messages', 'failed', 'queue p50', 'p99', 'max', 'handler p50', 'p99', 'max'], routes.map(s =>
+        [s.labels.ids, s.labels.plugin, '≈' + whole.format(s.value), whole.format(failed.get(key(s.labels)) || 0), ...cells(waits[key(s.labels)]), ...cells(times[key(s.labels)])]));
     }
     async function look() {
       try {

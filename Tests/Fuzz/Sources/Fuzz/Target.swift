@@ -26,6 +26,7 @@ struct Target: Sendable {
     Target(name: "subjects", longestInput: 2048, run: fuzzSubjects),
     Target(name: "control", longestInput: 4096, run: fuzzControl),
     Target(name: "state", longestInput: 4096, run: fuzzState),
+    Target(name: "http", longestInput: 4096, run: fuzzHTTP),
     Target(name: "environment", longestInput: 2048, run: fuzzEnvironment),
     Target(name: "log", longestInput: 2048, run: fuzzLog),
     Target(name: "text", longestInput: 2048, run: fuzzText),

@@ -10,7 +10,9 @@ import ZinxWire
   for isOfClient in [true, false] {
     var plain = PlainWebSocket(isOfClient: isOfClient)
     for byte in bytes { plain.read(byte) }
-    for step in [max(1, bytes.count), step, 1] { decode(bytes, isOfClient: isOfClient, step: step).check(against: plain, step: step) }
+    for step in [max(1, bytes.count), step, 1] {
+      decode(bytes, isOfClient: isOfClient, step: step).check(against: plain, step: step)
+    }
   }
   let seen = bytes.withUnsafeBytes(WebSocketRequest.read)
   let part = bytes.prefix(cut % (bytes.count + 1)).withUnsafeBytes(WebSocketRequest.read)
@@ -40,7 +42,8 @@ private struct Outcome {
     switch (end, plain.end) {
     case (nil, nil): require(isInside == plain.isInside, "it knows whether something has begun")
     case (.closed(let code)?, .closed(let expected)?): require(code == expected, "it closes with the code that was sent")
-    case (.failed(let fault)?, .failed(let codes)?): require(codes.contains(fault.closeCode), "\(fault) is not what was broken: \(codes)")
+    case (.failed(let fault)?, .failed(let codes)?):
+      require(codes.contains(fault.closeCode), "\(fault), which is not what was broken: \(codes)")
     default: require(false, "ends with \(String(describing: end)), and by the RFC with \(String(describing: plain.end))")
     }
   }
