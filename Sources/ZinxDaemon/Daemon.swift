@@ -145,7 +145,8 @@ public enum Daemon {
       server: server, manager: manager, supervision: supervision, status: status, reloader: reloader, environment: environment,
       passed: others, output: output, log: log, version: version)
     let controller = Controller(
-      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader, output: output,
+      server: server, status: status, watch: watch, reloader: reloader, supervision: supervision, upgrader: upgrader,
+      output: output,
       log: log, version: version, drains: OperatorDrain(server, log), focus: focus)
     let control = ControlPlace.open(ControlPlace.path(configuration.controlSocket), controls, controller)
     let drainer = DrainService(server: server, log: log) { reloader.drainTimeout }

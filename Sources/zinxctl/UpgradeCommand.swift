@@ -32,6 +32,8 @@ struct UpgradeCommand: ParsableCommand {
 
   private func lines(_ result: JSON) -> [String] {
     if let words = result["words"]?.array { return words.compactMap(\.string).map { shown($0) } }
-    return ["upgraded: version \(shown(result["version"]?.string ?? "unknown")), \(result["connections"]?.integer ?? 0) connections"]
+    return [
+      "upgraded: version \(shown(result["version"]?.string ?? "unknown")), \(result["connections"]?.integer ?? 0) connections"
+    ]
   }
 }

@@ -50,7 +50,9 @@ extension Daemons {
     private static func write(_ text: String, to path: String) throws {
       let file = try Descriptor(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o755), from: "open")
       let bytes = Array(text.utf8)
-      guard bytes.withUnsafeBytes({ Glibc.write(file.number, $0.baseAddress, $0.count) }) == bytes.count else { throw SystemError("write") }
+      guard bytes.withUnsafeBytes({ Glibc.write(file.number, $0.baseAddress, $0.count) }) == bytes.count else {
+        throw SystemError("write")
+      }
     }
 
     private static func upgrade(_ socket: String, _ upgrade: ControlRequest.Upgrade = .init()) async throws -> JSON {
@@ -82,7 +84,9 @@ extension Daemons {
       }
     }
 
-    @Test("to the program that runs is refused, and so is one that is none", arguments: ["same", "missing", "text", "crash", "hang", "no"])
+    @Test(
+      "to the program that runs is refused, and so is one that is none",
+      arguments: ["same", "missing", "text", "crash", "hang", "no"])
     func refused(_ kind: String) async throws {
       try await Self.withProgram { daemon, program, socket in
         let port = try await daemon.port()

@@ -62,7 +62,8 @@ struct HandoverStateTests {
     }
     writer.put(15, 2)
     // A number of eight bytes and one of four, which nobody writes today.
-    let more: [UInt8] = [17 << 3 & 0x7f | 0x80 | 1, 1] + Array(repeating: 7, count: 8) + [18 << 3 & 0x7f | 0x80 | 5, 1, 1, 2, 3, 4]
+    let more: [UInt8] =
+      [17 << 3 & 0x7f | 0x80 | 1, 1] + Array(repeating: 7, count: 8) + [18 << 3 & 0x7f | 0x80 | 5, 1, 1, 2, 3, 4]
     let state = try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes + more)
     #expect(state.nextID == 8)
     #expect(state.listeners.map(\.name) == ["zinx"])

@@ -107,7 +107,9 @@ struct Outbox: ~Copyable {
     state.bytes = Array(queue.readableBytesView) + Array(behind.readableBytesView)
     state.frames = messages
     // What stands behind a cork that was never written is the first.
-    state.firstFrame = queue.readableBytes > 0 ? firstFrameRest : lengths?.rest.first.map(Int.init) ?? frameLength(in: behind, at: behind.readerIndex)
+    state.firstFrame =
+      queue.readableBytes > 0
+      ? firstFrameRest : lengths?.rest.first.map(Int.init) ?? frameLength(in: behind, at: behind.readerIndex)
     state.isCut = isHeadCut
     if let lengths { state.lengths = queue.readableBytes > 0 ? lengths.rest : Array(lengths.rest.dropFirst()) }
     (state.bytesWritten, state.messagesWritten) = (bytesWritten, messagesWritten)

@@ -139,7 +139,8 @@ extension HandoverState {
     guard bytes.starts(with: Self.mark) else { throw .noState }
     self.init()
     let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(StateReader.Fault) in try read(StateReader(UnsafeRawBufferPointer(rebasing: bytes[Self.mark.count...]))) }
+      Result { () throws(StateReader.Fault) in try read(StateReader(UnsafeRawBufferPointer(rebasing: bytes[Self.mark.count...])))
+      }
     }
     let isWhole: Bool
     do throws(StateReader.Fault) { isWhole = try result.get() } catch { throw .malformed(offset: error.offset) }

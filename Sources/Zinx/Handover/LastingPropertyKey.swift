@@ -69,7 +69,9 @@ struct LastingProperties: Sendable {
 
   /// Why a property cannot be taken over; nil if it can.
   func refusal(_ state: PropertyState) -> String? {
-    guard let way = ways.values.first(where: { $0.name == state.name }) else { return "no plugin of this program has the property \"\(state.name)\"" }
+    guard let way = ways.values.first(where: { $0.name == state.name }) else {
+      return "no plugin of this program has the property \"\(state.name)\""
+    }
     do { try way.check(state.bytes) } catch { return "the property \"\(state.name)\": \(error)" }
     return nil
   }

@@ -155,7 +155,9 @@ extension Server {
     for (index, context) in contexts.enumerated() {
       context.loop.execute { [server = self.context] in
         stopped.give((), at: index)
-        while server.holdsLoops.load(ordering: .acquiring), !server.holdsOutboxes.load(ordering: .acquiring) { usleep(Self.pause) }
+        while server.holdsLoops.load(ordering: .acquiring), !server.holdsOutboxes.load(ordering: .acquiring) {
+          usleep(Self.pause)
+        }
         if server.holdsOutboxes.load(ordering: .acquiring) {
           written.give(groups[index].compactMap { $0.state(listener: listeners.index(of: $0), holding: true) }, at: index)
         }
@@ -175,7 +177,9 @@ extension Server {
     let contexts = state.withLock { $0.contexts }
     let places = Dictionary(uniqueKeysWithValues: contexts.enumerated().map { (ObjectIdentifier($1), $0) })
     var groups = [[Connection]](repeating: [], count: contexts.count)
-    for connection in connManager.all { if let place = places[ObjectIdentifier(connection.context)] { groups[place].append(connection) } }
+    for connection in connManager.all {
+      if let place = places[ObjectIdentifier(connection.context)] { groups[place].append(connection) }
+    }
     return groups
   }
 
@@ -194,7 +198,8 @@ extension Server {
     HandoverListeners(state.withLock { ($0.doors, $0.left) })
   }
 
-  private func state(_ listeners: HandoverListeners, _ connections: [ConnectionState], _ plugins: [PluginState]) -> HandoverState {
+  private func state(_ listeners: HandoverListeners, _ connections: [ConnectionState], _ plugins: [PluginState]) -> HandoverState
+  {
     var state = HandoverState()
     (state.nextID, state.isSuspended) = (context.firstFreeID, isSuspended)
     (state.listeners, state.connections, state.plugins) = (listeners.states, connections, plugins)

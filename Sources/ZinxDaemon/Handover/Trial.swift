@@ -65,8 +65,12 @@ struct Trial {
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
     var child: pid_t = 0
-    let code = withCStrings(arguments + ["--check-handover"]) { posix_spawn(&child, program.path, &actions, &attributes, $0, environ) }
-    guard code == 0 else { throw UpgradeRefused("\(program.path) cannot be started: \(SystemError("posix_spawn", code: code).reason)") }
+    let code = withCStrings(arguments + ["--check-handover"]) {
+      posix_spawn(&child, program.path, &actions, &attributes, $0, environ)
+    }
+    guard code == 0 else {
+      throw UpgradeRefused("\(program.path) cannot be started: \(SystemError("posix_spawn", code: code).reason)")
+    }
     return child
   }
 

@@ -58,7 +58,9 @@ final class Upgrader: Sendable {
   /// Asks the program whether it can take over. Returns what it has said.
   ///
   /// Throws: ``UpgradeRefused``.
-  func check(_ path: String?) throws(UpgradeRefused) -> [String] { try refusing { () throws(UpgradeRefused) in try tryOut(try Successor(path)) } }
+  func check(_ path: String?) throws(UpgradeRefused) -> [String] {
+    try refusing { () throws(UpgradeRefused) in try tryOut(try Successor(path)) }
+  }
 
   /// Does not return when the other program has taken over.
   ///
@@ -86,7 +88,8 @@ final class Upgrader: Sendable {
   private func tryOut(_ program: Successor) throws(UpgradeRefused) -> [String] {
     if status.isDraining { throw UpgradeRefused("the daemon ends") }
     if program.isRunning {
-      throw UpgradeRefused("\(program.path) is the program that runs (\(version), \(program.inodeText)): there is nothing to upgrade to")
+      throw UpgradeRefused(
+        "\(program.path) is the program that runs (\(version), \(program.inodeText)): there is nothing to upgrade to")
     }
     let obstacles = server.handoverObstacles
     guard obstacles.isEmpty else {
@@ -130,7 +133,9 @@ final class Upgrader: Sendable {
     let file: Descriptor
     do throws(UpgradeRefused) { file = try write(state) } catch { return error }
     guard program.isThere else { return UpgradeRefused("\(program.path) is another file by now: upgrade again") }
-    if held.abandoned > 0 { tell("the handlers of \(held.abandoned) connections did not end in time: these end with reason handover", progress) }
+    if held.abandoned > 0 {
+      tell("the handlers of \(held.abandoned) connections did not end in time: these end with reason handover", progress)
+    }
     log.notice(
       "\(program.path) takes over \(state.connections.count) connections",
       metadata: ["MESSAGE_ID": "\(LifecycleMessage.upgrading.rawValue)"])
