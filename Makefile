@@ -225,7 +225,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains hostile handshakes steer soak-needs
+.PHONY: soak drains upgrades hostile handshakes steer soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -235,6 +235,11 @@ soak: soak-needs ## attack a zinxd for MINUTES=2 and check that nothing is lost 
 
 drains: soak-needs ## end a zinxd under load COUNT=200 times and check that nothing is lost (SEED=)
 	Tests/soak/drains $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) .build/release/zinxd
+
+upgrades: soak-needs ## have one zinxd take over from another under load COUNT=200 times and check that no peer notices (SEED=, OTHER= another build)
+	$(SWIFT) build -c release --product zinxctl
+	Tests/soak/upgrades $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER)) \
+	  .build/release/zinxd .build/release/zinxctl
 
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
 	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
