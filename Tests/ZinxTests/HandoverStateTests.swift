@@ -45,6 +45,26 @@ struct HandoverStateTests {
     #expect(try HandoverState(HandoverState().bytes) == HandoverState())
   }
 
+  private static let golden = """
+    7a696e780173740a080110011a0b7a696e786420312e322e332064280132808080800032b2808080000a047a696e7810051006180122062f72756e2f \
+    782a066c74762d6c6530013a12746370203132372e302e302e312037373737428b808080000a046368617412030100024a8e808080000a0561736b65 \
+    7210091a032237223add818080000807100c1801229480808000080210e72418ffffffffffffffffff012001280328013002380340044a0300ff0150 \
+    015ab1808080000a1e0909090909090909090909090909090909090909090909090909090909091003180a2001280c280830e8073814400562928080 \
+    800008021208647261696e696e671801200128016a8680808000080610011801720375c3a47a01617a007a0162820189808080000a04726f6f6d1201 \
+    01820187808080000a056c6576656c8a0103776879900102980108a00109a8010ab0010bb8010dc20189808080000a04726f6f6d1201413a8a808080 \
+    000863100d2280808080007803
+    """
+
+  @Test("a state that version 1 has written is read as it was meant")
+  func golden() throws {
+    let bytes = Self.golden.split(separator: " ").joined().utf8
+    let numbers = stride(from: 0, to: bytes.count, by: 2).map { index -> UInt8 in
+      let start = bytes.index(bytes.startIndex, offsetBy: index)
+      return UInt8(String(decoding: bytes[start...].prefix(2), as: UTF8.self), radix: 16) ?? 0
+    }
+    #expect(try HandoverState(numbers) == Self.full)
+  }
+
   @Test("fields that are not known are passed over, of every kind and at every depth")
   func unknownFields() throws {
     var writer = StateWriter()
