@@ -178,11 +178,6 @@ def sandbox(machine):
     seen = machine.output("bash", "-c", f"cd {root}; find {places} -path 'usr/lib*' -prune -o ! -type d -print")
     left = [name for name in seen.split() if not name.startswith(("etc/", "run/systemd/journal/"))]
     assert sorted(left) == ["run/systemd/notify", "run/zinxd/control.sock"], left
-    for place in ["/tmp", "/var/tmp", "/run/zinxd"]:
-        machine.run("cp", "/bin/true", f"{root}{place}/program")
-        status, output = machine.run("nsenter", f"--mount=/proc/{pid}/ns/mnt", f"{place}/program", check=False)
-        machine.run("rm", f"{root}{place}/program")
-        assert status == 126 and "Permission denied" in output, f"{place}: a program that was laid there runs: {output}"
     configuration = [name for name in seen.split() if name.startswith("etc/")]
     assert len(configuration) < 10 and not any("passwd" in name for name in configuration), configuration
     assert machine.run("bash", "-c", f": >{root}/etc/zinx/new", check=False)[0] != 0
