@@ -9,6 +9,8 @@
 struct ConnectionLife: Equatable {
   enum Phase: Int, Comparable {
     case new, starting, serving, finishing, flushing, stopping, lastFlush, lingering, closed
+    /// Nothing is begun, whatever phase it was in: another program is about to take the connection over.
+    case held
 
     static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
   }
@@ -36,8 +38,8 @@ struct ConnectionLife: Equatable {
 
   private(set) var phase = Phase.new
   private var hasBegun = false
-  /// Nothing is begun: another program is about to take the connection over.
-  private(set) var isHeld = false
+  /// That in which it is held. A phase and no flag, which every read and every step would ask for.
+  private var heldPhase: Phase?
   /// Set once the end has begun.
   private(set) var reason: CloseReason?
   /// A hook or a batch of requests is running.
@@ -50,10 +52,12 @@ struct ConnectionLife: Equatable {
   private(set) var peerIsDone = false
 
   /// Whether bytes from the peer are still taken as requests.
-  var reads: Bool { isOpen && !isHeld }
+  var reads: Bool { reason == nil && phase < .finishing }
 
-  /// Whether the peer may still send requests.
-  private var isOpen: Bool { reason == nil && phase < .finishing }
+  var isHeld: Bool { phase == .held }
+
+  /// Where it is, held or not.
+  private var reached: Phase { heldPhase ?? phase }
 
   // MARK: Events
 
@@ -61,10 +65,16 @@ struct ConnectionLife: Equatable {
   mutating func begin() { hasBegun = true }
 
   /// From here on nothing is read and no user code begins; what runs goes on to its end. Whatever happens meanwhile is kept in mind.
-  mutating func hold() { isHeld = true }
+  mutating func hold() {
+    guard phase < .closed else { return }
+    (heldPhase, phase) = (phase, .held)
+  }
 
   /// The connection stays: it goes on where it was.
-  mutating func release() { isHeld = false }
+  mutating func release() {
+    phase = reached
+    heldPhase = nil
+  }
 
   /// The end begins. The first reason stays.
   ///
@@ -73,6 +83,7 @@ struct ConnectionLife: Equatable {
     if self.reason == nil { self.reason = reason }
     if !handlingRest { handlesRest = false }
     if phase == .serving { phase = .finishing }
+    if heldPhase == .serving { heldPhase = .finishing }
   }
 
   /// The socket failed under us. What was received is still handled.
@@ -86,17 +97,17 @@ struct ConnectionLife: Equatable {
   /// `OnConnStop` has not been told.
   mutating func cut(_ reason: CloseReason) {
     isBroken = true
-    if phase < .stopping { self.reason = reason }
+    if reached < .stopping { self.reason = reason }
     end(reason, handlingRest: false)
   }
 
   /// The peer shut its side down; `insideFrame` if a frame was not whole.
   mutating func peerClosed(insideFrame: Bool) {
     peerIsDone = true
-    if isOpen { end(insideFrame ? .truncated : .peerClosed) }
+    if reason == nil, reached < .finishing { end(insideFrame ? .truncated : .peerClosed) }
   }
 
-  mutating func lingerExpired() { if phase == .lingering { peerIsDone = true } }
+  mutating func lingerExpired() { if reached == .lingering { peerIsDone = true } }
 
   mutating func userCodeEnded() { runsUserCode = false }
 
@@ -104,7 +115,7 @@ struct ConnectionLife: Equatable {
 
   /// What to do now. Called after every event, again and again until it says ``Action/wait`` or ``Action/flush``.
   mutating func next(_ requests: Requests, isFlushed: Bool) -> Action {
-    guard !runsUserCode, !isHeld else { return .wait }
+    guard !runsUserCode else { return .wait }
     switch phase {
     case .new:
       guard hasBegun else { return .wait }
@@ -129,7 +140,7 @@ struct ConnectionLife: Equatable {
       return .shutdownWrite
     case .lingering:
       return peerIsDone || isBroken ? close(reason ?? .stopped) : .wait
-    case .closed:
+    case .closed, .held:
       return .wait
     }
   }
@@ -140,12 +151,12 @@ struct ConnectionLife: Equatable {
   var state: LifeState {
     var state = LifeState()
     state.phase =
-      switch phase {
+      switch reached {
       case .new: .new
       case .starting, .serving, .finishing: .serving
       case .flushing: .flushing
       case .stopping, .lastFlush: .lastFlush
-      case .lingering, .closed: .lingering
+      case .lingering, .closed, .held: .lingering
       }
     state.reason = reason?.description ?? ""
     (state.dropsRest, state.isBroken, state.peerIsDone) = (!handlesRest, isBroken, peerIsDone)

@@ -80,7 +80,7 @@ extension Connection {
     writeReceived(to: &state)
     writeMembership(to: &state)
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
-    state.discards = life.phase == .lingering ? drainRest ?? 0 : 0
+    state.discards = state.life.phase == .lingering ? drainRest ?? 0 : 0
     return state
   }
 
