@@ -143,9 +143,9 @@ extension Daemon {
     fail(status, advice)
   }
 
-  /// The last line says what to do.
+  /// The last line says what to do. There may be threads by now: see ``end(_:within:)``.
   static func fail(_ status: ExitStatus, _ advice: String) -> Never {
     complain(advice, nil)
-    exit(status.rawValue)
+    _exit(status.rawValue)
   }
 }

@@ -94,8 +94,7 @@ public enum Daemon {
       _ = output.flush(timeout: .seconds(1))
       fail(error, path: loaded.path, environment, name: name)
     }
-    _ = output.flush(timeout: .seconds(2))
-    exit(ExitStatus.success.rawValue)
+    end(output, within: .seconds(2))
   }
 
   private static func serve(
@@ -180,9 +179,10 @@ public enum Daemon {
     end(output)
   }
 
-  /// Ends the process at once. Not with exit(3): other threads are at work.
-  static func end(_ output: LogOutput) -> Never {
-    _ = output.flush(timeout: .milliseconds(200))
+  /// Ends the process at once. Not with exit(3), by which libraries undo what threads that are still at work use: a loop on its way out frees
+  /// what is OpenSSL's.
+  static func end(_ output: LogOutput, within time: Duration = .milliseconds(200)) -> Never {
+    _ = output.flush(timeout: time)
     _exit(ExitStatus.success.rawValue)
   }
 

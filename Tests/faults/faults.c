@@ -46,6 +46,7 @@ enum kind {
   CLOCK,      // reads of the time of day; they never fail, `error` seconds are added
   RESOLVE,    // getaddrinfo of a name; it never fails, but takes `limit` milliseconds
   CHILD,      // getaddrinfo of a name; it forks, and `injected` counts the children of which it got the status itself
+  EXIT,       // exit(3), which never fails
   KINDS,
 };
 
@@ -314,4 +315,10 @@ int getaddrinfo(const char *restrict host, const char *restrict service, const s
     if (LOAD(rules[CHILD].left) > 0 && waits_for_child()) struck(CHILD);
   }
   return NEXT(getaddrinfo)(host, service, hints, list);
+}
+
+_Noreturn void exit(int status) {
+  ADD(rules[EXIT].calls, 1);
+  NEXT(exit)(status);
+  abort();
 }

@@ -10,7 +10,7 @@ FOREVER = 1 << 62
 
 # In the order of faults.c.
 KINDS = (
-    "accept recv send journal notify epoll_add epoll_wait close bad_close open read write wake socket connect thread clock resolve child"
+    "accept recv send journal notify epoll_add epoll_wait close bad_close open read write wake socket connect thread clock resolve child exit"
 ).split()
 FIELDS = "left every skip error limit seen calls injected".split()
 

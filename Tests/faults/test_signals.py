@@ -97,6 +97,16 @@ class Start(Checks):
                 self.assertLess(time.monotonic() - begin, 2)
 
 
+class End(Checks):
+    def test_no_exit(self):
+        """of a daemon is none by exit(3), in which libraries undo what threads on their way out still use"""
+        with Daemon() as daemon:
+            daemon.answers()
+            daemon.signal(signal.SIGTERM)
+            daemon.exits(0)
+            self.assertEqual(daemon.faults.calls("exit"), 0)
+
+
 class ProcessOne(Checks):
     """Process 1"""
 
