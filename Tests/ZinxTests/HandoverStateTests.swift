@@ -122,6 +122,16 @@ struct HandoverStateTests {
     #expect("\(fault)" == "zinxd 9.0 has written it in version 9, of which this program knows 1")
   }
 
+  @Test("and so is one that says so and not who has written it")
+  func tooNewWithoutName() {
+    var writer = StateWriter()
+    writer.put(2, 2)
+    writer.put(15, 1)
+    #expect(throws: HandoverFault.tooNew(program: "", version: 1)) {
+      try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes)
+    }
+  }
+
   @Test("a newer one that says that it is for us is taken")
   func newer() throws {
     var writer = StateWriter()

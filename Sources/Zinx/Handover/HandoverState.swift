@@ -145,7 +145,8 @@ extension HandoverState {
     let isWhole: Bool
     do throws(StateReader.Fault) { isWhole = try result.get() } catch { throw .malformed(offset: error.offset) }
     defer { writtenIn = Self.version }
-    guard isWhole else { throw isTooNew ? .tooNew(program: program, version: writtenIn) : .truncated }
+    guard !isTooNew else { throw .tooNew(program: program, version: writtenIn) }
+    guard isWhole else { throw .truncated }
   }
 
   /// Returns false where it has no end, or is not for us.
