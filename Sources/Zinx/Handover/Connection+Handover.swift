@@ -70,7 +70,6 @@ extension Connection {
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
     state.life = life.state
     if let properties = properties.withLock({ $0 }) { write(properties, to: &state) }
-    if holding, handoverObstacle != nil { endElsewhere(&state) }
     state.outbox = outbox.withLock { outbox in
       if holding { outbox.hold(true) }
       return outbox.state
@@ -81,6 +80,7 @@ extension Connection {
     writeMembership(to: &state)
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
     state.discards = state.life.phase == .lingering ? drainRest ?? 0 : 0
+    if holding, handoverObstacle != nil { endElsewhere(&state) }
     return state
   }
 
