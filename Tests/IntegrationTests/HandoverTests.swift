@@ -241,11 +241,11 @@ struct HandoverTests {
     var foreign = ListenerState()
     (foreign.name, foreign.framing) = ("gone", "some codec")
     state.listeners = [listener, foreign]
-    state.plugins = [PluginState("chat", [])]
+    state.plugins = [NamedState("chat", [])]
     state.connections = [0, 0, 1].map { listener in
       var connection = ConnectionState()
       connection.listener = listener
-      connection.properties = [PropertyState("room", [])]
+      connection.properties = [NamedState("room", [])]
       return connection
     }
     #expect(

@@ -14,7 +14,7 @@ struct HandoverStateTests {
     (listener.name, listener.sockets, listener.isPassed) = ("zinx", [5, 6], true)
     (listener.path, listener.framing, listener.isWebSocket, listener.address) = ("/run/x", "ltv-le", true, "tcp 127.0.0.1 7777")
     state.listeners = [ListenerState(), listener]
-    state.plugins = [PluginState("chat", [1, 0, 2])]
+    state.plugins = [NamedState("chat", [1, 0, 2])]
     state.sockets = [SocketState("asker", 9, detail: "\"7\"")]
     var connection = ConnectionState()
     (connection.id, connection.descriptor, connection.listener) = (7, 12, 1)
@@ -29,10 +29,10 @@ struct HandoverStateTests {
     (connection.life.isBroken, connection.life.peerIsDone) = (true, true)
     (connection.receiving.quietSince, connection.receiving.hasReceived, connection.receiving.frameSpent) = (6, true, 0)
     (connection.user, connection.groups, connection.closeText) = ("u\u{e4}", ["a", "", "b"], "why")
-    connection.properties = [PropertyState("room", [1]), PropertyState("level", [])]
+    connection.properties = [NamedState("room", [1]), NamedState("level", [])]
     (connection.strikes, connection.authenticationDeadline, connection.beatAt) = (2, 8, 9)
     (connection.deadline, connection.lingerDeadline, connection.discards) = (10, 11, 13)
-    connection.metadata = [PropertyState("room", [65])]
+    connection.metadata = [NamedState("room", [65])]
     var plain = ConnectionState()
     (plain.id, plain.descriptor) = (99, 13)
     state.connections = [connection, plain]

@@ -113,7 +113,7 @@ extension Connection {
     if hasUser, let user { state.user = user }
     state.closeText = closeText ?? ""
     if let due = self[ConnectionDeadline.Key.self]?.ends.due, due < .distantFuture { state.deadline = due.nanoseconds }
-    state.metadata = logMetadata.map { PropertyState($0, Array("\($1)".utf8)) }.sorted { $0.name < $1.name }
+    state.metadata = logMetadata.map { NamedState($0, Array("\($1)".utf8)) }.sorted { $0.name < $1.name }
     state.properties = properties.compactMap { server.lasting.state($0, $1) }.sorted { $0.name < $1.name }
   }
 

@@ -20,7 +20,7 @@ package struct ConnectionState: Sendable, Equatable {
   package var receiving = ReceivingState()
   package var user = ""
   package var groups: [String] = []
-  package var properties: [PropertyState] = []
+  package var properties: [NamedState] = []
   /// Why it ends, in words.
   package var closeText = ""
   /// Messages that came before the peer has authenticated, logins of it that failed, and by when it has to have; 0 for no time.
@@ -35,7 +35,7 @@ package struct ConnectionState: Sendable, Equatable {
   /// Bytes that are still to be read and dropped after the end.
   package var discards = 0
   /// What its lines in the log have, in words.
-  package var metadata: [PropertyState] = []
+  package var metadata: [NamedState] = []
 
   package init() {}
 }
@@ -95,17 +95,19 @@ package struct ReceivingState: Sendable, Equatable {
   package init() {}
 }
 
-/// A property whose key says how it is written.
-package struct PropertyState: Sendable, Equatable {
+/// Something that has a name and says itself how it is written: a property, or what a plugin knows.
+package struct NamedState: Sendable, Equatable {
   package var name = ""
   package var bytes: [UInt8] = []
 
-  package init(_ name: String = "", _ bytes: [UInt8] = []) { (self.name, self.bytes) = (name, bytes) }
+  package init() {}
+
+  package init(_ name: String, _ bytes: [UInt8]) { (self.name, self.bytes) = (name, bytes) }
 }
 
 // MARK: Bytes
 
-extension ConnectionState {
+extension ConnectionState: StatePart {
   func write(to writer: inout StateWriter) {
     writer.put(1, id)
     writer.put(2, Int(descriptor))
@@ -134,43 +136,38 @@ extension ConnectionState {
     writer.put(25, failedLogins)
   }
 
-  init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: id = try field.integer
-      case 2: descriptor = try field.descriptor
-      case 3: listener = try field.exactly()
-      case 4: peer = try AddressState(field.fields)
-      case 5: acceptedAt = try field.signed
-      case 6: receivedAt = try field.signed
-      case 7: messagesReceived = try field.integer
-      case 8: bytesReceived = try field.integer
-      case 9: inbox = Array(try field.bytes)
-      case 10: hasSpoken = try field.flag
-      case 11: outbox = try OutboxState(field.fields)
-      case 12: life = try LifeState(field.fields)
-      case 13: receiving = try ReceivingState(field.fields)
-      case 14: user = try field.text
-      case 15: groups.append(try field.text)
-      case 16: properties.append(try PropertyState(field.fields))
-      case 17: closeText = try field.text
-      case 18: strikes = try field.exactly()
-      case 19: authenticationDeadline = try field.signed
-      case 20: beatAt = try field.signed
-      case 21: deadline = try field.signed
-      case 22: lingerDeadline = try field.signed
-      case 23: discards = try field.exactly()
-      case 24: metadata.append(try PropertyState(field.fields))
-      case 25: failedLogins = try field.exactly()
-      default: break
-      }
-    }
-    guard descriptor >= 0, listener >= 0, strikes >= 0, failedLogins >= 0, discards >= 0, isInTime else {
-      throw StateReader.Fault(offset: 0)
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: id = try field.integer
+    case 2: descriptor = try field.descriptor
+    case 3: listener = try field.exactly()
+    case 4: peer = try AddressState(field.fields)
+    case 5: acceptedAt = try field.signed
+    case 6: receivedAt = try field.signed
+    case 7: messagesReceived = try field.integer
+    case 8: bytesReceived = try field.integer
+    case 9: inbox = Array(try field.bytes)
+    case 10: hasSpoken = try field.flag
+    case 11: outbox = try OutboxState(field.fields)
+    case 12: life = try LifeState(field.fields)
+    case 13: receiving = try ReceivingState(field.fields)
+    case 14: user = try field.text
+    case 15: groups.append(try field.text)
+    case 16: properties.append(try NamedState(field.fields))
+    case 17: closeText = try field.text
+    case 18: strikes = try field.exactly()
+    case 19: authenticationDeadline = try field.signed
+    case 20: beatAt = try field.signed
+    case 21: deadline = try field.signed
+    case 22: lingerDeadline = try field.signed
+    case 23: discards = try field.exactly()
+    case 24: metadata.append(try NamedState(field.fields))
+    case 25: failedLogins = try field.exactly()
+    default: break
     }
   }
+
+  var isPossible: Bool { descriptor >= 0 && listener >= 0 && strikes >= 0 && failedLogins >= 0 && discards >= 0 && isInTime }
 
   /// Whether times are some that a clock can have had, and counts some that it can have come to: nothing that is reckoned with them
   /// overflows.
@@ -186,7 +183,7 @@ extension ConnectionState {
   private static let most: Int64 = 1 << 62
 }
 
-extension AddressState {
+extension AddressState: StatePart {
   fileprivate func write(to writer: inout StateWriter) {
     writer.put(1, UInt64(family))
     writer.put(2, UInt64(port))
@@ -195,23 +192,19 @@ extension AddressState {
     writer.put(5, UInt64(scope))
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: family = try field.exactly()
-      case 2: port = try field.exactly()
-      case 3: high = try field.integer
-      case 4: low = try field.integer
-      case 5: scope = try field.exactly()
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: family = try field.exactly()
+    case 2: port = try field.exactly()
+    case 3: high = try field.integer
+    case 4: low = try field.integer
+    case 5: scope = try field.exactly()
+    default: break
     }
   }
 }
 
-extension OutboxState {
+extension OutboxState: StatePart {
   fileprivate func write(to writer: inout StateWriter) {
     writer.put(1, bytes: bytes)
     writer.put(2, frames)
@@ -223,29 +216,28 @@ extension OutboxState {
     writer.put(8, Int(blockedSince))
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: bytes = Array(try field.bytes)
-      case 2: frames = try field.exactly()
-      case 3: firstFrame = try field.exactly()
-      case 4: isCut = try field.flag
-      case 5: lengths.append(try field.exactly())
-      case 6: bytesWritten = try field.integer
-      case 7: messagesWritten = try field.integer
-      case 8: blockedSince = try field.signed
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: bytes = Array(try field.bytes)
+    case 2: frames = try field.exactly()
+    case 3: firstFrame = try field.exactly()
+    case 4: isCut = try field.flag
+    case 5: lengths.append(try field.exactly())
+    case 6: bytesWritten = try field.integer
+    case 7: messagesWritten = try field.integer
+    case 8: blockedSince = try field.signed
+    default: break
     }
-    // The bytes are those of the frames, or the queue would tell wrong ends.
+  }
+
+  /// The bytes are those of the frames, or the queue would tell wrong ends.
+  var isPossible: Bool {
     let isWhole = frames == 0 ? bytes.isEmpty : firstFrame > 0 && firstFrame <= bytes.count && frames > 0
-    guard isWhole, lengths.isEmpty || lengths.count == frames - 1 else { throw StateReader.Fault(offset: 0) }
+    return isWhole && (lengths.isEmpty || lengths.count == frames - 1)
   }
 }
 
-extension LifeState {
+extension LifeState: StatePart {
   fileprivate func write(to writer: inout StateWriter) {
     writer.put(1, UInt64(phase.rawValue))
     writer.put(2, reason)
@@ -254,66 +246,61 @@ extension LifeState {
     writer.put(5, peerIsDone)
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    phase = .new
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1:
-        guard let known = Phase(rawValue: try field.exactly()) else { throw field.fault }
-        phase = known
-      case 2: reason = try field.text
-      case 3: dropsRest = try field.flag
-      case 4: isBroken = try field.flag
-      case 5: peerIsDone = try field.flag
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1:
+      guard let known = Phase(rawValue: try field.exactly()) else { throw field.fault }
+      phase = known
+    case 2: reason = try field.text
+    case 3: dropsRest = try field.flag
+    case 4: isBroken = try field.flag
+    case 5: peerIsDone = try field.flag
+    default: break
     }
-    guard phase < .flushing || !reason.isEmpty else { throw StateReader.Fault(offset: 0) }
   }
+
+  /// The first phase is the one that no field is written for.
+  static var unread: Self {
+    var state = Self()
+    state.phase = .new
+    return state
+  }
+
+  var isPossible: Bool { phase < .flushing || !reason.isEmpty }
 }
 
 extension LifeState.Phase: Comparable {
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-extension ReceivingState {
+extension ReceivingState: StatePart {
   fileprivate func write(to writer: inout StateWriter) {
     writer.put(1, Int(quietSince))
     writer.put(2, hasReceived)
     if frameSpent >= 0 { writer.put(3, Int(frameSpent) + 1) }
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: quietSince = try field.signed
-      case 2: hasReceived = try field.flag
-      case 3: frameSpent = max(1, try field.signed) - 1
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: quietSince = try field.signed
+    case 2: hasReceived = try field.flag
+    case 3: frameSpent = max(1, try field.signed) - 1
+    default: break
     }
   }
 }
 
-extension PropertyState {
-  fileprivate func write(to writer: inout StateWriter) {
+extension NamedState: StatePart {
+  func write(to writer: inout StateWriter) {
     writer.put(1, name)
     writer.put(2, bytes: bytes)
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: name = try field.text
-      case 2: bytes = Array(try field.bytes)
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: name = try field.text
+    case 2: bytes = Array(try field.bytes)
+    default: break
     }
   }
 }

@@ -22,7 +22,7 @@ package struct HandoverState: Sendable, Equatable {
   package var listeners: [ListenerState] = []
   package var connections: [ConnectionState] = []
   /// What plugins have said of themselves, by their names.
-  package var plugins: [PluginState] = []
+  package var plugins: [NamedState] = []
   /// Sockets that are no listeners': what for, and their descriptors.
   package var sockets: [SocketState] = []
 
@@ -51,14 +51,6 @@ package struct ListenerState: Sendable, Equatable {
   package init() {}
 }
 
-/// What a plugin hands over.
-package struct PluginState: Sendable, Equatable {
-  package var name = ""
-  package var bytes: [UInt8] = []
-
-  package init(_ name: String = "", _ bytes: [UInt8] = []) { (self.name, self.bytes) = (name, bytes) }
-}
-
 /// A socket that passes on for something else than a listener.
 package struct SocketState: Sendable, Equatable {
   /// What for.
@@ -67,7 +59,9 @@ package struct SocketState: Sendable, Equatable {
   /// What whoever takes it has to know.
   package var detail = ""
 
-  package init(_ name: String = "", _ descriptor: Int32 = -1, detail: String = "") {
+  package init() {}
+
+  package init(_ name: String, _ descriptor: Int32, detail: String = "") {
     (self.name, self.descriptor, self.detail) = (name, descriptor, detail)
   }
 }
@@ -116,12 +110,7 @@ extension HandoverState {
     writer.put(Field.nextID, nextID)
     writer.put(Field.isSuspended, isSuspended)
     for listener in listeners { writer.put(Field.listener) { listener.write(to: &$0) } }
-    for plugin in plugins {
-      writer.put(Field.plugin) {
-        $0.put(1, plugin.name)
-        $0.put(2, bytes: plugin.bytes)
-      }
-    }
+    for plugin in plugins { writer.put(Field.plugin) { plugin.write(to: &$0) } }
     for socket in sockets {
       writer.put(Field.socket) {
         $0.put(1, socket.name)
@@ -165,7 +154,7 @@ extension HandoverState {
       case Field.nextID: nextID = try field.integer
       case Field.isSuspended: isSuspended = try field.flag
       case Field.listener: listeners.append(try ListenerState(field.fields))
-      case Field.plugin: plugins.append(try PluginState(field.fields))
+      case Field.plugin: plugins.append(try NamedState(field.fields))
       case Field.socket: sockets.append(try SocketState(field.fields))
       case Field.connection:
         let connection = try ConnectionState(field.fields)
@@ -197,7 +186,7 @@ extension HandoverState {
   }
 }
 
-extension ListenerState {
+extension ListenerState: StatePart {
   fileprivate func write(to writer: inout StateWriter) {
     writer.put(1, name)
     for socket in sockets { writer.put(2, Int(socket)) }
@@ -208,49 +197,27 @@ extension ListenerState {
     writer.put(7, address)
   }
 
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: name = try field.text
-      case 2: sockets.append(try field.descriptor)
-      case 3: isPassed = try field.flag
-      case 4: path = try field.text
-      case 5: framing = try field.text
-      case 6: isWebSocket = try field.flag
-      case 7: address = try field.text
-      default: break
-      }
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: name = try field.text
+    case 2: sockets.append(try field.descriptor)
+    case 3: isPassed = try field.flag
+    case 4: path = try field.text
+    case 5: framing = try field.text
+    case 6: isWebSocket = try field.flag
+    case 7: address = try field.text
+    default: break
     }
   }
 }
 
-extension PluginState {
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: name = try field.text
-      case 2: bytes = Array(try field.bytes)
-      default: break
-      }
-    }
-  }
-}
-
-extension SocketState {
-  fileprivate init(_ fields: StateReader) throws(StateReader.Fault) {
-    self.init()
-    var fields = fields
-    while let field = try fields.next() {
-      switch field.number {
-      case 1: name = try field.text
-      case 2: descriptor = try field.descriptor
-      case 3: detail = try field.text
-      default: break
-      }
+extension SocketState: StatePart {
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: name = try field.text
+    case 2: descriptor = try field.descriptor
+    case 3: detail = try field.text
+    default: break
     }
   }
 }

@@ -62,13 +62,13 @@ struct LastingProperties: Sendable {
   }
 
   /// Nil for one that does not last.
-  func state(_ key: ObjectIdentifier, _ value: any Sendable) -> PropertyState? {
+  func state(_ key: ObjectIdentifier, _ value: any Sendable) -> NamedState? {
     guard let way = ways[key], let bytes = way.bytes(value) else { return nil }
-    return PropertyState(way.name, bytes)
+    return NamedState(way.name, bytes)
   }
 
   /// Why a property cannot be taken over; nil if it can.
-  func refusal(_ state: PropertyState) -> String? {
+  func refusal(_ state: NamedState) -> String? {
     guard let way = ways.values.first(where: { $0.name == state.name }) else {
       return "no plugin of this program has the property \"\(state.name)\""
     }
@@ -76,7 +76,7 @@ struct LastingProperties: Sendable {
     return nil
   }
 
-  func restore(_ state: PropertyState, _ connection: Connection) throws {
+  func restore(_ state: NamedState, _ connection: Connection) throws {
     try ways.values.first { $0.name == state.name }?.restore(state.bytes, connection)
   }
 }

@@ -128,14 +128,14 @@ extension Server {
     return (groups, left)
   }
 
-  private func writePlugins() throws(HandoverRefusal) -> [PluginState] {
+  private func writePlugins() throws(HandoverRefusal) -> [NamedState] {
     let stateful = plugins.filter { type(of: $0).handover == .stateful }
     guard !stateful.isEmpty else { return [] }
-    let answer = Answers<Result<[PluginState], any Error>>(1)
+    let answer = Answers<Result<[NamedState], any Error>>(1)
     let task = Task {
       do {
-        var states: [PluginState] = []
-        for plugin in stateful { states.append(PluginState(type(of: plugin).name, try await plugin.willHandOver())) }
+        var states: [NamedState] = []
+        for plugin in stateful { states.append(NamedState(type(of: plugin).name, try await plugin.willHandOver())) }
         answer.give(.success(states), at: 0)
       } catch { answer.give(.failure(error), at: 0) }
     }
@@ -198,8 +198,7 @@ extension Server {
     HandoverListeners(state.withLock { ($0.doors, $0.left) })
   }
 
-  private func state(_ listeners: HandoverListeners, _ connections: [ConnectionState], _ plugins: [PluginState]) -> HandoverState
-  {
+  private func state(_ listeners: HandoverListeners, _ connections: [ConnectionState], _ plugins: [NamedState]) -> HandoverState {
     var state = HandoverState()
     (state.nextID, state.isSuspended) = (context.firstFreeID, isSuspended)
     (state.listeners, state.connections, state.plugins) = (listeners.states, connections, plugins)

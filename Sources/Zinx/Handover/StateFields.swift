@@ -170,3 +170,29 @@ struct StateReader {
     throw Fault(offset: start)
   }
 }
+
+/// A part of a state that is made of fields: one of a kind that is not known is passed over, one that is missing keeps its value.
+protocol StatePart {
+  init()
+
+  /// What it is before any of its fields is read.
+  static var unread: Self { get }
+
+  /// Takes one of its fields, if it is known.
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault)
+
+  /// Whether it can be, once it has all.
+  var isPossible: Bool { get }
+}
+
+extension StatePart {
+  static var unread: Self { Self() }
+  var isPossible: Bool { true }
+
+  init(_ fields: StateReader) throws(StateReader.Fault) {
+    self = Self.unread
+    var fields = fields
+    while let field = try fields.next() { try take(field) }
+    guard isPossible else { throw StateReader.Fault(offset: 0) }
+  }
+}
