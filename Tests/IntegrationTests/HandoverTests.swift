@@ -212,6 +212,26 @@ struct HandoverTests {
     await server.drain(timeout: .seconds(5))
   }
 
+  @Test("nor with what one has received and queued that cannot pass and is not gone in time: the other ends it")
+  func leftOver() async throws {
+    let configuration = ServerConfiguration.test(workers: 0) {
+      $0.endpoints = [Endpoint(name: "web", .tcp(host: "127.0.0.1", port: 0))]
+      $0.endpoints[0].transport = .webSocket
+    }
+    try await TestServer.run(configuration, plugins: [Counting()]) { test in
+      let peer = WebSocketPeer(try test.connect())
+      try await peer.upgrade()
+      // Of the second message there is a part.
+      try await peer.sendMessage(Self.frame(3, "x") + Self.frame(3, "a part of it")[..<9])
+      _ = try await peer.receive(2 + Self.frame(3, "x").count)
+      let held = try await Self.hold(test.server)
+      let state = try #require(held.state.connections.first)
+      #expect((state.inbox, state.outbox) == ([], OutboxState()))
+      #expect((state.life.reason, state.life.isBroken) == ("handover", true))
+      try await onThread { test.server.release() }
+    }
+  }
+
   @Test("or not: a server that is released goes on as if nothing had been", arguments: pools)
   func released(workers: Int) async throws {
     try await TestServer.run(.test(workers: workers), plugins: [Counting()]) { test in
