@@ -184,14 +184,15 @@ extension SettingRule where Value == [String] {
     }
   }
 
-  private static func list(
-    _ allowed: String, faults: @escaping @Sendable (String) -> String? = { _ in nil },
-    where isGood: @escaping @Sendable (String) -> Bool
+  /// - Parameter hidden: what is shown in place of an element that has a fault, where it may hold a secret.
+  static func list(
+    _ allowed: String, count: ClosedRange<Int> = 0...64, hidden: String? = nil,
+    faults: @escaping @Sendable (String) -> String? = { _ in nil }, where isGood: @escaping @Sendable (String) -> Bool
   ) -> Self {
     Self(
       type: "list of strings", allowed: allowed,
       read: { value in
-        guard case .array(let elements) = value.content, elements.count <= 64 else { return nil }
+        guard case .array(let elements) = value.content, count.contains(elements.count) else { return nil }
         let texts = elements.compactMap { if case .string(let text) = $0.content, isGood(text) { text } else { nil } }
         return texts.count == elements.count ? texts : nil
       },
@@ -200,7 +201,8 @@ extension SettingRule where Value == [String] {
         guard case .array(let elements) = value.content else { return [] }
         return elements.compactMap { element in
           guard case .string(let text) = element.content else { return nil }
-          return faults(text).map { SettingFault(value: element, reason: $0) }
+          let shown = hidden.map { ConfigurationValue(.string($0), at: element.position) } ?? element
+          return faults(text).map { SettingFault(value: shown, reason: $0) }
         }
       })
   }

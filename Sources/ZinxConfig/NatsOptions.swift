@@ -80,25 +80,10 @@ extension SettingRule where Value == String {
 extension SettingRule where Value == [String] {
   /// Addresses without a user: the file is one that many may read.
   fileprivate static var natsServers: Self {
-    Self(
-      type: "list of strings",
-      allowed: #"a list of 1 to 64 addresses such as "nats://10.0.0.1:4222" or "tls://nats.example:4222""#,
-      read: { value in
-        guard case .array(let elements) = value.content, (1...64).contains(elements.count) else { return nil }
-        let texts = elements.compactMap { if case .string(let text) = $0.content, isNatsServer(text) { text } else { nil } }
-        return texts.count == elements.count ? texts : nil
-      },
-      write: { ConfigurationValue(.array($0.map { ConfigurationValue(.string($0)) })) },
-      faults: { value in
-        guard case .array(let elements) = value.content else { return [] }
-        return elements.compactMap { element in
-          guard case .string(let text) = element.content, text.contains("@") else { return nil }
-          // Not shown: it may hold a password.
-          return SettingFault(
-            value: ConfigurationValue(.string("…@…"), at: element.position),
-            reason: "who the server is stands in User and PasswordFile, TokenFile or CredentialsFile")
-        }
-      })
+    list(
+      #"a list of 1 to 64 addresses such as "nats://10.0.0.1:4222" or "tls://nats.example:4222""#, count: 1...64, hidden: "…@…",
+      faults: { $0.contains("@") ? "who the server is stands in User and PasswordFile, TokenFile or CredentialsFile" : nil },
+      where: isNatsServer)
   }
 }
 

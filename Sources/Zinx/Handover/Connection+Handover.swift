@@ -62,9 +62,7 @@ extension Connection {
   /// - Parameter holding: nobody may send to it from here on, until ``release()``.
   func state(listener: Int, holding: Bool) -> ConnectionState? {
     guard life.phase != .closed else { return nil }
-    if dropsRest.load(ordering: .acquiring), life.reason == nil {
-      life.end(CloseReason(rawValue: Int(stopReason.load(ordering: .relaxed))) ?? .stopped, handlingRest: false)
-    }
+    noticeStop()
     var state = ConnectionState()
     (state.id, state.descriptor, state.listener, state.peer) = (id, descriptor, listener, remoteAddress.state)
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))

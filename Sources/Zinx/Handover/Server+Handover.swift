@@ -15,9 +15,11 @@ extension Server {
   /// Microseconds between two looks at whether handlers have ended.
   private static let pause: UInt32 = 100
 
-  /// Plugins that do not say what becomes of what they know: with them there is no handover.
+  /// A line for each plugin that does not say what becomes of what it knows: with one there is no handover.
   package var handoverObstacles: [String] {
-    plugins.filter { type(of: $0).handover == .unknown }.map { type(of: $0).name }
+    plugins.filter { type(of: $0).handover == .unknown }.map {
+      "the plugin \"\(type(of: $0).name)\" does not say what becomes of what it knows"
+    }
   }
 
   /// What there is of the server at this moment, while it serves: what another program is asked whether it can take. Of each connection it is
@@ -94,7 +96,7 @@ extension Server {
     let deadline = Instant.now.advanced(byNanoseconds: Self.arrivalTime.inNanoseconds)
     while try onLoops(within: Self.loopTime, { $1.arrivals.count }).contains(where: { $0 > 0 }) {
       guard Instant.now < deadline else {
-        _ = try onLoops(within: Self.loopTime) { for arrival in Array($1.arrivals.values) { arrival.drain() } }
+        _ = try onLoops(within: Self.loopTime) { $1.drainArrivals() }
         return
       }
       usleep(Self.pause)

@@ -8,7 +8,7 @@ extension Server {
   /// Why this server cannot go on from a state, in words, with how many connections each is about; empty if it can. Asked of one that has not
   /// started, with the configuration that it would have: nothing is opened.
   package func obstacles(to former: HandoverState) -> [String] {
-    var reasons = handoverObstacles.map { "the plugin \"\($0)\" does not say what becomes of what it knows" }
+    var reasons = handoverObstacles
     let stateful = plugins.filter { type(of: $0).handover == .stateful }.map { type(of: $0).name }
     for plugin in former.plugins where !stateful.contains(plugin.name) {
       reasons.append("the plugin \"\(plugin.name)\" has handed something over, and nobody here takes it")

@@ -50,11 +50,14 @@ final class LoopContext: @unchecked Sendable {
   func closeArrivals() async {
     await withCheckedContinuation { done in
       loop.execute {
-        for arrival in Array(self.arrivals.values) { arrival.drain() }
+        self.drainArrivals()
         done.resume()
       }
     }
   }
+
+  /// The same, on the loop.
+  func drainArrivals() { for arrival in Array(arrivals.values) { arrival.drain() } }
 
   /// Where sealed bytes are received: what they hold is no longer than they are, and goes on to ``received``. Made when TLS is first used.
   var sealed: Chunk {

@@ -92,9 +92,7 @@ final class Upgrader: Sendable {
         "\(program.path) is the program that runs (\(version), \(program.inodeText)): there is nothing to upgrade to")
     }
     let obstacles = server.handoverObstacles
-    guard obstacles.isEmpty else {
-      throw UpgradeRefused(lines: obstacles.map { "the plugin \"\($0)\" does not say what becomes of what it knows" })
-    }
+    guard obstacles.isEmpty else { throw UpgradeRefused(lines: obstacles) }
     let state: HandoverState
     do throws(HandoverRefusal) { state = try server.stateNow() } catch { throw UpgradeRefused("\(error)") }
     let words = try Trial(program: program, arguments: Self.arguments).run(try write(state))
