@@ -3,8 +3,11 @@ import Glibc
 
 /// A point of `CLOCK_MONOTONIC`, in nanoseconds. Cheaper to compare and add than the clocks of the standard library, whose `Duration`
 /// is 128 bits wide.
-package struct Instant: Sendable, Hashable, Comparable {
-  package var nanoseconds: Int64
+///
+/// The type is public, and what it can do is not: what is `@inlinable package` is inlined into other modules only if its type is public
+/// (Swift 6.3). So are the others here that are asked for every message. No product has this module, so none of them is offered.
+public struct Instant: Sendable, Hashable, Comparable {
+  public var nanoseconds: Int64
 
   @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
@@ -21,9 +24,9 @@ package struct Instant: Sendable, Hashable, Comparable {
   }
 
   /// A moment that never comes.
-  package static let distantFuture = Instant(nanoseconds: .max)
+  @inlinable package static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
-  @inlinable package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+  @inlinable public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
   /// The earlier of two: `min` stays generic across modules, and costs ten times as much.
   @inlinable @inline(__always)

@@ -4,8 +4,7 @@ import CLinux
 /// 4 milliseconds with the kernels of Debian (CONFIG_HZ).
 ///
 /// Looked at for every message, so it must cost next to nothing: to read the time itself would cost a small message a tenth.
-@usableFromInline
-package struct Turn {
+public struct Turn {
   @usableFromInline let began: Int64
 
   @inlinable
@@ -21,8 +20,7 @@ package struct Turn {
 /// A chain lasts no longer than a turn, so that two who make each other ready cannot keep others waiting.
 ///
 /// Unchecked: its thread alone touches it.
-@usableFromInline
-package final class JobChain: @unchecked Sendable {
+public final class JobChain: @unchecked Sendable {
   @exclusivity(unchecked) private var next: UnownedJob?
   @exclusivity(unchecked) @usableFromInline private(set) var turn: Turn?
 

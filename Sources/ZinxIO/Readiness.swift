@@ -1,10 +1,10 @@
 import CLinux
 
 /// What a descriptor is ready for, or what is waited for: the bits of epoll(7).
-package struct Readiness: OptionSet, Sendable {
-  package let rawValue: UInt32
+public struct Readiness: OptionSet, Sendable {
+  public let rawValue: UInt32
 
-  @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   // Not the literal `[]`, which is a generic call as well and would cost every connection hundreds of instructions.
   @inlinable package static var nothing: Readiness { Readiness(rawValue: 0) }
