@@ -9,9 +9,7 @@ extension NatsOption {
   public static var all: [NatsOption] { natsOptions }
 
   /// The key, in any case.
-  public static func named(_ key: String) -> NatsOption? {
-    natsOptions.first { asciiLowercased($0.name) == asciiLowercased(key) }
-  }
+  public static func named(_ key: String) -> NatsOption? { named(key, among: natsOptions) }
 
   /// The default as JSON; nil for those whose default is not to be there: see ``absence``.
   public var defaultText: String? { value(in: Self.standard)?.jsonText }

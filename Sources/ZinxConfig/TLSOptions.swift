@@ -9,9 +9,7 @@ extension TLSOption {
   public static var all: [TLSOption] { tlsOptions }
 
   /// The key, in any case.
-  public static func named(_ key: String) -> TLSOption? {
-    tlsOptions.first { asciiLowercased($0.name) == asciiLowercased(key) }
-  }
+  public static func named(_ key: String) -> TLSOption? { named(key, among: tlsOptions) }
 
   /// The default as JSON; nil for those whose default is not to be there: see ``absence``.
   public var defaultText: String? { isRequired ? nil : value(in: Self.standard)?.jsonText }

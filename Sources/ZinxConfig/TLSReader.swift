@@ -6,49 +6,32 @@ struct TLSReader {
   static let allowed = "an object with a CertFile and a PrivateKeyFile"
 
   private(set) var configuration = TLSOption.standard
-  private(set) var problems: [ConfigurationProblem] = []
+  private var object = ObjectReader("Tls", allowed: Self.allowed, TLSOption.all)
+
+  var problems: [ConfigurationProblem] { object.problems }
 
   mutating func read(_ value: ConfigurationValue) {
-    guard case .object(let members) = value.content else {
-      return problem(value.position, "Tls is \(value.found), but must be \(Self.allowed)")
-    }
-    for member in members { read(member) }
+    guard let members = object.read(value, into: &configuration) else { return }
     func find(_ name: String) -> ConfigurationMember? { members.first { asciiLowercased($0.key) == asciiLowercased(name) } }
     for option in TLSOption.all where option.isRequired && find(option.name)?.value.isEmpty != false {
-      problem(value.position, "Tls has no \(option.name)")
+      object.problem(value.position, "Tls has no \(option.name)")
     }
     guard problems.isEmpty else { return }
     let asks = configuration.clientAuth != .none
     if asks, configuration.clientCAFile.isEmpty {
-      problem(
+      object.problem(
         find("ClientAuth")?.position,
         "ClientAuth is \"\(configuration.clientAuth.rawValue)\", and there is no ClientCAFile to check with")
     }
     for name in ["ClientCAFile", "CrlFile"] where !asks {
       guard let member = find(name), !member.value.isEmpty else { continue }
-      problem(member.position, "\(member.key) is for clients' certificates, and ClientAuth asks for none")
+      object.problem(member.position, "\(member.key) is for clients' certificates, and ClientAuth asks for none")
     }
-  }
-
-  private mutating func read(_ member: ConfigurationMember) {
-    guard let option = TLSOption.named(member.key) else {
-      let hint = nearestName(to: member.key, among: TLSOption.all.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? ""
-      return problem(member.position, "Tls has an unknown key \(quotedBriefly(member.key))\(hint)")
-    }
-    problems += option.apply(member.value, to: &configuration)
-  }
-
-  private mutating func problem(_ position: SourcePosition?, _ message: String) {
-    problems.append(ConfigurationProblem(at: position, message))
   }
 
   /// As a file would say it, in as few words as possible.
   static func written(_ configuration: TLSConfiguration) -> ConfigurationValue {
-    ConfigurationValue(
-      .object(
-        TLSOption.all.compactMap { option in
-          option.printed(in: configuration).map { ConfigurationMember(key: option.name, value: $0) }
-        }))
+    .object(of: TLSOption.all) { $0.printed(in: configuration) }
   }
 }
 
