@@ -47,6 +47,8 @@ private let natsOptions: [NatsOption] = [
   NatsOption(
     "PrivateKeyFile", \.privateKeyFile, .file, reload: false, absence: "none", "The key of CertFile in PEM, without a passphrase"),
   NatsOption(
+    "Required", \.isRequired, .bool, reload: false, "Whether the daemon is ready (/readyz) only while it is connected to NATS"),
+  NatsOption(
     "MaxQueueBytes", \.maxQueueBytes, .integer(in: 65536...1_073_741_824), unit: "bytes", reload: false,
     "Bytes that wait for NATS to take them; what comes beyond them fails at once"),
   NatsOption(

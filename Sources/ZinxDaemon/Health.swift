@@ -25,6 +25,8 @@ struct Health: Sendable, Equatable {
   var workers = 0
   /// Of them, those that have been in one handler for long.
   var blocked: [Blocked] = []
+  /// What plugins work by and have not, such as NATS.
+  var lacks: [PluginLack] = []
 
   /// Those of the workers, of which it is known how long each has been in its handler, that are blocked.
   static func blocked(_ busyTimes: [Duration]) -> [Blocked] {
@@ -35,10 +37,12 @@ struct Health: Sendable, Equatable {
   var isLive: Bool { silentLoops.isEmpty && (workers == 0 || blocked.count < workers) }
 
   /// Whether it is a good time to send it clients.
-  var isReady: Bool { phase == .serving && isLive }
+  var isReady: Bool { phase == .serving && isLive && requiredLack == nil }
+
+  private var requiredLack: PluginLack? { lacks.first(where: \.isRequired) }
 
   /// What keeps it, or a part of it, from its work, a line each.
-  var problems: [String] { silentLoops.isEmpty ? blocked.map(\.text) : [silentText] + blocked.map(\.text) }
+  var problems: [String] { (silentLoops.isEmpty ? [] : [silentText]) + blocked.map(\.text) + lacks.map(\.text) }
 
   private var silentText: String { "event loops do not answer: \(silentLoops.map(String.init).joined(separator: ", "))" }
 
@@ -54,7 +58,9 @@ struct Health: Sendable, Equatable {
     switch phase {
     case .starting: "starting"
     case .draining: "draining"
-    case .serving: liveText
+    case .serving where !isLive: liveText
+    // What decides comes first; the rest goes on without what is lacking.
+    case .serving: requiredLack?.text ?? (blocked.isEmpty ? lacks.first?.text : nil) ?? liveText
     }
   }
 }

@@ -28,6 +28,7 @@ final class HealthWatch: Sendable {
     let busyTimes = server.workerBusyTimes
     return Health(
       phase: status.acceptsNobody ? .draining : isServing.load(ordering: .relaxed) ? .serving : .starting,
-      silentLoops: loopLags.withLock { $0.silent(at: .now) }, workers: busyTimes.count, blocked: Health.blocked(busyTimes))
+      silentLoops: loopLags.withLock { $0.silent(at: .now) }, workers: busyTimes.count, blocked: Health.blocked(busyTimes),
+      lacks: server.pluginLacks)
   }
 }

@@ -127,6 +127,21 @@ struct MetricsSiteTests {
     #expect(reply(Health(silentLoops: [1])) == (503, "event loops do not answer: 1\n"))
   }
 
+  @Test("say what a plugin lacks, and are not ready only where it is required")
+  func lacks() {
+    func reply(_ path: String, _ health: Health) -> (Int, String) {
+      let reply = Self.answer(health) { $0.target = path }
+      return (reply.status, reply.body)
+    }
+    let (spare, needed) = (PluginLack("no spare", isRequired: false), PluginLack("no NATS", isRequired: true))
+    #expect(reply("/readyz", Health(lacks: [spare])) == (200, "no spare\n"))
+    #expect(reply("/readyz", Health(lacks: [spare, needed])) == (503, "no NATS\n"))
+    #expect(reply("/readyz", Health(phase: .draining, lacks: [needed])) == (503, "draining\n"))
+    #expect(reply("/readyz", Health(silentLoops: [1], lacks: [needed])) == (503, "event loops do not answer: 1\n"))
+    #expect(reply("/healthz", Health(lacks: [spare, needed])) == (200, "ok\n"))
+    #expect(Health(lacks: [spare, needed]).problems == ["no spare", "no NATS"])
+  }
+
   @Test("say that it is alive as long as every loop and one worker make progress")
   func live() {
     func reply(_ health: Health) -> (Int, String) {

@@ -159,6 +159,15 @@ struct PluginFamiliesTests {
     #expect(OpenMetrics.text(reading.families).contains("\nzinx_plugin_my_chat_rooms{plugin=\"My-Chat\"} -3.0\n"))
   }
 
+  @Test("of the connection to NATS have no plugin")
+  func nats() {
+    var reading = ServerReading(counters: Counters().snapshot)
+    reading.plugins = [Self.metric("nats-node", "lost", .counter(2)), Self.metric("nats", "requests", .counter(3))]
+    let text = OpenMetrics.text(reading.families)
+    #expect(text.contains("\nzinx_nats_lost_total 2\n"))
+    #expect(text.contains("\nzinx_plugin_nats_requests_total{plugin=\"nats\"} 3\n"))
+  }
+
   @Test("end with _total once where they count")
   func total() {
     #expect(Self.names([Self.metric("a", "moves", .counter(1))]) == ["zinx_plugin_a_moves_total"])

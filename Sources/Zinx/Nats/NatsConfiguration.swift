@@ -24,6 +24,12 @@ public struct NatsConfiguration: Sendable, Equatable {
   /// Subscriptions at once, one for each user and group that is here. More than 100.
   public var maxSubscriptions = 200_000
 
+  /// Whether the server is a good place for clients only while it is connected: what `/readyz` says.
+  public var isRequired = false
+
+  /// The plugin that connects a server. It comes with the key `Nats`, and not with `Plugins`: to an operator it is no plugin.
+  package static let plugin = "nats-node"
+
   /// What the password and token files hold: see ``resolved(files:)``.
   package var password: Secret?
   package var token: Secret?

@@ -41,6 +41,20 @@ public struct PluginMetrics: Sendable {
   ///
   /// - Parameter text: called now and then, on a thread that is no event loop and no worker; it must not wait. An empty text says nothing.
   public func statusLine(_ text: @escaping @Sendable () -> String) { registry.setStatusLine(of: plugin, text) }
+
+  /// Tells what the plugin works by and has not at the moment; nil: nothing is lacking. The last that is given counts, and is called as
+  /// ``statusLine(_:)`` is.
+  package func lack(_ lack: @escaping @Sendable () -> PluginLack?) { registry.setLack(of: plugin, lack) }
+}
+
+/// Something outside of the server that a plugin works by, and that is away.
+package struct PluginLack: Sendable, Equatable {
+  /// In words: `no connection to NATS`.
+  package var text: String
+  /// Whether it is no good time to send the server clients.
+  package var isRequired: Bool
+
+  package init(_ text: String, isRequired: Bool) { (self.text, self.isRequired) = (text, isRequired) }
 }
 
 /// A number that only grows. Any thread.
@@ -152,6 +166,7 @@ final class MetricRegistry: Sendable {
 
   private let entries = Mutex<[Entry]>([])
   private let lines = Mutex<[(plugin: String, text: @Sendable () -> String)]>([])
+  private let lacking = Mutex<[(plugin: String, lack: @Sendable () -> PluginLack?)]>([])
 
   /// What plugins say of themselves, in the order in which they began to; those that say nothing are left out.
   var statusLines: [(plugin: String, text: String)] {
@@ -163,6 +178,16 @@ final class MetricRegistry: Sendable {
     lines.withLock { lines in
       lines.removeAll { $0.plugin == plugin }
       lines.append((plugin, text))
+    }
+  }
+
+  /// What plugins lack at this moment.
+  var lacks: [PluginLack] { lacking.withLock { $0 }.compactMap { $0.lack() } }
+
+  func setLack(of plugin: String, _ lack: @escaping @Sendable () -> PluginLack?) {
+    lacking.withLock { lacking in
+      lacking.removeAll { $0.plugin == plugin }
+      lacking.append((plugin, lack))
     }
   }
 

@@ -95,6 +95,9 @@ public final class Server: Sendable {
   /// What plugins say of themselves: see ``PluginMetrics/statusLine(_:)``. Any thread.
   public var pluginStatusLines: [(plugin: String, text: String)] { context.metrics.statusLines }
 
+  /// What plugins work by and have not at this moment.
+  package var pluginLacks: [PluginLack] { context.metrics.lacks }
+
   /// Numbers since the start.
   public var counters: CounterSnapshot { context.counters.snapshot }
 
