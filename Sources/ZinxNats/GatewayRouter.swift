@@ -47,26 +47,24 @@ struct GatewayRouter: ImmediateRouter {
     let done: Outgoing.Done = { outcome in relay.fill(ticket, answer(outcome, to: id), on: connection) }
     guard let link = link() else { return done(.failed(.away)) }
     let message = Outgoing(
-      subject: route.subject.subject(id), headers: headers(of: request, link), data: request.data, timeout: route.timeout,
-      done: done)
+      subject: route.subject.subject(id),
+      headers: HeaderLines(relay.lines(of: connection.user) { lines(of: connection, $0, link) }, last: "\(id)"),
+      data: request.data,
+      timeout: route.timeout, done: done)
     if let failure = link.submit(message) { done(.failed(failure)) }
   }
 
-  /// Each costs libnats more than the rest of a small message, so there are no more of them than a service needs.
-  private func headers(of request: Request, _ link: NatsLink) -> [(key: StaticString, value: String)] {
-    let connection = request.connection
-    var list: [(key: StaticString, value: String)] = [
-      ("Zinx-Node", link.names.node), ("Zinx-Instance", link.instance), ("Zinx-Conn-Id", "\(connection.id)"),
-      (Outcome.idHeader, "\(request.id)"),
-    ]
-    if let user = connection.user { list.append(("Zinx-User", SubjectName.encode(user))) }
+  /// The headers of the requests of a connection as long as it has the same user, all but the message id, which is the last.
+  private func lines(of connection: Connection, _ user: String?, _ link: NatsLink) -> HeaderLines {
+    var lines = HeaderLines(link.headers(of: connection, user))
     for header in headers {
       switch header {
-      case .peer: list.append(("Zinx-Peer", "\(connection.remoteAddress)"))
-      case .listener: list.append(("Zinx-Listener", connection.listener))
+      case .peer: lines.add("Zinx-Peer", "\(connection.remoteAddress)")
+      case .listener: lines.add("Zinx-Listener", connection.listener)
       }
     }
-    return list
+    lines.add(Outcome.idHeader, "")
+    return lines
   }
 
   private func answer(_ outcome: Outcome, to id: UInt32) -> Relay.Answer {

@@ -47,6 +47,14 @@ final class LinkEvents: Sendable {
     return detail.isEmpty || noted != status || text.hasPrefix(detail) ? text : "\(text): \(detail)"
   }
 
+  /// Where a connection goes; nil without one.
+  static func server(of connection: OpaquePointer) -> String? {
+    var text = [CChar](repeating: 0, count: 512)
+    guard natsConnection_GetConnectedUrl(connection, &text, text.count) == NATS_OK else { return nil }
+    let url = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return url.isEmpty ? nil : url
+  }
+
   private func set(_ options: OpaquePointer, _ own: UnsafeMutableRawPointer) -> natsStatus {
     let settings = OptionSettings(options, link.configuration)
     return settings.apply([
@@ -161,5 +169,9 @@ private func wasTroubled(
   let hasWords = natsConnection_GetLastError(connection, &text) != NATS_OK
   let reason =
     text.flatMap { hasWords && $0.pointee != 0 ? String(cString: $0) : nil } ?? String(cString: natsStatus_GetText(status))
-  events(own)?.later { link, _ in link.troubled(reason) }
+  let isSlow = status == NATS_SLOW_CONSUMER
+  events(own)?.later { link, _ in
+    if isSlow { link.wasSlow() }
+    link.troubled(reason)
+  }
 }

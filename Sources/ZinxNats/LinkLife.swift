@@ -41,6 +41,8 @@ struct LinkLife {
   private(set) var state = State.connecting
   /// How often it was connected again.
   private(set) var reconnects = 0
+  /// Why there is no connection; nil while there is one, or nothing is known yet.
+  var reason: String? { state == .connected ? nil : lastReason?.text }
   private var wait = firstWait
   private var awaySince: Instant?
   private var lastReason: (text: String, at: Instant)?

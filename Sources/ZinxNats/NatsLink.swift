@@ -1,6 +1,4 @@
 import CNats
-import Glibc
-import NIOCore
 import Synchronization
 import Zinx
 import ZinxIO
@@ -19,12 +17,8 @@ final class NatsLink: @unchecked Sendable {
   typealias Take = @Sendable (_ link: NatsLink, _ subject: String, _ message: Received) -> Void
 
   private struct Shared {
-    var state = LinkLife.State.connecting
-    /// What was accepted and not handed to libnats yet.
-    var mail: [Outgoing] = []
-    var mailBytes = 0
-    /// Bytes that libnats keeps for its socket.
-    var buffered = 0
+    var status = LinkStatus()
+    var queue: SendQueue
     /// What is to be subscribed to, and what no more, in order.
     var wishes: [(subject: String, isWanted: Bool)] = []
   }
@@ -40,10 +34,10 @@ final class NatsLink: @unchecked Sendable {
   }
   private let storedInstance: Mutex<String>
   let loop: ZinxIO.EventLoop
-  private let metrics: LinkMetrics
+  let metrics: LinkMetrics
   private let say: Say
   private let take: Take
-  private let shared = Mutex(Shared())
+  private let shared: Mutex<Shared>
   private let thread = Mutex<ZinxIO.Thread?>(nil)
 
   // Loop only.
@@ -54,12 +48,9 @@ final class NatsLink: @unchecked Sendable {
   private var watch: SocketWatch?
   /// The subscription to the answers, and what their subjects begin with.
   private var inbox: Inbox?
-  /// Those of others than the answers, while there is a connection.
-  private var subscriptions: [String: OpaquePointer] = [:]
-  private var subjects: SubscriptionSet
-  private var pending = PendingRequests<Outgoing.Done>()
-  private var timer: ZinxIO.EventLoop.Timer?
-  private var timerDeadline = Instant.distantFuture
+  /// To what others say.
+  private var subscriptions: LinkSubscriptions
+  private let requests: LinkRequests
   private var retry: ZinxIO.EventLoop.Timer?
 
   /// - Parameters:
@@ -75,11 +66,14 @@ final class NatsLink: @unchecked Sendable {
     (self.configuration, self.names, self.node) = (configuration, names, node)
     storedInstance = Mutex(instance)
     (self.metrics, self.say, self.take) = (metrics, say, take)
-    subjects = SubscriptionSet(limit: configuration.maxSubscriptions)
+    shared = Mutex(Shared(queue: SendQueue(limit: configuration.maxQueueBytes)))
+    subscriptions = LinkSubscriptions(limit: configuration.maxSubscriptions)
     loop = try ZinxIO.EventLoop(name: "nats")
+    requests = LinkRequests(loop, metrics)
   }
 
-  var state: LinkLife.State { shared.withLock { $0.state } }
+  /// How it stands. Any thread.
+  var status: LinkStatus { shared.withLock { $0.status } }
 
   /// Starts the thread, which connects and goes on trying to. Returns at once.
   ///
@@ -106,31 +100,12 @@ final class NatsLink: @unchecked Sendable {
   /// Has a message published, after those that the same thread has brought before. Any thread; never waits. Returns why it is not
   /// accepted: then ``Outgoing/done`` is not called.
   func submit(_ message: Outgoing) -> Outcome.Failure? {
-    let (failure, isFirst) = shared.withLock { shared -> (Outcome.Failure?, Bool) in
-      guard shared.state == .connected else { return (.away, false) }
-      guard shared.mailBytes + shared.buffered + message.size <= configuration.maxQueueBytes else { return (.full, false) }
-      shared.mail.append(message)
-      shared.mailBytes += message.size
-      return (nil, shared.mail.count == 1)
+    switch shared.withLock({ $0.queue.add(message) }) {
+    case .refused(let failure): return failure
+    case .accepted(let isFirst):
+      if isFirst { loop.execute { self.takeMail() } }
+      return nil
     }
-    if isFirst { loop.execute { self.takeMail() } }
-    return failure
-  }
-
-  /// Publishes what nobody answers. Any thread; never waits. While there is no NATS, or too much waits for it, it is lost, and counted.
-  func tell(_ subject: String, _ headers: [(key: StaticString, value: String)], _ data: ByteBuffer = ByteBuffer()) {
-    let lost = metrics.lost
-    let message = Outgoing(
-      subject: subject, headers: headers, data: data, timeout: nil,
-      done: { outcome in
-        if outcome != .published { lost.add() }
-      })
-    if submit(message) != nil { lost.add() }
-  }
-
-  /// Publishes a message for connections elsewhere.
-  func send(_ subject: String, _ id: UInt32?, _ data: ByteBuffer) {
-    tell(subject, id.map { [(Outcome.idHeader, "\($0)")] } ?? [], data)
   }
 
   /// Has those who wait for an answer told that it has failed. Any thread; returns at once.
@@ -173,9 +148,15 @@ final class NatsLink: @unchecked Sendable {
 
   /// Brings the state to those who ask for it.
   private func note() {
-    let state = life.state
-    shared.withLock { $0.state = state }
-    metrics.note(state, reconnects: life.reconnects)
+    let isConnected = life.state == .connected
+    let status = LinkStatus(
+      state: life.state, server: isConnected ? connection.flatMap(LinkEvents.server(of:)) : nil, reason: life.reason,
+      reconnects: life.reconnects)
+    shared.withLock { shared in
+      shared.status = status
+      shared.queue.isOpen = isConnected
+    }
+    metrics.note(status)
   }
 
   private func connect() {
@@ -192,7 +173,7 @@ final class NatsLink: @unchecked Sendable {
       switch events.subscribe(on: connection) {
       case .success(let inbox):
         self.inbox = inbox
-        for subject in subjects.subjects { subscribe(to: subject) }
+        subscriptions.renew { subscribe(to: $0) }
         isConnected()
       case .failure(let reason): perform(life.connectFailed(reason.text, at: loop.time))
       }
@@ -211,8 +192,7 @@ final class NatsLink: @unchecked Sendable {
     events = nil
     if let inbox { natsSubscription_Destroy(inbox.subscription) }
     inbox = nil
-    for subscription in subscriptions.values { natsSubscription_Destroy(subscription) }
-    subscriptions = [:]
+    subscriptions.forget()
     if let connection { natsConnection_Destroy(connection) }
     connection = nil
     endWatch()
@@ -261,47 +241,31 @@ final class NatsLink: @unchecked Sendable {
 
   func troubled(_ reason: String) { if let word = life.troubled(reason, at: loop.time) { say(word) } }
 
+  /// libnats has dropped what came, as it was not taken fast enough.
+  func wasSlow() { metrics.slowConsumer.add() }
+
   // MARK: Messages (loop only)
 
   private func takeMail() {
     // What is said comes after what is to be heard: an answer to it finds somebody who hears it.
     takeWishes()
-    let mail = shared.withLock { shared in
-      defer { (shared.mail, shared.mailBytes) = ([], 0) }
-      return shared.mail
+    let messages = shared.withLock { $0.queue.takeAll() }
+    guard life.state == .connected, let connection, let inbox else {
+      for message in messages { message.done(.failed(.away)) }
+      return
     }
-    for message in mail { publish(message) }
-    setTimer()
-  }
-
-  private func publish(_ message: Outgoing) {
-    guard life.state == .connected, let connection, let inbox else { return message.done(.failed(.away)) }
-    var token: UInt64?
-    if let timeout = message.timeout { token = pending.add(message.done, timeout: timeout, at: loop.time) }
-    let status = message.publish(on: connection, answeredTo: token.map { "\(inbox.prefix)\($0)" })
-    metrics.published.add()
-    if status != NATS_OK {
-      if let token { _ = pending.take(token) }
-      message.done(.failed(Outcome.Failure(status)))
-    } else if token == nil {
-      message.done(.published)
-    }
+    requests.publish(messages, on: connection, answeredTo: inbox)
   }
 
   func takeReceived(_ source: LinkEvents) {
     for message in source.takeMail() where source === events {
       let subject = message.subject
       if let inbox, subject.hasPrefix(inbox.prefix) {
-        takeAnswer(message, to: subject.dropFirst(inbox.prefix.utf8.count))
+        requests.take(message, to: subject.dropFirst(inbox.prefix.utf8.count))
       } else {
         take(self, subject, message)
       }
     }
-  }
-
-  private func takeAnswer(_ answer: Received, to token: Substring) {
-    guard let token = UInt64(token), let done = pending.take(token) else { return metrics.lateAnswers.add() }
-    done(Outcome(answer))
   }
 
   private func takeWishes() {
@@ -309,52 +273,37 @@ final class NatsLink: @unchecked Sendable {
       defer { shared.wishes = [] }
       return shared.wishes
     }
-    for wish in wishes {
-      switch subjects.set(wish.subject, wish.isWanted) {
-      case .nothing: break
-      case .subscribe: subscribe(to: wish.subject)
-      case .unsubscribe:
-        if let subscription = subscriptions.removeValue(forKey: wish.subject) { natsSubscription_Destroy(subscription) }
-      case .refused: metrics.refusedSubscriptions.add()
-      }
+    for wish in wishes where !subscriptions.set(wish.subject, wish.isWanted, by: { subscribe(to: $0) }) {
+      metrics.refusedSubscriptions.add()
     }
-    metrics.subscriptions.set(subjects.subjects.count)
+    metrics.subscriptions.set(subscriptions.count)
   }
 
   /// While there is no connection the next one has it.
-  private func subscribe(to subject: String) {
-    guard let connection, let events else { return }
+  private func subscribe(to subject: String) -> OpaquePointer? {
+    guard let connection, let events else { return nil }
     switch events.subscribe(on: connection, to: subject) {
-    case .success(let subscription): subscriptions[subject] = subscription
-    case .failure(let fault): troubled(fault.text)
+    case .success(let subscription): return subscription
+    case .failure(let fault):
+      troubled(fault.text)
+      return nil
     }
   }
 
   private func failAll() {
     let mail = shared.withLock { shared in
-      defer { (shared.mail, shared.mailBytes, shared.buffered) = ([], 0, 0) }
-      return shared.mail
+      shared.queue.buffered = 0
+      return shared.queue.takeAll()
     }
-    for done in pending.takeAll() { done(.failed(.away)) }
+    requests.failAll()
     for message in mail { message.done(.failed(.away)) }
-  }
-
-  private func setTimer() {
-    guard let next = pending.nextDeadline, next < timerDeadline else { return }
-    if let timer { loop.cancel(timer) }
-    timerDeadline = next
-    timer = loop.schedule(at: next) { [unowned self] in
-      (timer, timerDeadline) = (nil, .distantFuture)
-      for done in pending.takeExpired(at: loop.time) { done(.timedOut) }
-      setTimer()
-    }
   }
 
   private func afterWake() {
     guard let watch, life.state == .connected, let connection else { return }
     watch.flush()
     let buffered = Int(max(0, natsConnection_Buffered(connection)))
-    shared.withLock { $0.buffered = buffered }
+    shared.withLock { $0.queue.buffered = buffered }
     metrics.buffered.set(buffered)
   }
 }

@@ -2,14 +2,17 @@ import NIOCore
 
 /// What is published: on its own, or as a request.
 struct Outgoing: Sendable {
-  /// What becomes of it. Called once, on the thread of the link, for whatever was accepted.
+  /// What becomes of it. Called on the thread of the link, for whatever was accepted: once, but of one that hears all for each answer, and
+  /// once for the end.
   typealias Done = @Sendable (Outcome) -> Void
 
   let subject: String
-  let headers: [(key: StaticString, value: String)]
+  let headers: HeaderLines
   let data: ByteBuffer
   /// How long an answer is waited for, in nanoseconds; nil: none is asked for.
-  let timeout: Int64?
+  var timeout: Int64?
+  /// Whether all answers are waited for, until that time is over.
+  var hearsAll = false
   let done: Done
 
   /// What it counts against the bound of what waits.

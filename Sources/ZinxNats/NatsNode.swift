@@ -11,7 +11,7 @@ import ZinxWire
 /// It starts whether NATS is there or not, and looks for it from then on. A daemon hands ``init(_:)`` to `Daemon.main(plugins:nats:)`; one
 /// that does not links nothing of NATS.
 public final class NatsNode: RoutePlugin {
-  public static let name = "nats-node"
+  public static let name = NatsConfiguration.plugin
   public static let summary = "Connects the server to NATS."
   public static let handover = PluginHandover.stateful
 
@@ -35,16 +35,14 @@ public final class NatsNode: RoutePlugin {
   /// Tells whoever listens what a connection does: at most once, and not while NATS is away.
   private func tell(_ event: String, _ connection: Connection, _ more: [(key: StaticString, value: String)]) {
     guard let link = link.withLock({ $0 }) else { return }
-    var headers: [(key: StaticString, value: String)] = [
-      ("Zinx-Node", link.names.node), ("Zinx-Instance", link.instance), ("Zinx-Conn-Id", "\(connection.id)"),
+    let place: [(key: StaticString, value: String)] = [
       ("Zinx-Peer", "\(connection.remoteAddress)"), ("Zinx-Listener", connection.listener),
     ]
-    if let user = connection.user { headers.append(("Zinx-User", SubjectName.encode(user))) }
-    link.tell(link.names.event(event), headers + more)
+    link.tell(link.names.event(event), link.headers(of: connection, connection.user) + place + more)
   }
 
   /// Whether there is a connection to NATS. Any thread.
-  public var isConnected: Bool { link.withLock { $0 }?.state == .connected }
+  public var isConnected: Bool { link.withLock { $0 }?.status.state == .connected }
 
   public func start(in context: PluginContext) async throws {
     let logger = context.logger
@@ -60,18 +58,40 @@ public final class NatsNode: RoutePlugin {
     self.link.withLock { $0 = link }
     context[Key.self] = link
     joinOthers(context, link)
+    show(context.metrics, link)
+    // A node that was killed says nothing: this is what others miss then.
+    context.every(Self.pulse) { link.tell(link.names.event("alive"), link.nodeHeaders) }
+  }
+
+  /// Between two words that the node is there.
+  private static let pulse = Duration.seconds(5)
+
+  /// Has those who look at the daemon see how it stands.
+  private func show(_ metrics: PluginMetrics, _ link: NatsLink) {
+    let isRequired = configuration.isRequired
+    metrics.statusLine { "\(link.status)" }
+    metrics.lack {
+      let status = link.status
+      return status.state == .connected ? nil : PluginLack("\(status)", isRequired: isRequired)
+    }
   }
 
   /// Has users and groups reach over all nodes.
   private func joinOthers(_ context: PluginContext, _ link: NatsLink) {
     let names = link.names
-    context.users.observe { link.want(names.user($0), $1) }
+    context.users.observe { user, isHere in
+      link.want(names.user(user), isHere)
+      link.tell(names.event(isHere ? "present" : "absent"), link.nodeHeaders + [("Zinx-User", SubjectName.encode(user))])
+    }
     context.groups.observe { link.want(names.group($0), $1) }
     context.users.sendElsewhere(
       Elsewhere(
+        node: configuration.name ?? Self.hostName,
         send: { name, id, data in link.send(names.user(name), id, data) },
-        replace: { user, notice in link.send("\(names.user(user)).replaced", notice?.id, notice?.data ?? ByteBuffer()) }))
-    context.groups.sendElsewhere(Elsewhere(send: { name, id, data in link.send(names.group(name), id, data) }))
+        replace: { user, notice in link.send("\(names.user(user)).replaced", notice?.id, notice?.data ?? ByteBuffer()) },
+        find: { user, time, found in Whereabouts.ask(user, within: time, link, found) }))
+    context.groups.sendElsewhere(
+      Elsewhere(node: configuration.name ?? Self.hostName, send: { name, id, data in link.send(names.group(name), id, data) }))
   }
 
   /// Its connections keep their ids when another program takes over: it is the same run of the node.

@@ -12,14 +12,8 @@ extension Outgoing {
     }
     guard created == NATS_OK, let message else { return created }
     defer { natsMsg_Destroy(message) }
-    for (key, value) in headers {
-      // What a literal points to ends with a NUL, as C has it.
-      let status = key.utf8Start.withMemoryRebound(to: CChar.self, capacity: key.utf8CodeUnitCount + 1) {
-        natsMsgHeader_Set(message, $0, value)
-      }
-      guard status == NATS_OK else { return status }
-    }
-    return natsConnection_PublishMsg(connection, message)
+    let status = headers.set(in: message)
+    return status == NATS_OK ? natsConnection_PublishMsg(connection, message) : status
   }
 }
 

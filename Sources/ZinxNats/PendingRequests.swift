@@ -14,7 +14,7 @@ struct PendingRequests<Request> {
   }
 
   private var requests: [Token: Request] = [:]
-  /// As many as routes have lengths of time-out.
+  /// As many as there are lengths of time-out.
   private var times: [Times] = []
   private var nextToken: Token = 1
 
@@ -24,7 +24,7 @@ struct PendingRequests<Request> {
   var remembered: Int { times.reduce(0) { $0 + $1.queue.count } }
 
   /// - Parameters:
-  ///   - timeout: in nanoseconds; at most as many different ones as there are routes.
+  ///   - timeout: in nanoseconds; few different ones at a time, such as those of the routes.
   ///   - now: does not go back from one call to the next.
   mutating func add(_ request: Request, timeout: Int64, at now: Instant) -> Token {
     let token = nextToken
@@ -47,6 +47,9 @@ struct PendingRequests<Request> {
     for index in times.indices { times[index].queue.removeAll { requests[$0.token] == nil } }
   }
 
+  /// The request with a token; nil where ``take(_:)`` is.
+  subscript(token: Token) -> Request? { requests[token] }
+
   /// Takes out the request that is answered; nil for one that nobody waits for: it was answered, has waited enough, or never was.
   mutating func take(_ token: Token) -> Request? {
     guard let request = requests.removeValue(forKey: token) else { return nil }
@@ -66,6 +69,7 @@ struct PendingRequests<Request> {
         if let request = requests.removeValue(forKey: token) { expired.append(request) }
       }
     }
+    times.removeAll(where: \.queue.isEmpty)
     return expired
   }
 

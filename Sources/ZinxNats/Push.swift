@@ -47,13 +47,18 @@ struct Push: Equatable, Sendable {
     case "user": return parts.popFirst().flatMap { SubjectName.decode($0) }.map { .user($0) }
     case "group": return parts.popFirst().flatMap { SubjectName.decode($0) }.map { .group($0) }
     case "conn":
-      guard parts.popFirst().map(String.init) == names.node, let id = parts.popFirst(),
-        id.utf8.allSatisfy({ (48...57).contains($0) })
-      else { return nil }
-      return UInt64(id).map { .connection($0) }
+      guard parts.popFirst().map(String.init) == names.node, let id = parts.popFirst() else { return nil }
+      return connectionID(id).map { .connection($0) }
     case "all": return .all
     default: return nil
     }
+  }
+}
+
+extension Push {
+  /// Digits, and no more.
+  static func connectionID(_ text: some StringProtocol) -> UInt64? {
+    text.utf8.allSatisfy { (48...57).contains($0) } ? UInt64(text) : nil
   }
 }
 

@@ -3,7 +3,7 @@ import Zinx
 import ZinxWire
 
 /// Does what somebody on NATS wants done here. On the thread of the link, one after the other, so that what one sender wants is done in
-/// order; none of it waits.
+/// order; none of it waits, but for a bind that other nodes may refuse, which is done beside it.
 struct Pusher: Sendable {
   private let connManager: ConnManager
   private let users: Users
@@ -27,9 +27,29 @@ struct Pusher: Sendable {
     }
     counters.pushes.add()
     let connections = connections(push.target)
+    if case .user = push.target, push.verb == .send, message.header(Whereabouts.header) == .value(Whereabouts.question) {
+      guard let reply = message.reply, !connections.isEmpty else { return }
+      let answer = Whereabouts.answer(connections.map(\.id), node: names.node)
+      return link.tell(reply, [], ByteBuffer(string: answer))
+    }
+    if push.verb == .bind, message.secondLogin == .refuse, let user = message.text(bytes: 1...1024) {
+      return bindAlone(connections, user, message.reply, link)
+    }
     guard perform(push.verb, connections, message) else { return counters.malformed.add() }
     // Nodes that have nobody to do it to are not who was asked.
     if !connections.isEmpty, let reply = message.reply { link.tell(reply, [], ByteBuffer(string: "\(connections.count)")) }
+  }
+
+  private func bindAlone(_ connections: [Connection], _ user: String, _ reply: String?, _ link: NatsLink) {
+    guard let connection = connections.first else { return }
+    Task { [counters] in
+      var count = 1
+      do { try await connection.bindAlone(user: user) } catch {
+        counters.refusedBinds.add()
+        count = 0
+      }
+      if let reply { link.tell(reply, [], ByteBuffer(string: "\(count)")) }
+    }
   }
 
   private func connections(_ target: Push.Target) -> [Connection] {
@@ -58,7 +78,7 @@ struct Pusher: Sendable {
         if verb == .join { _ = try? group.join(connection) } else { group.leave(connection) }
       }
     case .bind:
-      guard let user = message.text(bytes: 1...1024), let second = message.secondLogin else { return false }
+      guard let user = message.text(bytes: 1...1024), let second = message.secondLogin?.policy else { return false }
       // A refusal, and the end of a connection: who wants to know asks by a request of its own.
       for connection in connections { do { try connection.bind(user: user, second) } catch { counters.refusedBinds.add() } }
     case .replaced:
@@ -98,12 +118,24 @@ extension Received {
   }
 
   /// What happens to the other connections of a user who is bound; nil for a word that is none.
-  fileprivate var secondLogin: SecondLogin? {
+  fileprivate var secondLogin: SecondLoginWord? {
     switch header("Zinx-Second-Login") {
-    case .absent, .value("allow"): .allow
-    case .value("refuse"): .refuse
-    case .value("replace"): .replace(notice: nil)
-    default: nil
+    case .absent: .allow
+    case .value(let word): SecondLoginWord(rawValue: word)
+    case .unreadable: nil
+    }
+  }
+}
+
+/// A ``SecondLogin`` as a header says it.
+private enum SecondLoginWord: String {
+  case allow, refuse, replace
+
+  var policy: SecondLogin {
+    switch self {
+    case .allow: .allow
+    case .refuse: .refuse
+    case .replace: .replace(notice: nil)
     }
   }
 }

@@ -31,6 +31,8 @@ final class Relay: Sendable {
     var waiter: Waiter?
     /// Somebody sends the next answers.
     var isSending = false
+    /// What all requests say as long as the connection has the same user.
+    var lines: (user: String?, lines: HeaderLines)?
 
     /// The waiter, if its wait is over.
     mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
@@ -54,6 +56,16 @@ final class Relay: Sendable {
     guard let ticket = state.withLock({ $0.window.open(limit: limit) }) else { return nil }
     waiting?.add()
     return ticket
+  }
+
+  /// The headers that the requests of the connection have in common, made anew when it has another user.
+  func lines(of user: String?, _ make: (String?) -> HeaderLines) -> HeaderLines {
+    state.withLock { state in
+      if let known = state.lines, known.user == user { return known.lines }
+      let lines = make(user)
+      state.lines = (user, lines)
+      return lines
+    }
   }
 
   /// The answer to a request has come. It leaves when those before it have left.

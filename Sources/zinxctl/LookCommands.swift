@@ -145,7 +145,7 @@ struct ClosedCommand: ListCommand {
 struct UsersCommand: ListCommand {
   static let configuration = CommandConfiguration(commandName: "users", abstract: "The users who are there.")
   static let name = "users"
-  static let table = Table([.init("USER", "name"), .init("CONNECTIONS", "connections", right: true)])
+  static let table = Table([.init("USER", "name"), .init("NODE", "node"), .init("CONNECTIONS", "connections", right: true)])
   @OptionGroup var options: CommonOptions
   var request: ControlRequest.Command { .users }
 }
@@ -153,7 +153,7 @@ struct UsersCommand: ListCommand {
 struct GroupsCommand: ListCommand {
   static let configuration = CommandConfiguration(commandName: "groups", abstract: "The groups that have members.")
   static let name = "groups"
-  static let table = Table([.init("GROUP", "name"), .init("MEMBERS", "members", right: true)])
+  static let table = Table([.init("GROUP", "name"), .init("NODE", "node"), .init("MEMBERS", "members", right: true)])
   @OptionGroup var options: CommonOptions
   var request: ControlRequest.Command { .groups }
 }

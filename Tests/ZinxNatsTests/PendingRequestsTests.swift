@@ -21,6 +21,14 @@ struct PendingRequestsTests {
     #expect(pending.nextDeadline == nil)
   }
 
+  @Test func `may be looked at, and stay`() {
+    var pending = PendingRequests<String>()
+    let token = pending.add("a", timeout: 10, at: start)
+    #expect(pending[token] == "a" && pending[token + 1] == nil)
+    #expect(pending.takeExpired(at: at(10)) == ["a"])
+    #expect(pending[token] == nil && pending.remembered == 0)
+  }
+
   @Test func `have waited enough at their own time each`() {
     var pending = PendingRequests<String>()
     _ = pending.add("slow", timeout: 100, at: start)

@@ -180,3 +180,59 @@ struct UserTests {
     #expect(!isEnded)
   }
 }
+
+@Suite("Users on more than one node")
+struct UsersElsewhereTests {
+  private static let other = UserPlace(node: "n2", connection: 7)
+
+  /// A world whose other nodes answer with these, one after the other; without the last nil they are silent from then on.
+  private func world(_ answers: [[UserPlace]?]) throws -> World {
+    let world = try World(2)
+    world.server.users.sendElsewhere(
+      Elsewhere(node: "n1", send: { _, _, _ in }, find: { _, _, found in for answer in answers { found(answer) } }))
+    return world
+  }
+
+  @Test("are found here and there, and here alone without others")
+  func found() async throws {
+    let alone = try World(1)
+    try alone.connections[0].bind(user: "u")
+    #expect(alone.server.users.node == nil)
+    #expect(await alone.server.users.where("u") == [UserPlace(node: nil, connection: 0)])
+    let world = try world([[Self.other], [], [UserPlace(node: "n3", connection: 1)], nil])
+    try world.connections[0].bind(user: "u")
+    #expect(world.server.users.node == "n1")
+    #expect(
+      await world.server.users.where("u") == [
+        UserPlace(node: nil, connection: 0), Self.other, UserPlace(node: "n3", connection: 1),
+      ])
+  }
+
+  @Test("are waited for no longer than until there are as many places as are asked for")
+  func limit() async throws {
+    let world = try world([[Self.other]])
+    #expect(await world.server.users.where("u", limit: 1) == [Self.other])
+    try world.connections[0].bind(user: "u")
+    #expect(await world.server.users.where("u", limit: 1) == [UserPlace(node: nil, connection: 0)])
+  }
+
+  @Test("are waited for no longer than somebody wants to know")
+  func cancelled() async throws {
+    let users = try world([[Self.other]]).server.users
+    let search = Task { await users.where("u") }
+    search.cancel()
+    _ = await search.value
+  }
+
+  @Test("who are elsewhere are refused here where they are to be alone, and are nobody's then")
+  func alone() async throws {
+    let taken = try world([[Self.other]])
+    await #expect(throws: ZinxError.userIsBound("u")) { try await taken.connections[0].bindAlone(user: "u") }
+    #expect(taken.connections[0].user == nil && taken.server.users.count == 0)
+    let free = try world([nil])
+    try await free.connections[0].bindAlone(user: "u")
+    #expect(free.connections[0].user == "u")
+    await #expect(throws: ZinxError.userIsBound("u")) { try await free.connections[1].bindAlone(user: "u") }
+    #expect(free.connections[0].user == "u" && free.connections[1].user == nil)
+  }
+}

@@ -4,16 +4,23 @@ import ZinxWire
 
 /// What brings messages to users and groups of other nodes, where a plugin connects the server to some. Any thread; never waits.
 package struct Elsewhere: Sendable {
+  /// What this node is called there.
+  package let node: String
   /// Sends a message to those elsewhere who belong to a name.
   package let send: @Sendable (_ name: String, _ id: UInt32, _ data: ByteBuffer) -> Void
   /// A user has a new connection here, in place of those elsewhere, which are told and ended.
   package let replace: @Sendable (_ user: String, _ notice: Message?) -> Void
+  /// Asks where a user is elsewhere. What others answer within a time is told as it comes, and nil when no more will.
+  package let find: @Sendable (_ user: String, _ time: Duration, _ found: @escaping @Sendable ([UserPlace]?) -> Void) -> Void
 
   package init(
-    send: @escaping @Sendable (_ name: String, _ id: UInt32, _ data: ByteBuffer) -> Void,
-    replace: @escaping @Sendable (_ user: String, _ notice: Message?) -> Void = { _, _ in }
+    node: String, send: @escaping @Sendable (_ name: String, _ id: UInt32, _ data: ByteBuffer) -> Void,
+    replace: @escaping @Sendable (_ user: String, _ notice: Message?) -> Void = { _, _ in },
+    find: @escaping @Sendable (_ user: String, _ time: Duration, _ found: @escaping @Sendable ([UserPlace]?) -> Void) -> Void = {
+      $2(nil)
+    }
   ) {
-    (self.send, self.replace) = (send, replace)
+    (self.node, self.send, self.replace, self.find) = (node, send, replace, find)
   }
 }
 

@@ -48,10 +48,12 @@ struct HandshakeLogin: Sendable {
   let user: @Sendable (WebSocketRequest) async throws -> String?
 
   /// Whose connection it is, as far as the logins know.
-  static func bindings(of request: WebSocketRequest, by logins: [Self]) async throws -> [Binding] {
+  static func bindings(of request: WebSocketRequest, by logins: [Self], _ users: Users) async throws -> [Binding] {
     var bindings: [Binding] = []
     for login in logins {
-      if let user = try await login.user(request) { bindings.append(Binding(user: user, second: login.second)) }
+      guard let user = try await login.user(request) else { continue }
+      if case .refuse = login.second, await !users.where(user, limit: 1).isEmpty { throw ZinxError.userIsBound(user) }
+      bindings.append(Binding(user: user, second: login.second))
     }
     return bindings
   }
@@ -66,9 +68,11 @@ extension Arrival {
     stepBegins()
     let executor: any TaskExecutor = server.workers.worker(for: UInt64(descriptor)) ?? context.loop
     // Plugins' code may block a worker. It may go on when nobody waits for it any more: then the arrival is over.
-    login = Task.detached(executorPreference: executor) { [context] in
+    login = Task.detached(executorPreference: executor) { [context, users = server.users] in
       let result: Result<[HandshakeLogin.Binding], any Error>
-      do { result = .success(try await HandshakeLogin.bindings(of: request, by: logins)) } catch { result = .failure(error) }
+      do { result = .success(try await HandshakeLogin.bindings(of: request, by: logins, users)) } catch {
+        result = .failure(error)
+      }
       context.loop.execute { self.loggedIn(request, result) }
     }
   }

@@ -31,10 +31,14 @@ struct Controller: Sendable {
         send(request.id, "closed", ended.prefix(limit ?? ended.count).lazy.map(\.json), write)
       case .groups:
         let groups = server.groups.all.map { (name: $0.name, members: $0.count) }.sorted { $0.name < $1.name }
-        send(request.id, "groups", groups.lazy.map { ["name": .string($0.name), "members": .count($0.members)] }, write)
+        send(
+          request.id, "groups", groups.lazy.map { ["name": .string($0.name), "node": node, "members": .count($0.members)] }, write
+        )
       case .users:
         let users = server.users.all.sorted()
-        send(request.id, "users", users.lazy.map { ["name": .string($0), "connections": .count(server.users[$0].count)] }, write)
+        send(
+          request.id, "users",
+          users.lazy.map { ["name": .string($0), "node": node, "connections": .count(server.users[$0].count)] }, write)
       case .routes: send(request.id, "routes", server.routes.lazy.map(\.json), write)
       case .plugins:
         let metrics = server.pluginMetrics
@@ -43,6 +47,9 @@ struct Controller: Sendable {
       }
     } catch { _ = write(ControlProtocol.answer(request.id, error).description) }
   }
+
+  /// The node whose users and groups are told; null where the server is connected to no others.
+  private var node: JSON { .text(server.users.node) }
 
   private func send(_ id: JSON, _ name: String, _ elements: some Sequence<JSON>, _ write: (String?) -> Bool) {
     var elements = elements.makeIterator()
