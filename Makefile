@@ -14,7 +14,7 @@ EXAMPLES := Tests/Example Tests/Examples/Chat Tests/Examples/Station Tests/Examp
 EXAMPLE_BUILD := --scratch-path .build/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test example example-needs snippets snippets-needs bench scale build format lint lint-needs tsan asan fuzz fuzz-build clean toolchain needs example-pins
+.PHONY: help run test example example-needs snippets snippets-needs bench scale gateway build format lint lint-needs tsan asan fuzz fuzz-build clean toolchain needs example-pins
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -72,6 +72,9 @@ bench: needs bench-needs ## measure against plain C and C with OpenSSL, and writ
 scale: needs bench-needs ## measure how costs grow with connections, and draw the plots of the README
 	SWIFT="$(SWIFT)" bench/scale
 	bench/plot
+
+gateway: needs bench-needs nats-needs ## measure what a request to a service behind NATS costs zinxd, beside libnats alone
+	SWIFT="$(SWIFT)" bench/gateway
 
 build: needs ## build everything, optimised
 	$(SWIFT) build -c release
@@ -203,7 +206,9 @@ go-peers: needs go-peers-needs ## let clients in Go speak TLS and WebSocket with
 
 nats: needs nats-needs ## put a real nats-server behind zinxd, and services that fail in every way
 	$(SWIFT) build --product zinxd
-	@Tests/e2e/nats .build/debug/zinxd
+	$(SWIFT) build --product zinxctl
+	$(SWIFT) build --product nodes-daemon
+	@SWIFT="$(SWIFT)" Tests/e2e/nats .build/debug
 
 # --- Counts ---
 
@@ -225,7 +230,7 @@ guards-needs:
 
 # --- Under attack ---
 
-.PHONY: soak drains upgrades hostile handshakes steer soak-needs
+.PHONY: soak drains upgrades hostile handshakes steer nodes soak-needs
 
 # What `make soak MINUTES=5 SEED=1 CLIENTS=500` passes on.
 SOAK = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS))
@@ -248,6 +253,11 @@ steer: soak-needs ## look at 19000 connections, close some, ask while nothing el
 	$(SWIFT) build -c release --product zinxctl
 	$(SWIFT) build -c release --product zinx-bench
 	Tests/soak/steer .build/release
+
+nodes: soak-needs nats-needs ## three zinxd with a nats-server that is killed under load, and CLIENTS=1000 on each, for SECONDS=60 (SEED=)
+	$(SWIFT) build -c release --product nodes-daemon
+	Tests/soak/nodes $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(CLIENTS),--clients $(CLIENTS)) \
+	  .build/release/nodes-daemon
 
 hostile: soak-needs ## measure good clients beside connect floods, slow-loris peers and broken handshakes for SECONDS=60 each
 	Tests/soak/figures $(if $(SECONDS),--seconds $(SECONDS)) .build/release/zinxd
@@ -289,7 +299,9 @@ metrics-needs:
 
 # The test starts a nats-server of its own: the service that comes with the package is stopped again where that was not there.
 nats-needs:
-	$(call install,python3:python3)
+	$(call install,python3:python3 cc:gcc)
+	@/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv; } >&2
 	@PATH=$$PATH:/usr/sbin command -v nats-server >/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server; \
 	  $(SUDO) systemctl disable --now nats-server 2>/dev/null || true; } >&2

@@ -114,6 +114,11 @@ let package = Package(
     .executableTarget(
       name: "handler-forms", dependencies: ["ZinxDaemon", "Zinx", "ZinxWire", byteBuffer], path: "Tests/HandlerForms",
       swiftSettings: settings),
+    // Users and groups of a plugin on more than one node, for make nats and make nodes.
+    .executableTarget(
+      name: "nodes-daemon", dependencies: ["ZinxDaemon", "ZinxNats", "ZinxPlugins", "Zinx", "ZinxWire", byteBuffer],
+      path: "Tests/NodesDaemon",
+      swiftSettings: settings),
     .target(
       name: "ZinxTestKit", dependencies: ["ZinxIO", "ZinxWire", "CLinux", byteBuffer], path: "Tests/ZinxTestKit",
       swiftSettings: nonsending),

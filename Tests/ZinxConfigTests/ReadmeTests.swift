@@ -35,6 +35,14 @@ struct ReadmeTests {
     #expect(String(parts[1]) == Reference.markdownNats)
   }
 
+  @Test(arguments: [("python", "py"), ("c", "c"), ("swift", "swift")])
+  func `the page for services shows those that are run, of less than 40 lines each`(language: String, suffix: String) throws {
+    let code = try repositoryFile("Tests/Examples/Services/service." + suffix)
+    #expect(code.split(separator: "\n", omittingEmptySubsequences: false).count <= 40)
+    let page = try repositoryFile("Sources/ZinxNats/ZinxNats.docc/ServicesOverNATS.md")
+    #expect(page.contains("```\(language)\n\(code)```\n"))
+  }
+
   @Test(
     "the README shows the code that is built and tested",
     arguments: ["ScoreDaemon/Score.swift", "ScoreDaemon/Main.swift", "EmbeddedServer/Main.swift"])
