@@ -133,7 +133,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ZinxNatsTests",
-      dependencies: ["ZinxNats", "Zinx", "ZinxIO", "ZinxTestKit", "ZinxTesting", "ZinxTLS", "ZinxWire", byteBuffer, logging],
+      dependencies: [
+        "ZinxNats", "CNats", "Zinx", "ZinxIO", "ZinxTestKit", "ZinxTesting", "ZinxTLS", "ZinxWire", byteBuffer, logging,
+      ],
       swiftSettings: nonsending),
     .testTarget(name: "ZinxMetricsTests", dependencies: ["ZinxMetrics", "Zinx", metricsTestKit], swiftSettings: settings),
     .testTarget(

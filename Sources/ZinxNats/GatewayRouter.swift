@@ -5,7 +5,9 @@ import Zinx
 ///
 /// A request does not hold its connection: while it waits the next ones are handed on too, up to the route's limit. Beyond it the handler
 /// waits, and so does all that the peer sends.
-struct GatewayRouter: ImmediateRouter {
+///
+/// A class, as each request that waits holds it.
+final class GatewayRouter: ImmediateRouter {
   private let route: GatewayRoute
   private let headers: [NatsGateway.Header]
   private let counters: GatewayCounters
@@ -44,11 +46,11 @@ struct GatewayRouter: ImmediateRouter {
   private func handOn(_ request: Request, _ relay: Relay, _ ticket: UInt64) {
     counters.requests.add()
     let (connection, id) = (request.connection, request.id)
-    let done: Outgoing.Done = { outcome in relay.fill(ticket, answer(outcome, to: id), on: connection) }
+    let done: Outgoing.Done = { [self] outcome in relay.fill(ticket, answer(outcome, to: id), on: connection) }
     guard let link = link() else { return done(.failed(.away)) }
     let message = Outgoing(
       subject: route.subject.subject(id),
-      headers: HeaderLines(relay.lines(of: connection.user) { lines(of: connection, $0, link) }, last: "\(id)"),
+      headers: HeaderLines(relay.lines(of: connection.user) { lines(of: connection, $0, link) }, last: String(id)),
       data: request.data,
       timeout: route.timeout, done: done)
     if let failure = link.submit(message) { done(.failed(failure)) }

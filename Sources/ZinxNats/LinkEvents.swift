@@ -62,12 +62,9 @@ final class LinkEvents: Sendable {
       { natsOptions_SetTimeout(options, Self.connectTimeout) },
       { natsOptions_SetPingInterval(options, Self.pingInterval) },
       { natsOptions_SetMaxPingsOut(options, 2) },
-      { natsOptions_SetMaxReconnect(options, -1) },
-      { natsOptions_SetReconnectWait(options, 100) },
-      // The default for TLS is a whole second. Nodes that all lost the same NATS do not come back at one moment either way.
-      { natsOptions_SetReconnectJitter(options, 100, 100) },
-      // While it is away nothing is kept for it: what needs it is told at once.
-      { natsOptions_SetReconnectBufSize(options, 0) },
+      // A connection that is lost is given up, and a new one made. On an event loop libnats would go on with its parser as it was: in the
+      // middle of a message that it has a part of, and what the new connection says would be taken for the rest.
+      { natsOptions_SetAllowReconnect(options, false) },
       { natsOptions_SetSendAsap(options, true) },
       // What this node publishes for others is done here already.
       { natsOptions_SetNoEcho(options, true) },
@@ -75,7 +72,6 @@ final class LinkEvents: Sendable {
       { natsOptions_UseGlobalMessageDelivery(options, true) },
       { natsOptions_SetEventLoop(options, own, attachSocket, readSocket, writeSocket, detachSocket) },
       { natsOptions_SetDisconnectedCB(options, wasDisconnected, own) },
-      { natsOptions_SetReconnectedCB(options, wasReconnected, own) },
       { natsOptions_SetClosedCB(options, wasClosed, own) },
       { natsOptions_SetErrorHandler(options, wasTroubled, own) },
     ])
@@ -150,10 +146,6 @@ private func detachSocket(_ data: UnsafeMutableRawPointer?) -> natsStatus {
 private func wasDisconnected(_ connection: OpaquePointer?, _ own: UnsafeMutableRawPointer?) {
   let reason = lastError(of: connection)
   events(own)?.later { link, _ in link.lost(reason) }
-}
-
-private func wasReconnected(_ connection: OpaquePointer?, _ own: UnsafeMutableRawPointer?) {
-  events(own)?.later { $0.connectedAgain($1) }
 }
 
 private func wasClosed(_ connection: OpaquePointer?, _ own: UnsafeMutableRawPointer?) {

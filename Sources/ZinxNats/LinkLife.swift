@@ -3,8 +3,7 @@ import ZinxIO
 /// How it stands with the connection to NATS, and what is to be done about it. No socket, clock or log: whoever has those tells what
 /// happens and does what is returned.
 ///
-/// libnats connects again by itself when a connection is lost. It gives up when it is refused, as with a password that has changed, and it
-/// is not asked to try where there was no connection yet: there it would say nothing of why. Both are tried again from here.
+/// libnats is not asked to connect again by itself: it would say nothing of why it cannot, and see ``LinkEvents`` for what it would do.
 struct LinkLife {
   enum State: Equatable {
     case connecting
@@ -52,8 +51,7 @@ struct LinkLife {
   /// An attempt of ours has failed.
   mutating func connectFailed(_ reason: String, at now: Instant) -> (Action, Word?) {
     guard state != .ended else { return (.nothing, nil) }
-    defer { wait = min(wait * 2, Self.longestWait) }
-    return (.retry(wait), says(reason, at: now) ? .unreachable(reason) : nil)
+    return (retry(), says(reason, at: now) ? .unreachable(reason) : nil)
   }
 
   mutating func connected(at now: Instant) -> Word? {
@@ -68,7 +66,7 @@ struct LinkLife {
     return .back(.nanoseconds(now.nanoseconds - (awaySince ?? now).nanoseconds))
   }
 
-  /// The connection was lost; libnats looks for another one.
+  /// The connection was lost; libnats says next that it is closed.
   mutating func lost(_ reason: String, at now: Instant) -> Word? {
     guard state == .connected else { return nil }
     state = .away
@@ -77,13 +75,15 @@ struct LinkLife {
     return .lost(reason)
   }
 
-  /// libnats has given up.
+  /// The connection is over.
   mutating func closed(_ reason: String, at now: Instant) -> (Action, Word?) {
-    if state == .connected {
-      state = .away
-      awaySince = now
-    }
-    return connectFailed(reason, at: now)
+    guard state != .ended else { return (.nothing, nil) }
+    return (retry(), lost(reason, at: now))
+  }
+
+  private mutating func retry() -> Action {
+    defer { wait = min(wait * 2, Self.longestWait) }
+    return .retry(wait)
   }
 
   /// libnats complains, and the connection stays.

@@ -29,7 +29,7 @@ final class LinkRequests {
     if let timeout = message.timeout {
       token = pending.add(Asker(done: message.done, hearsAll: message.hearsAll), timeout: timeout, at: loop.time)
     }
-    let status = message.publish(on: connection, answeredTo: token.map { "\(inbox.prefix)\($0)" })
+    let status = message.publish(on: connection, answeredTo: token.map { inbox.prefix + String($0) })
     metrics.published.add()
     if status != NATS_OK {
       if let token { _ = pending.take(token) }
@@ -40,9 +40,10 @@ final class LinkRequests {
   }
 
   /// An answer has come.
-  func take(_ answer: Received, to token: Substring) {
-    guard let token = UInt64(token), let asker = pending[token] else { return metrics.lateAnswers.add() }
-    if !asker.hearsAll || answer.isNoResponder { _ = pending.take(token) }
+  func take(_ answer: Received, to token: Received.Token) {
+    guard case .number(let token) = token else { return metrics.lateAnswers.add() }
+    let asker = answer.isNoResponder ? pending.take(token) : pending.take(token, unless: \.hearsAll)
+    guard let asker else { return metrics.lateAnswers.add() }
     asker.done(Outcome(answer))
   }
 

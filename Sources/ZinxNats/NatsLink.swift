@@ -5,10 +5,9 @@ import ZinxIO
 
 /// A connection to NATS, kept up until it is stopped, and what is published and asked by it.
 ///
-/// It has a thread of its own, with an event loop that libnats' socket is on. Not a loop of the server: while libnats connects again it
-/// holds its lock for as long as a connect and a handshake take, so whoever calls it then waits, which only this thread may. It waits for
-/// nothing else: what is published goes into libnats' memory, which the loop empties into the socket, so a NATS that has stopped to read
-/// costs memory up to a bound and no time.
+/// It has a thread of its own, with an event loop that libnats' socket is on. Not a loop of the server: whoever connects waits for as long as
+/// a connect and a handshake take, which only this thread may. It waits for nothing else: what is published goes into libnats' memory, which
+/// the loop empties into the socket, so a NATS that has stopped to read costs memory up to a bound and no time.
 ///
 /// Unchecked: what is marked "loop only" belongs to that thread, the rest is locked.
 final class NatsLink: @unchecked Sendable {
@@ -128,7 +127,9 @@ final class NatsLink: @unchecked Sendable {
     case .nothing: break
     case .connect: connect()
     case .retry(let wait):
-      retry = loop.schedule(at: loop.time.advanced(byNanoseconds: wait.inNanoseconds)) { [unowned self] in
+      // Nodes that all lost the same NATS do not come back at one moment.
+      let time = wait + .milliseconds(Int64.random(in: 0...100))
+      retry = loop.schedule(at: loop.time.advanced(byNanoseconds: time.inNanoseconds)) { [unowned self] in
         retry = nil
         connect()
       }
@@ -230,8 +231,6 @@ final class NatsLink: @unchecked Sendable {
     failAll()
   }
 
-  func connectedAgain(_ source: LinkEvents) { if source === events { isConnected() } }
-
   func closed(_ source: LinkEvents, _ reason: String) {
     guard source === events else { return }
     forget()
@@ -259,11 +258,10 @@ final class NatsLink: @unchecked Sendable {
 
   func takeReceived(_ source: LinkEvents) {
     for message in source.takeMail() where source === events {
-      let subject = message.subject
-      if let inbox, subject.hasPrefix(inbox.prefix) {
-        requests.take(message, to: subject.dropFirst(inbox.prefix.utf8.count))
+      if let inbox, let token = message.token(after: inbox.prefix) {
+        requests.take(message, to: token)
       } else {
-        take(self, subject, message)
+        take(self, message.subject, message)
       }
     }
   }

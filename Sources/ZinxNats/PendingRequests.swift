@@ -47,12 +47,17 @@ struct PendingRequests<Request> {
     for index in times.indices { times[index].queue.removeAll { requests[$0.token] == nil } }
   }
 
-  /// The request with a token; nil where ``take(_:)`` is.
-  subscript(token: Token) -> Request? { requests[token] }
-
   /// Takes out the request that is answered; nil for one that nobody waits for: it was answered, has waited enough, or never was.
   mutating func take(_ token: Token) -> Request? {
-    guard let request = requests.removeValue(forKey: token) else { return nil }
+    take(token, unless: { _ in false })
+  }
+
+  /// The same, but one of which `stays` is true is only looked at.
+  mutating func take(_ token: Token, unless stays: (Request) -> Bool) -> Request? {
+    guard let place = requests.index(forKey: token) else { return nil }
+    let request = requests[place].value
+    guard !stays(request) else { return request }
+    requests.remove(at: place)
     // What all were answered need not be looked at when its time comes.
     if requests.isEmpty { times.removeAll(keepingCapacity: true) }
     return request

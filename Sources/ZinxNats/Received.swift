@@ -1,4 +1,5 @@
 import CNats
+import Glibc
 import NIOCore
 
 /// A message that has come from NATS: somebody else's word.
@@ -12,6 +13,12 @@ final class Received: @unchecked Sendable {
     case unreadable
   }
 
+  enum Token: Equatable {
+    case number(UInt64)
+    /// It is no number.
+    case garbage
+  }
+
   private let message: OpaquePointer
 
   /// Takes ownership of a message of libnats.
@@ -20,6 +27,22 @@ final class Received: @unchecked Sendable {
   deinit { natsMsg_Destroy(message) }
 
   var subject: String { natsMsg_GetSubject(message).map { String(cString: $0) } ?? "" }
+
+  /// What stands behind `prefix` in the subject, if that is a number and no more; nil for a subject that begins otherwise.
+  ///
+  /// By its bytes: this is asked of each answer.
+  func token(after prefix: String) -> Token? {
+    guard let subject = natsMsg_GetSubject(message), strncmp(subject, prefix, prefix.utf8.count) == 0 else { return nil }
+    var (number, place): (UInt64, Int) = (0, prefix.utf8.count)
+    repeat {
+      let digit = UInt64(UInt8(bitPattern: subject[place])) &- 48
+      let (times, isLarge) = number.multipliedReportingOverflow(by: 10)
+      let (sum, isLarger) = times.addingReportingOverflow(digit)
+      guard digit < 10, !isLarge, !isLarger else { return .garbage }
+      (number, place) = (sum, place + 1)
+    } while subject[place] != 0
+    return .number(number)
+  }
 
   /// The subject that an answer goes to; nil where none is asked for.
   var reply: String? { natsMsg_GetReply(message).map { String(cString: $0) } }

@@ -32,26 +32,28 @@ struct LinkLifeTests {
     #expect(life.connectFailed("b", at: at(61_001)).1 == .unreachable("b"))
   }
 
-  @Test func `that is lost is away until libnats has found it again`() {
+  @Test func `that is lost is away until there is another one`() {
     var life = LinkLife()
     _ = life.connected(at: at(0))
     #expect(life.lost("gone", at: at(10)) == .lost("gone"))
-    #expect(life.state == .away)
+    #expect(life.state == .away && life.reason == "gone")
     #expect(life.lost("told twice", at: at(11)) == nil)
+    let (action, word) = life.closed("told in other words", at: at(12))
+    #expect(action == .retry(.milliseconds(100)) && word == nil)
     #expect(life.connected(at: at(130)) == .back(.milliseconds(120)))
     #expect(life.connected(at: at(131)) == nil)
-    #expect(life.reconnects == 1)
+    #expect(life.reconnects == 1 && life.reason == nil)
   }
 
-  @Test func `that libnats gives up is tried from here, with what it says`() {
+  @Test func `that is closed without a word before is lost too, and says why it does not come back`() {
     var life = LinkLife()
     _ = life.connected(at: at(0))
-    _ = life.lost("gone", at: at(10))
-    let (action, word) = life.closed("Authorization Violation", at: at(20))
-    #expect(action == .retry(.milliseconds(100)))
-    #expect(word == .unreachable("Authorization Violation"))
+    let (action, word) = life.closed("gone", at: at(20))
+    #expect(action == .retry(.milliseconds(100)) && word == .lost("gone"))
+    let (again, why) = life.connectFailed("Authorization Violation", at: at(130))
+    #expect(again == .retry(.milliseconds(200)) && why == .unreachable("Authorization Violation"))
     #expect(life.state == .away)
-    #expect(life.connected(at: at(210)) == .back(.milliseconds(200)))
+    #expect(life.connected(at: at(220)) == .back(.milliseconds(200)))
     // From the beginning again.
     #expect(life.closed("x", at: at(300)).0 == .retry(.milliseconds(100)))
   }

@@ -1,3 +1,4 @@
+import CNats
 import NIOCore
 import Testing
 import Zinx
@@ -90,4 +91,28 @@ struct WhereaboutsTests {
     #expect(places("n1" + String(repeating: " 7", count: 1001)) == nil)
     #expect(places("n1 " + String(repeating: "7", count: 1 << 20)) == nil)
   }
+}
+
+@Suite("The token of an answer")
+struct AnswerTokenTests {
+  private func token(_ subject: String) throws -> Received.Token? {
+    // Outside of a connection libnats has not been begun.
+    try #require(nats_Open(-1) == NATS_OK)
+    var message: OpaquePointer?
+    try #require(natsMsg_Create(&message, subject, nil, nil, 0) == NATS_OK)
+    return Received(try #require(message)).token(after: "_INBOX.x.")
+  }
+
+  @Test func `is the number behind the prefix`() throws {
+    #expect(try token("_INBOX.x.0") == .number(0))
+    #expect(try token("_INBOX.x.18446744073709551615") == .number(.max))
+  }
+
+  @Test(arguments: ["", "x", "-1", "+1", "1.", "1x", "18446744073709551616", "99999999999999999999999", " 1", "1/"])
+  func `is nothing else`(text: String) throws {
+    #expect(try token("_INBOX.x." + text) == .garbage)
+  }
+
+  @Test(arguments: ["zinx.user.u", "_INBOX.y.1", "_INBOX.x", "_"])
+  func `is for answers alone`(subject: String) throws { #expect(try token(subject) == nil) }
 }

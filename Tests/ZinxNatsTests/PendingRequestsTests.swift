@@ -24,9 +24,13 @@ struct PendingRequestsTests {
   @Test func `may be looked at, and stay`() {
     var pending = PendingRequests<String>()
     let token = pending.add("a", timeout: 10, at: start)
-    #expect(pending[token] == "a" && pending[token + 1] == nil)
+    #expect(pending.take(token, unless: { $0 == "a" }) == "a")
+    #expect(pending.take(token + 1, unless: { _ in true }) == nil)
     #expect(pending.takeExpired(at: at(10)) == ["a"])
-    #expect(pending[token] == nil && pending.remembered == 0)
+    #expect(pending.take(token, unless: { _ in true }) == nil && pending.remembered == 0)
+    let other = pending.add("b", timeout: 10, at: at(20))
+    #expect(pending.take(other, unless: { _ in false }) == "b")
+    #expect(pending.count == 0)
   }
 
   @Test func `have waited enough at their own time each`() {
