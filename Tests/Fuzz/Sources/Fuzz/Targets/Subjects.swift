@@ -1,6 +1,3 @@
-import NIOCore
-import Zinx
-
 @testable import ZinxNats
 
 /// Names of users and groups as parts of subjects, and subjects of routes: texts between zero bytes.
@@ -25,14 +22,6 @@ import Zinx
     }
     // The other way: a token of anybody.
     if let name = SubjectName.decode(text) { require(SubjectName.encode(name) == text, "a token has one form") }
-    // A header of ours is a line, whatever its value is.
-    let head = HeaderLines([("Zinx-User", text), ("Zinx-Msg-Id", "7")]).name.utf8
-    require(head.count { $0 == 13 || $0 == 10 } == 2 && !head.contains(0), "a header is one line")
-    // What anybody answers.
-    if let places = Whereabouts.places(ByteBuffer(string: text)), let node = places.first?.node {
-      let answer = Whereabouts.answer(places.map(\.connection), node: SubjectName.encode(node))
-      require(Whereabouts.places(ByteBuffer(string: answer)) == places, "where a user is is read back")
-    }
     guard let subject = SubjectTemplate(text)?.subject(.max) else { continue }
     let parts = subject.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     require(
