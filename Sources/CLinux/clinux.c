@@ -110,6 +110,13 @@ void clinux_end_with_parent(int signal) { prctl(PR_SET_PDEATHSIG, (unsigned long
 
 void clinux_close_from(int first) { syscall(SYS_close_range, (unsigned)first, ~0U, 0); }
 
+int clinux_close_at_exec(int first) {
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4U
+#endif
+  return (int)syscall(SYS_close_range, (unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 int clinux_memory_file(const char *name) {
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U

@@ -60,20 +60,23 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     if let clock { clock.now } else { .now }
   }
 
-  /// - Parameter clock: what timers go by in a test; nil: the kernel's.
+  /// - Parameters:
+  ///   - set: the epoll set of a loop that is no more, with all that is registered there: see ``adopt(_:_:_:)``. The loop owns it.
+  ///   - clock: what timers go by in a test; nil: the kernel's.
   ///
   /// Throws: ``SystemError`` when the process has no descriptor left.
-  package init(name: String, clock: ManualClock? = nil) throws(SystemError) {
+  package init(name: String, set: Int32? = nil, clock: ManualClock? = nil) throws(SystemError) {
     self.name = name
     self.clock = clock
     wokenAt = clock?.now ?? .now
-    epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
+    epoll = try Descriptor(set ?? epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
     wakeUp = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
     // Edge-triggered: it is told once for each time that it is written, and need not be read.
     try control(EPOLL_CTL_ADD, wakeUp.number, Self.writtenTo, generation: .max)
   }
 
-  /// The epoll set. Another program in the process may have it to close: that takes as long as there are descriptors in it.
+  /// The epoll set. Another program in the process may go on with it: to register a descriptor anew takes a microsecond, and so does it to
+  /// close the old set, for each in it.
   package var setDescriptor: Int32 { epoll.number }
 
   /// Whether its time is one that a test moves.
@@ -229,7 +232,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   package func register(_ descriptor: Int32, for readiness: Readiness, _ handler: any ReadinessHandler) throws(SystemError) {
     assert(isCurrent || thread.load(ordering: .relaxed) == 0)
     let number = Int(descriptor)
-    while slots.count <= number { slots.append(Slot()) }
+    makeSlot(descriptor)
     // The topmost generation is the wake-up's.
     slots[number].generation = (slots[number].generation &+ 1) % .max
     slots[number].handler = handler
@@ -237,6 +240,20 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       slots[number].handler = nil
       throw error
     }
+  }
+
+  /// How a descriptor is registered that stays so for another program: ``adopt(_:_:_:)`` takes it. Only while the loop stands still.
+  package func registration(of descriptor: Int32) -> UInt32 { slots[Int(descriptor)].generation }
+
+  /// Goes on with a descriptor that the loop whose set this one has had registered: what it was ready for since is reported.
+  package func adopt(_ descriptor: Int32, _ registration: UInt32, _ handler: any ReadinessHandler) {
+    assert(isCurrent || thread.load(ordering: .relaxed) == 0)
+    makeSlot(descriptor)
+    slots[Int(descriptor)] = Slot(handler: handler, generation: registration)
+  }
+
+  private func makeSlot(_ descriptor: Int32) {
+    while slots.count <= Int(descriptor) { slots.append(Slot()) }
   }
 
   /// Changes what a registered descriptor waits for. Fails only when the descriptor is not registered, which is a mistake of ours.

@@ -12,10 +12,12 @@ package final class LoopGroup: Sendable {
   /// How many loops `count` means: 0 is one for each CPU that the process may run on.
   package static func size(_ count: Int) -> Int { count > 0 ? count : usableCPUs }
 
-  /// Makes ``size(_:)`` loops; they run from ``start()`` on. `clock`: see ``EventLoop``.
-  package init(count: Int, name: String, clock: ManualClock? = nil) throws(SystemError) {
+  /// Makes ``size(_:)`` loops; they run from ``start()`` on. `sets`: one for each, or none; `clock`: see ``EventLoop``.
+  package init(count: Int, name: String, sets: [Int32] = [], clock: ManualClock? = nil) throws(SystemError) {
     var loops: [EventLoop] = []
-    for index in 0..<Self.size(count) { loops.append(try EventLoop(name: "\(name)-\(index)", clock: clock)) }
+    for index in 0..<Self.size(count) {
+      loops.append(try EventLoop(name: "\(name)-\(index)", set: sets.isEmpty ? nil : sets[index], clock: clock))
+    }
     self.loops = loops
   }
 

@@ -26,6 +26,32 @@ struct EventLoopDescriptorTests {
     }
   }
 
+  @Test("a loop that goes on with the epoll set of another reports what came in between, under the handlers that it was given")
+  func adopted() async throws {
+    let (pair, other) = (try Pair.sockets(), try Pair.sockets())
+    let first = try EventLoop(name: "first")
+    let edges: Readiness = [.readable, .edgeTriggered]
+    for descriptor in [pair.near, other.near] {
+      try first.register(descriptor, for: edges, Handler { _ in Issue.record("it is gone") })
+    }
+    let registrations = [pair.near, other.near].map(first.registration)
+    poke(pair.far)
+    let second = try EventLoop(name: "second", set: dup(first.setDescriptor))
+    let probe = Probe<Readiness>()
+    second.adopt(pair.near, registrations[0], Handler { probe.report($0) })
+    let thread = try TestThread { second.run() }
+    try await #expect(probe.next() == .readable)
+    // One that nobody has adopted is nobody's event, and those that are register and change as ever.
+    poke(other.far)
+    try await second.call { second.change(pair.near, to: [.readable, .writable, .edgeTriggered]) }
+    try await #expect(probe.next() == [.readable, .writable])
+    try await second.settle()
+    #expect(probe.all.count == 2)
+    second.stop()
+    try await thread.end()
+    withExtendedLifetime(first) {}
+  }
+
   @Test("an edge-triggered descriptor is reported once for all that came, and for what is left when that is asked for anew")
   func edges() async throws {
     let pair = try Pair.sockets()

@@ -29,6 +29,9 @@ int pipe2(int ends[2], int flags);
 /// A file in memory that is closed at an exec, and that nobody can run (memfd_create(2)).
 int clinux_memory_file(const char *name);
 
+/// All descriptors from `first` on are closed at an exec (close_range(2)). Returns -1 with errno where that is not to be had.
+int clinux_close_at_exec(int first) __attribute__((swift_name("clinux_close_at_exec(from:)")));
+
 /// From here on nobody changes it (fcntl(2), F_ADD_SEALS).
 int clinux_seal(int file);
 
