@@ -70,6 +70,54 @@ public struct WebSocketDecoder: Sendable {
 
   private let isMasked: Bool
 
+  /// What a decoder needs to go on in another program.
+  package struct Held: Sendable, Equatable {
+    package var rest: UInt64?
+    package var mask: UInt64 = 0
+    package var operation: UInt8 = 0
+    package var isLast = true
+    package var isInsideMessage = false
+    package var header: [UInt8] = []
+    package var control: [UInt8] = []
+
+    package init() {}
+  }
+
+  package var held: Held {
+    var held = Held()
+    // Between frames the last one means nothing any more.
+    if let rest { (held.rest, held.mask, held.operation, held.isLast) = (rest, mask, operation, isLast) }
+    (held.isInsideMessage, held.header, held.control) = (isInsideMessage, header, control)
+    return held
+  }
+
+  /// Goes on where another decoder was; nil for what none can have come to.
+  package init?(_ held: Held, of sender: Sender = .client) {
+    self.init(of: sender)
+    let isControl = held.operation & 0x08 != 0
+    guard isControl ? held.control.count <= 125 : held.control.isEmpty else { return nil }
+    if let rest = held.rest {
+      guard held.header.isEmpty, rest > 0 || !isControl, rest >> 63 == 0, Self.operations.contains(held.operation) else {
+        return nil
+      }
+      guard !isControl || held.isLast && rest <= 125 - held.control.count else { return nil }
+      (self.rest, mask, operation, isLast) = (rest, held.mask, held.operation, held.isLast)
+    } else if !held.control.isEmpty {
+      return nil
+    }
+    isInsideMessage = held.isInsideMessage
+    // The beginning of a header, and no whole one.
+    var other = self
+    header = held.header
+    other.header = held.header
+    guard held.header.count < Self.longestHeader, (try? other.readKeptHeader()) == 0 else { return nil }
+    control = held.control
+  }
+
+  private static let operations = [
+    Operation.continuation, Operation.binary, Operation.close, Operation.ping, Operation.pong,
+  ]
+
   public init(of sender: Sender = .client) { isMasked = sender == .client }
 
   /// Whether a frame or a message has come in part.

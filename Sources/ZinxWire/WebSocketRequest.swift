@@ -11,6 +11,8 @@ public struct WebSocketRequest: Sendable, Hashable {
   public struct Header: Sendable, Hashable {
     public let name: String
     public let value: String
+
+    package init(name: String, value: String) { (self.name, self.value) = (name, value) }
   }
 
   /// Bytes of the request.
@@ -21,6 +23,10 @@ public struct WebSocketRequest: Sendable, Hashable {
   public let query: String?
   /// In the order of the request.
   public let headers: [Header]
+
+  package init(length: Int, path: String, query: String?, headers: [Header]) {
+    (self.length, self.path, self.query, self.headers) = (length, path, query, headers)
+  }
 
   /// What the first bytes of a connection are.
   public enum Reading: Sendable, Hashable {
