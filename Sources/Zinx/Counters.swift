@@ -29,9 +29,9 @@ package final class Counters: Sendable {
   /// Messages to many that are no frames of a peer's protocol.
   package let messagesUnencodable = Atomic<UInt64>(0)
   package let certificateWarnings = Atomic<UInt64>(0)
-  private let closed = Tally<CloseReason>()
-  private let refused = Tally<RefusalReason>()
-  private let failedArrivals = Tally<CloseReason>()
+  let closed = Tally<CloseReason>()
+  let refused = Tally<RefusalReason>()
+  let failedArrivals = Tally<CloseReason>()
 
   package init() { outboxes = Traffic(times) }
 
@@ -89,10 +89,10 @@ final class Traffic: Sendable {
 }
 
 /// How often each of a few things happened. Their raw values count from 0: a dictionary would hash each time.
-private final class Tally<Reason: CaseIterable & RawRepresentable & Hashable>: Sendable where Reason.RawValue == Int {
+final class Tally<Reason: CaseIterable & RawRepresentable & Hashable>: Sendable where Reason.RawValue == Int {
   private let numbers = Mutex([UInt64](repeating: 0, count: Reason.allCases.count))
 
-  func count(_ reason: Reason) { numbers.withLock { $0[reason.rawValue] += 1 } }
+  func count(_ reason: Reason, _ amount: UInt64 = 1) { numbers.withLock { $0[reason.rawValue] &+= amount } }
 
   /// Of what happened at all.
   var counts: [Reason: UInt64] {

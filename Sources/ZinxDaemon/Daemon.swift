@@ -117,7 +117,8 @@ public enum Daemon {
     let events = EventLog(log, focus)
     let server = try Server(
       configuration.server, plugins: loaded.allPlugins, routes: loaded.allRoutes, onEvent: { events.take($0) })
-    try Server.checkLimits(configuration.server)
+    // Who takes over has been asked, and has what the process had before.
+    if inheritance == nil { try Server.checkLimits(configuration.server) }
     let status = Status(server)
     let watch = HealthWatch(server, status)
     // Before the server starts: that it does is to be seen.
@@ -164,7 +165,7 @@ public enum Daemon {
       signals: signals, output: output, log: log)
     signals.began(.serving, actions.perform)
     inheritance?.repeatSignals()
-    inheritance?.closeRemains()
+    inheritance?.closeRemains(of: server)
     inheritance?.answer(["version": .string(version), "connections": .count(server.connManager.count)])
 
     // 8. Run until a signal, then drain.

@@ -3,7 +3,9 @@ import NIOCore
 import Synchronization
 import Testing
 import Zinx
+import ZinxTLS
 import ZinxTestKit
+import ZinxWire
 
 private enum Room: LastingPropertyKey {
   typealias Value = String
@@ -72,6 +74,9 @@ struct HandoverTests {
   /// Both ends as in a process that is executed anew: the descriptors are others, and the first server is gone without a word.
   private static func copy(_ state: HandoverState) throws -> HandoverState {
     var state = try HandoverState(state.bytes)
+    // The sets of the event loops know the former numbers.
+    state.sockets = []
+    for index in state.connections.indices { state.connections[index].registration = nil }
     for index in state.connections.indices { state.connections[index].descriptor = dup(state.connections[index].descriptor) }
     for index in state.listeners.indices { state.listeners[index].sockets = state.listeners[index].sockets.map { dup($0) } }
     return state
@@ -90,15 +95,16 @@ struct HandoverTests {
 
   /// Starts a server, lets `before` use its port, hands over, and lets `after` use the next one.
   private static func run(
-    workers: Int, timeout: Duration = .seconds(5), before: (UInt16, Server) async throws -> Void,
-    after: (Pair) async throws -> Void
+    workers: Int, timeout: Duration = .seconds(5), configure: (inout ServerConfiguration) -> Void = { _ in },
+    before: (UInt16, Server) async throws -> Void, after: (Pair) async throws -> Void
   ) async throws {
-    let first = try Server(.test(workers: workers), plugins: [Counting()])
+    let configuration = ServerConfiguration.test(workers: workers, configure)
+    let first = try Server(configuration, plugins: [Counting()])
     try await first.start()
     try await before(first.addresses[0].port, first)
     let held = try await hold(first, atMost: timeout)
     let plugin = Counting()
-    let second = try Server(.test(workers: workers), plugins: [plugin])
+    let second = try Server(configuration, plugins: [plugin])
     #expect(second.obstacles(to: held.state) == [])
     let state = try copy(held.state)
     try await second.start(listeningOn: state.listeners.map { EndpointSockets($0) }, takingOver: state)
@@ -212,24 +218,135 @@ struct HandoverTests {
     await server.drain(timeout: .seconds(5))
   }
 
-  @Test("nor with what one has received and queued that cannot pass and is not gone in time: the other ends it")
-  func leftOver() async throws {
-    let configuration = ServerConfiguration.test(workers: 0) {
-      $0.endpoints = [Endpoint(name: "web", .tcp(host: "127.0.0.1", port: 0))]
-      $0.endpoints[0].transport = .webSocket
+  private static func webSocket(_ configuration: inout ServerConfiguration) {
+    configuration.endpoints = [Endpoint(name: "web", .tcp(host: "127.0.0.1", port: 0))]
+    configuration.endpoints[0].transport = .webSocket
+    configuration.endpoints[0].subprotocols = ["zinx"]
+  }
+
+  @Test("with WebSockets, wherever in their frames and messages they are", arguments: pools)
+  func webSockets(workers: Int) async throws {
+    let (one, two) = (Self.frame(3, "in two fragments"), Self.frame(5, ""))
+    let stream =
+      WebSocketPeer.frame(0x02, Array(one[..<9])) + WebSocketPeer.frame(0x89, [1, 2, 3])
+      + WebSocketPeer.frame(0x80, Array(one[9...])) + WebSocketPeer.frame(0x82, two)
+    var peers: [WebSocketPeer] = []
+    try await Self.run(workers: workers, configure: Self.webSocket) { port, _ in
+      for index in 0...stream.count {
+        let peer = WebSocketPeer(try RawPeer(port: port))
+        try await peer.upgrade("/?room=\(index)", "Sec-WebSocket-Protocol: zinx\r\n")
+        try await peer.sendMessage(Self.frame(4, "\(index)"))
+        #expect(try await peer.message() == RawFrame(4, "ok"))
+        try await peer.send(Array(stream[..<index]))
+        peers.append(peer)
+      }
+    } after: { pair in
+      for (index, peer) in peers.enumerated() {
+        let connection = try pair.second.connManager.get(UInt64(index))
+        #expect(connection.webSocketRequest?.parameter("room") == "\(index)")
+        #expect(connection.webSocketRequest?["Sec-WebSocket-Protocol"] == "zinx")
+        #expect(connection.webSocketSubprotocol == "zinx")
+        try await peer.send(Array(stream[index...]))
+        var (messages, pongs): ([RawFrame], [[UInt8]]) = ([], [])
+        while messages.count < 2 || pongs.isEmpty {
+          let next = try await peer.frame()
+          if next.first == 0x8a { pongs.append(next.payload) } else { messages.append(WebSocketPeer.message(in: next)) }
+        }
+        #expect(pongs == [[1, 2, 3]])
+        #expect(messages == [RawFrame(3, "in two fragments"), RawFrame(5, "\(index) u\(index) g \(index)")])
+      }
+      // A close is answered by the program that goes on.
+      try await peers[0].send(WebSocketPeer.frame(0x88, [3, 0xe8]))
+      #expect(try await peers[0].frame().code == 1000)
+      try await until { pair.second.counters.connectionsClosed == [.peerClosed: 1] }
     }
-    try await TestServer.run(configuration, plugins: [Counting()]) { test in
-      let peer = WebSocketPeer(try test.connect())
-      try await peer.upgrade()
-      // Of the second message there is a part.
-      try await peer.sendMessage(Self.frame(3, "x") + Self.frame(3, "a part of it")[..<9])
-      _ = try await peer.receive(2 + Self.frame(3, "x").count)
-      let held = try await Self.hold(test.server)
-      let state = try #require(held.state.connections.first)
-      #expect((state.inbox, state.outbox) == ([], OutboxState()))
-      #expect((state.life.reason, state.life.isBroken) == ("handover", true))
-      try await onThread { test.server.release() }
+  }
+
+  /// Two servers of which the second is to have another configuration. Both are to be ended by ``end(_:_:)``.
+  private static func goOn(
+    from first: Server, _ configuration: ServerConfiguration
+  ) async throws -> (server: Server, state: HandoverState) {
+    let held = try await hold(first)
+    let second = try Server(configuration, plugins: [Counting()])
+    #expect(second.obstacles(to: held.state) == [])
+    let state = try copy(held.state)
+    let there = state.listeners.filter(configuration.hasListener).map { EndpointSockets($0) }
+    try await second.start(listeningOn: there, takingOver: state)
+    return (second, state)
+  }
+
+  private static func end(_ first: Server, _ second: Server) async {
+    for server in [second, first] {
+      server.release()
+      server.cutAll()
+      await server.drain(timeout: .seconds(5))
     }
+  }
+
+  @Test("with one in a session that was told of the end: nobody waits for its own")
+  func partedSession() async throws {
+    let configuration = ServerConfiguration.tls(workers: 2) { _ in
+    } rest: {
+      $0.lingerTimeout = .seconds(1000)
+    }
+    let first = try Server(configuration, plugins: [Counting()])
+    try await first.start()
+    let peer = try TLSPeer(RawPeer(port: first.addresses[0].port))
+    try await peer.shake()
+    #expect(try await peer.exchange(RawFrame(3, "x")).text == "x")
+    let counts = try await onThread { first.endThoseWhoCannotPass(within: .seconds(1000)) }
+    #expect(counts == ["TLS": 1])
+    #expect(first.connManager.count == 1)
+    let (second, state) = try await Self.goOn(from: first, configuration)
+    #expect(state.connections.map(\.life.phase) == [.lingering])
+    #expect(second.connManager.count == 1)
+    #expect(try await peer.receiveAll() == [])
+    #expect(peer.end == .closed)
+    peer.raw.close()
+    try await until { second.connManager.count == 0 }
+    #expect(second.counters.connectionsClosed == [.handover: 1])
+    await Self.end(first, second)
+  }
+
+  @Test("and lets in who waits at an address that has changed meanwhile")
+  func changedAddress() async throws {
+    func configuration(_ host: String) -> ServerConfiguration {
+      .test { $0.endpoints = [Endpoint(name: "zinx", .tcp(host: host, port: 0))] }
+    }
+    let first = try Server(configuration("127.0.0.1"), plugins: [Counting()])
+    try await first.start()
+    let port = first.addresses[0].port
+    // Nobody accepts from here on, as in the middle of a handover.
+    first.suspend()
+    let waiting = try RawPeer(port: port)
+    try await waiting.send(Self.frame(3, "let me in"))
+    let (second, _) = try await Self.goOn(from: first, configuration("127.0.0.2"))
+    second.resume()
+    try await until { second.connManager.count == 1 }
+    #expect(try await waiting.receive(Self.frame(3, "let me in").count) == Self.frame(3, "let me in"))
+    #expect(second.addresses.map(\.description).allSatisfy { $0.hasPrefix("127.0.0.2:") })
+    await Self.end(first, second)
+  }
+
+  @Test("and counts on from where the first was")
+  func counters() async throws {
+    var peer: RawPeer?
+    try await Self.run(workers: 2) { port, _ in
+      let (new, gone) = (try RawPeer(port: port), try RawPeer(port: port))
+      for other in [new, gone] {
+        try await other.send(Self.frame(3, "x"))
+        _ = try await other.receive(Self.frame(3, "x").count)
+      }
+      gone.close()
+      peer = new
+    } after: { pair in
+      try await until { pair.second.counters.connectionsClosed == [.peerClosed: 1] }
+      let counters = pair.second.counters
+      #expect((counters.connectionsAccepted, counters.requestsReceived, counters.messagesSent) == (2, 2, 2))
+      #expect(counters.bytesReceived == 18)
+      #expect(pair.second.reading.listeners.map(\.accepted) == [2])
+    }
+    peer?.close()
   }
 
   @Test("or not: a server that is released goes on as if nothing had been", arguments: pools)

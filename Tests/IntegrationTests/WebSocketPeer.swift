@@ -68,8 +68,9 @@ final class WebSocketPeer {
   }
 
   /// The next frame, which has to be a message with one of Zinx in it.
-  func message() async throws -> RawFrame {
-    let frame = try await frame()
+  func message() async throws -> RawFrame { Self.message(in: try await frame()) }
+
+  static func message(in frame: Frame) -> RawFrame {
     #expect(frame.first == 0x82)
     let numbers = frame.payload.withUnsafeBytes {
       ($0.loadUnaligned(as: UInt32.self), $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self))

@@ -39,9 +39,29 @@ struct HandoverStateTests {
     return state
   }
 
+  /// The same with the fields that version 1 has got since.
+  static var fullest: HandoverState {
+    var state = full
+    state.sockets.append(SocketState(HandoverState.loopSet, 20))
+    state.counts = [CountState("received", 1 << 40), CountState("closed", label: "reset", 3)]
+    state.listeners[1].accepted = 77
+    state.connections[0].registration = RegistrationState(loop: 0, number: 9, interest: 5)
+    state.connections[0].outbox.isControl = true
+    var webSocket = WebSocketState()
+    (webSocket.path, webSocket.query, webSocket.subprotocol, webSocket.requestLength) = ("/ws", "", "zinx", 200)
+    (webSocket.headers, webSocket.rest) = ([NamedState("Origin", [104])], [1, 2])
+    (webSocket.closeCode, webSocket.peerClosed, webSocket.cut, webSocket.farewell) = (1001, true, [3], [])
+    webSocket.decoder.isInsideMessage = true
+    (webSocket.decoder.rest, webSocket.decoder.mask, webSocket.decoder.operation) = (5, .max, 9)
+    webSocket.decoder.control = [4]
+    state.connections[0].webSocket = webSocket
+    return state
+  }
+
   @Test("every field is read back as it was written")
   func roundTrip() throws {
     #expect(try HandoverState(Self.full.bytes) == Self.full)
+    #expect(try HandoverState(Self.fullest.bytes) == Self.fullest)
     #expect(try HandoverState(HandoverState().bytes) == HandoverState())
   }
 
@@ -102,9 +122,66 @@ struct HandoverStateTests {
     #expect(try HandoverState(Array("zinx\u{1}st\n".utf8) + writer.bytes).connections == [expected])
   }
 
+  @Test("as many connections as are written and read side by side are those that there were, in their order")
+  func many() throws {
+    var state = HandoverState()
+    state.nextID = 10_000
+    state.listeners = [ListenerState()]
+    state.connections = (0..<5001).map { index in
+      var connection = ConnectionState()
+      (connection.id, connection.descriptor) = (UInt64(9000 - index), Int32(index + 3))
+      return connection
+    }
+    let bytes = state.bytes
+    #expect(try HandoverState(bytes) == state)
+    state.connections[5000].descriptor = 3
+    #expect(throws: HandoverFault.malformed(offset: 0)) { try HandoverState(state.bytes) }
+    #expect(throws: HandoverFault.truncated) { try HandoverState(Array(bytes.dropLast(3))) }
+  }
+
+  @Test("a connection in the epoll set of a loop that there is not is an error")
+  func noSuchLoop() {
+    var state = Self.fullest
+    state.connections[0].registration?.loop = 1
+    #expect(throws: HandoverFault.malformed(offset: 0)) { try HandoverState(state.bytes) }
+  }
+
+  @Test("what no decoder of a WebSocket can have come to is an error")
+  func impossibleDecoder() {
+    for change: (inout WebSocketDecoder.Held) -> Void in [
+      { ($0.rest, $0.control, $0.header) = (nil, [], [0x89, 0x81, 1, 2, 3, 4]) }, { $0.header = [0x89] },
+      { ($0.rest, $0.control, $0.header) = (nil, [], [0xff]) }, { $0.rest = 125 }, { $0.operation = 3 }, { $0.rest = nil },
+      { $0.operation = 2 }, { $0.isLast = false },
+    ] {
+      var state = Self.fullest
+      var webSocket = state.connections[0].webSocket ?? WebSocketState()
+      change(&webSocket.decoder)
+      state.connections[0].webSocket = webSocket
+      #expect(throws: HandoverFault.malformed(offset: 0), "\(webSocket.decoder)") { try HandoverState(state.bytes) }
+    }
+  }
+
+  @Test("every counter goes on, whatever it is called")
+  func counters() throws {
+    let counters = Counters()
+    let former = CounterRow.all.enumerated().map { CountState($1.key, UInt64($0 + 1)) }
+    let reasons = [
+      CountState("closed", label: "reset", 7), CountState("refused", label: "max-conn", 8),
+      CountState("failedArrivals", label: "tls-failed", 9),
+    ]
+    counters.goOn(from: former + reasons + [CountState("later", 5), CountState("closed", label: "later", 5)])
+    let snapshot = counters.snapshot
+    for (index, row) in CounterRow.all.enumerated() { #expect(row.value(snapshot) == UInt64(index + 1), "\(row.key)") }
+    #expect((snapshot.connectionsClosed, snapshot.failedArrivals) == ([.reset: 7], [.tlsFailed: 9]))
+    #expect(snapshot.connectionsRefused == 8)
+    let next = Counters()
+    next.goOn(from: snapshot.state)
+    #expect(next.snapshot == snapshot)
+  }
+
   @Test("bytes that end early are no state, wherever they end")
   func truncated() {
-    let bytes = Self.full.bytes
+    let bytes = Self.fullest.bytes
     for count in 0..<bytes.count {
       #expect(throws: HandoverFault.self, "\(count) bytes") { try HandoverState(Array(bytes[..<count])) }
     }
@@ -240,6 +317,47 @@ struct HeldLifeTests {
   }
 }
 
+@Suite("A property that lasts is written down")
+struct LastingPropertyTests {
+  private struct Place: Payload, Equatable {
+    var x: UInt32
+    init(x: UInt32) { self.x = x }
+    init(decoding data: inout ByteBuffer) throws {
+      guard let x = data.readInteger(as: UInt32.self) else { throw PayloadError.truncated }
+      self.x = x
+    }
+    func encode(into data: inout ByteBuffer) { data.writeInteger(x) }
+  }
+
+  private enum Where: LastingPropertyKey {
+    typealias Value = Place
+    static let stateName = "where"
+  }
+
+  private enum Level: LastingPropertyKey {
+    typealias Value = Int
+    static let stateName = "level"
+  }
+
+  private enum Nick: LastingPropertyKey {
+    typealias Value = String
+    static let stateName = "nick"
+  }
+
+  @Test("as the data of a message where it is one")
+  func payload() throws {
+    #expect(try Where.bytes(of: Place(x: 7)) == [0, 0, 0, 7])
+    #expect(try Where.value(of: [0, 0, 0, 7]) == Place(x: 7))
+    #expect(throws: PayloadError.truncated) { try Where.value(of: [0]) }
+  }
+
+  @Test("as its text where it has one, and is refused where that is none of it")
+  func text() throws {
+    #expect(try (Level.value(of: Level.bytes(of: -5)), Nick.value(of: Nick.bytes(of: "m\u{e4}rio"))) == (-5, "m\u{e4}rio"))
+    #expect(throws: PropertyFault.self) { try Level.value(of: Array("x".utf8)) }
+  }
+}
+
 @Suite("A queue that another program goes on with")
 struct HandedOutboxTests {
   private static func frame(_ count: Int) -> [UInt8] { [UInt8(count), 0, 0, 0, 3, 0, 0, 0] + Array(repeating: 7, count: count) }
@@ -270,6 +388,21 @@ struct HandedOutboxTests {
     try other.goOn(from: outbox.state)
     other.wrote(3)
     #expect((other.messages, other.bytes) == (1, 9))
+  }
+
+  @Test("of a WebSocket counts no more as messages than there are, and knows whose frame is cut")
+  func webSocket() throws {
+    var outbox = Outbox(.ltvLittleEndian, isWebSocket: true)
+    let (pong, message) = (WebSocketFrame.encoded(.init(bytes: [1]), .pong), WebSocketFrame.encoded(.init(bytes: Self.frame(4))))
+    for frame in [pong, message, pong, message] { outbox.append(frame: frame, isCorked: false) }
+    outbox.wrote(1)
+    var other = Outbox(.ltvLittleEndian, isWebSocket: true)
+    try other.goOn(from: outbox.state)
+    #expect((outbox.messagesWritten, other.messagesWritten, other.messages) == (0, 0, 4))
+    other.wrote(pong.readableBytes - 1 + message.readableBytes)
+    #expect((other.messagesWritten, other.messages) == (1, 2))
+    other.wrote(pong.readableBytes + message.readableBytes)
+    #expect((other.messagesWritten, other.isEmpty) == (2, true))
   }
 
   @Test("whose bytes are not those of its frames is an error")

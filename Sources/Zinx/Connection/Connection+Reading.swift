@@ -30,13 +30,14 @@ extension Connection {
   /// From here on the event loop reports what the socket is ready for. Returns false if it cannot.
   func listen() -> Bool {
     let interest = Self.interest(reads: true, writes: false)
-    do { try loop.register(descriptor, for: interest, isTCP && !server.isLocal ? self : LocalSocket(self)) } catch {
-      return false
-    }
+    do { try loop.register(descriptor, for: interest, readinessHandler) } catch { return false }
     isRegistered = true
     self.interest = interest
     return true
   }
+
+  /// What the event loop tells.
+  var readinessHandler: any ReadinessHandler { isTCP && !server.isLocal ? self : LocalSocket(self) }
 
   private var isTCP: Bool { remoteAddress.family == UInt16(AF_INET) || remoteAddress.family == UInt16(AF_INET6) }
 

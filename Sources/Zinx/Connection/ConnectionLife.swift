@@ -56,6 +56,9 @@ struct ConnectionLife: Equatable {
 
   var isHeld: Bool { phase == .held }
 
+  /// Waits for the peer's end, held or not.
+  var isLingering: Bool { reached == .lingering }
+
   /// Where it is, held or not.
   private var reached: Phase { heldPhase ?? phase }
 

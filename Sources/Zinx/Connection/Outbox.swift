@@ -111,6 +111,7 @@ struct Outbox: ~Copyable {
       queue.readableBytes > 0
       ? firstFrameRest : lengths?.rest.first.map(Int.init) ?? frameLength(in: behind, at: behind.readerIndex)
     state.isCut = isHeadCut
+    state.isControl = queue.readableBytes > 0 ? isFirstControl : isWebSocket && messages > 0 && !WebSocketFrame.isMessage(behind)
     if let lengths { state.lengths = queue.readableBytes > 0 ? lengths.rest : Array(lengths.rest.dropFirst()) }
     (state.bytesWritten, state.messagesWritten) = (bytesWritten, messagesWritten)
     state.blockedSince = stuckSince?.nanoseconds ?? 0
@@ -134,9 +135,21 @@ struct Outbox: ~Copyable {
     }
     if !state.lengths.isEmpty || lengths != nil { lengths = FrameLengths(state.lengths) }
     (messages, firstFrameRest, isHeadCut) = (state.frames, state.firstFrame, state.isCut)
-    messagesAccepted &+= UInt64(state.frames)
+    if isWebSocket { goOnWithControls(state.isControl, behindFirst) }
+    messagesAccepted &+= UInt64(state.frames) &- UInt64(controls)
     stuckSince = state.blockedSince > 0 ? Instant(nanoseconds: state.blockedSince) : nil
     isTried = stuckSince != nil
+  }
+
+  /// Counts the frames of the protocol's own: the first, of which the beginning may have left, and those behind it.
+  private mutating func goOnWithControls(_ isFirst: Bool, _ lengths: [Int]) {
+    isFirstControl = isFirst
+    controls = isFirst ? 1 : 0
+    var index = queue.readerIndex + firstFrameRest
+    for length in lengths {
+      if let byte = queue.getInteger(at: index, as: UInt8.self), byte & 0x08 != 0 { controls += 1 }
+      index += length
+    }
   }
 
   var isClosed: Bool { watch.contains(.closed) }

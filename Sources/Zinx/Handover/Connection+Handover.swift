@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Synchronization
 import ZinxIO
+import ZinxTLS
 import ZinxWire
 
 /// A connection passes from one program to the next: it is held, written down, and made anew from that. What says nothing else is for its
@@ -11,7 +12,6 @@ extension Connection {
   /// Why another program cannot have it; nil if it can. Any thread.
   var handoverObstacle: String? {
     if session != nil { return "TLS" }
-    if webSocket != nil { return "WebSocket" }
     guard let properties = properties.withLock({ $0 }) else { return nil }
     for (key, value) in properties where !isOurs(key) && server.lasting.state(key, value) == nil {
       return "a property of type \(type(of: value)) that is not written down"
@@ -37,6 +37,12 @@ extension Connection {
     return life.runsUserCode
   }
 
+  /// All is said and sent: it waits for the end of the peer, and any program can do that.
+  var hasParted: Bool {
+    guard life.isLingering, webSocket?.farewell.map(\.isEmpty) ?? (webSocket == nil) else { return false }
+    return outbox.withLock { _ in session?.output.isEmpty ?? true }
+  }
+
   /// Its handler has had its time: whoever goes on with the connection ends it.
   func giveUpHandler() {
     life.end(.handover, handlingRest: false)
@@ -59,10 +65,12 @@ extension Connection {
 
   /// What is written down of it; nil when it has ended.
   ///
-  /// - Parameter holding: nobody may send to it from here on, until ``release()``.
-  func state(listener: Int, holding: Bool) -> ConnectionState? {
+  /// - Parameters:
+  ///   - holdingOn: the place of its loop, which stands still: nobody may send to it from here on, until ``release()``. Nil: it goes on.
+  func state(listener: Int, holdingOn place: Int?) -> ConnectionState? {
     guard life.phase != .closed else { return nil }
     noticeStop()
+    let holding = place != nil
     var state = ConnectionState()
     (state.id, state.descriptor, state.listener, state.peer) = (id, descriptor, listener, remoteAddress.state)
     (state.acceptedAt, state.receivedAt) = (acceptedAt.nanoseconds, receivedAt.load(ordering: .relaxed))
@@ -78,15 +86,19 @@ extension Connection {
     writeMembership(to: &state)
     state.lingerDeadline = lingerDeadline == .distantFuture ? 0 : lingerDeadline.nanoseconds
     state.discards = state.life.phase == .lingering ? drainRest ?? 0 : 0
-    if holding, handoverObstacle != nil { endElsewhere(&state) }
+    if let place, isRegistered {
+      state.registration = RegistrationState(loop: place, number: loop.registration(of: descriptor), interest: interest.rawValue)
+    }
+    // A login by a handshake takes hold at once, but for the workers: one in ever so many is caught before.
+    if holding, !hasParted, handoverObstacle != nil || webSocket?.bindings.isEmpty == false { endElsewhere(&state) }
     return state
   }
 
   /// It has come since those ended that cannot pass, or was not gone in time: the other program ends it.
   private func endElsewhere(_ state: inout ConnectionState) {
     if state.life.reason.isEmpty { state.life.reason = CloseReason.handover.description }
-    // What is queued for it is no good without what seals or frames it.
-    guard isWrapped else { return }
+    // What is queued for it is no good without what seals it.
+    guard session != nil else { return }
     (state.inbox, state.outbox, state.life.isBroken) = ([], OutboxState(), true)
   }
 
@@ -96,6 +108,8 @@ extension Connection {
     state.bytesReceived = bytesReceived.load(ordering: .relaxed)
     if let staged { state.inbox = Array(staged.frames[staged.begin...]) }
     if let inbox { state.inbox += inbox.readableBytesView }
+    // One in a session that has parted is a plain socket by now.
+    state.webSocket = session == nil ? webSocket?.state : nil
     state.hasSpoken = !attention.contains(.firstMessage) && waiting == 0 || state.messagesReceived > 0
     state.receiving = receiving.state(at: loop.now)
   }
@@ -131,7 +145,7 @@ extension Connection {
   {
     self.init(
       id: state.id, descriptor: state.descriptor, remoteAddress: SocketAddress(state.peer), server: server, endpoint: endpoint,
-      context: context, at: Instant(nanoseconds: state.acceptedAt))
+      context: context, webSocket: state.webSocket.map(WebSocket.init), at: Instant(nanoseconds: state.acceptedAt))
     receivedAt.store(state.receivedAt, ordering: .relaxed)
     messagesReceived.store(state.messagesReceived, ordering: .relaxed)
     bytesReceived.store(state.bytesReceived, ordering: .relaxed)
@@ -153,10 +167,18 @@ extension Connection {
   }
 
   /// The loop has it from here on; nothing is begun before ``resume()``.
-  func arrive() {
+  ///
+  /// - Parameter registration: how it is in the epoll set of the loop already; nil: it is not.
+  func arrive(_ registration: RegistrationState?) {
     life.hold()
     life.begin()
-    if !life.isBroken, fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || !listen() { socketBroke() }
+    guard !life.isBroken else { return }
+    guard let registration else {
+      if !listen() { socketBroke() }
+      return
+    }
+    loop.adopt(descriptor, registration.number, readinessHandler)
+    (isRegistered, interest) = (true, Readiness(rawValue: registration.interest))
   }
 
   /// Goes on where another program was.
@@ -168,8 +190,17 @@ extension Connection {
     }
     setPace()
     if life.phase == .new { awaitAuthentication() }
-    if life.phase == .lingering { closeOutbox {} }
+    if life.phase == .lingering { lingerOn() }
     flushOutbox()
     advance()
+    if let webSocket { takeRest(of: webSocket) }
+  }
+
+  /// Nothing more is sent but the rest of the last word of a WebSocket.
+  private func lingerOn() {
+    guard let webSocket else { return closeOutbox {} }
+    let cut = webSocket.cut
+    closeOutbox { webSocket.cut = cut }
+    shutdownFramed(webSocket)
   }
 }

@@ -36,6 +36,15 @@ package struct ConnectionState: Sendable, Equatable {
   package var discards = 0
   /// What its lines in the log have, in words.
   package var metadata: [NamedState] = []
+  /// How its event loop has it in the epoll set; nil where that is not gone on with.
+  package var registration: RegistrationState?
+  /// Nil on a connection that is no WebSocket.
+  package var webSocket: WebSocketState? {
+    get { webSockets.first }
+    set { webSockets = newValue.map { [$0] } ?? [] }
+  }
+  /// One or none, out of the way: most connections are none, and each of many is moved while nothing is answered.
+  private var webSockets: [WebSocketState] = []
 
   package init() {}
 }
@@ -62,12 +71,27 @@ package struct OutboxState: Sendable, Equatable {
   package var isCut = false
   /// Those behind the first, where frames do not tell how long they are.
   package var lengths: [UInt32] = []
+  /// The first frame is one of the protocol's own, on a WebSocket.
+  package var isControl = false
   package var bytesWritten: UInt64 = 0
   package var messagesWritten: UInt64 = 0
   /// When the peer last took something, while it takes no more; 0 while it does.
   package var blockedSince: Int64 = 0
 
   package init() {}
+}
+
+/// How an event loop has a descriptor in its epoll set: see `EventLoop.adopt`.
+package struct RegistrationState: Sendable, Equatable {
+  /// The place of the loop in ``HandoverState/loopSets``.
+  package var loop = 0
+  package var number: UInt32 = 0
+  /// What epoll is asked for.
+  package var interest: UInt32 = 0
+
+  package init() {}
+
+  package init(loop: Int, number: UInt32, interest: UInt32) { (self.loop, self.number, self.interest) = (loop, number, interest) }
 }
 
 /// How far its life has come: see ``ConnectionLife``.
@@ -134,6 +158,8 @@ extension ConnectionState: StatePart {
     writer.put(23, discards)
     for entry in metadata { writer.put(24) { entry.write(to: &$0) } }
     writer.put(25, failedLogins)
+    if let registration { writer.put(26) { registration.write(to: &$0) } }
+    if let webSocket { writer.put(27) { webSocket.write(to: &$0) } }
   }
 
   mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
@@ -163,6 +189,8 @@ extension ConnectionState: StatePart {
     case 23: discards = try field.exactly()
     case 24: metadata.append(try NamedState(field.fields))
     case 25: failedLogins = try field.exactly()
+    case 26: registration = try RegistrationState(field.fields)
+    case 27: webSocket = try WebSocketState(field.fields)
     default: break
     }
   }
@@ -214,6 +242,7 @@ extension OutboxState: StatePart {
     writer.put(6, bytesWritten)
     writer.put(7, messagesWritten)
     writer.put(8, Int(blockedSince))
+    writer.put(9, isControl)
   }
 
   mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
@@ -226,6 +255,7 @@ extension OutboxState: StatePart {
     case 6: bytesWritten = try field.integer
     case 7: messagesWritten = try field.integer
     case 8: blockedSince = try field.signed
+    case 9: isControl = try field.flag
     default: break
     }
   }
@@ -235,6 +265,25 @@ extension OutboxState: StatePart {
     let isWhole = frames == 0 ? bytes.isEmpty : firstFrame > 0 && firstFrame <= bytes.count && frames > 0
     return isWhole && (lengths.isEmpty || lengths.count == frames - 1)
   }
+}
+
+extension RegistrationState: StatePart {
+  fileprivate func write(to writer: inout StateWriter) {
+    writer.put(1, loop)
+    writer.put(2, UInt64(number))
+    writer.put(3, UInt64(interest))
+  }
+
+  mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
+    switch field.number {
+    case 1: loop = try field.exactly()
+    case 2: number = try field.exactly()
+    case 3: interest = try field.exactly()
+    default: break
+    }
+  }
+
+  var isPossible: Bool { loop >= 0 }
 }
 
 extension LifeState: StatePart {

@@ -25,6 +25,8 @@ package struct HandoverState: Sendable, Equatable {
   package var plugins: [NamedState] = []
   /// Sockets that are no listeners': what for, and their descriptors.
   package var sockets: [SocketState] = []
+  /// What was counted so far.
+  package var counts: [CountState] = []
 
   /// The version in which it was written, as far as it was read.
   private var writtenIn = HandoverState.version
@@ -47,6 +49,8 @@ package struct ListenerState: Sendable, Equatable {
   /// How messages are cut out of the bytes, in words.
   package var framing = ""
   package var isWebSocket = false
+  /// Connections that have begun on it.
+  package var accepted: UInt64 = 0
 
   package init() {}
 }
@@ -96,14 +100,41 @@ extension HandoverState {
   /// Fields of the whole. A number is never used again for anything else.
   private enum Field {
     static let version = 1, least = 2, program = 3, nextID = 4, isSuspended = 5
-    static let listener = 6, connection = 7, plugin = 8, socket = 9
+    static let listener = 6, connection = 7, plugin = 8, socket = 9, count = 10
     /// The last one: how many connections there are.
     static let end = 15
   }
 
-  package var bytes: [UInt8] {
+  /// Connections that are worth a thread of their own to write or read them: nothing is answered meanwhile.
+  private static let worthThread = 1000
+
+  /// The connections in as many parts as there are processors for them.
+  private static func parts(of count: Int) -> [Range<Int>] {
+    let parts = max(1, min(LoopGroup.usableCPUs, count / worthThread))
+    return (0..<parts).map { count * $0 / parts..<count * ($0 + 1) / parts }
+  }
+
+  private static func bytes(of connections: ArraySlice<ConnectionState>) -> [UInt8] {
     let held = connections.reduce(0) { $0 + $1.inbox.count + $1.outbox.bytes.count }
-    var writer = StateWriter(capacity: held + 256 * connections.count + 4096)
+    var writer = StateWriter(capacity: held + 256 * connections.count)
+    for connection in connections { writer.put(Field.connection) { connection.write(to: &$0) } }
+    return writer.bytes
+  }
+
+  package var bytes: [UInt8] { pieces.reduce(into: []) { $0 += $1 } }
+
+  /// The bytes in pieces, one behind the other.
+  package var pieces: [[UInt8]] {
+    let (parts, connections) = (Self.parts(of: connections.count), connections)
+    let written = sideBySide(parts.count) { Self.bytes(of: connections[parts[$0]]) }
+    var end = StateWriter()
+    end.put(Field.end, connections.count + 1)
+    return [beginning] + written + [end.bytes]
+  }
+
+  /// All that comes before the connections.
+  private var beginning: [UInt8] {
+    var writer = StateWriter(capacity: 4096)
     writer.put(Field.version, Self.version)
     writer.put(Field.least, Self.leastVersion)
     writer.put(Field.program, program, always: true)
@@ -118,8 +149,7 @@ extension HandoverState {
         $0.put(3, socket.detail)
       }
     }
-    for connection in connections { writer.put(Field.connection) { connection.write(to: &$0) } }
-    writer.put(Field.end, connections.count + 1)
+    for count in counts { writer.put(Field.count) { count.write(to: &$0) } }
     return Self.mark + writer.bytes
   }
 
@@ -142,6 +172,7 @@ extension HandoverState {
   private mutating func read(_ fields: StateReader) throws(StateReader.Fault) -> Bool {
     var fields = fields
     var end = 0
+    var found: [StateReader] = []
     while let field = try fields.next() {
       switch field.number {
       case Field.version: writtenIn = try field.exactly()
@@ -156,34 +187,58 @@ extension HandoverState {
       case Field.listener: listeners.append(try ListenerState(field.fields))
       case Field.plugin: plugins.append(try NamedState(field.fields))
       case Field.socket: sockets.append(try SocketState(field.fields))
-      case Field.connection:
-        let connection = try ConnectionState(field.fields)
-        guard connection.listener < listeners.count else { throw field.fault }
-        connections.append(connection)
+      case Field.count: counts.append(try CountState(field.fields))
+      case Field.connection: found.append(try field.fields)
       case Field.end: end = try field.exactly()
       default: break
       }
     }
+    try read(connections: found)
     guard end == connections.count + 1 else { return false }
     try checkDescriptors()
     return true
   }
+
+  private mutating func read(connections found: [StateReader]) throws(StateReader.Fault) {
+    let parts = Self.parts(of: found.count)
+    let results = sideBySide(parts.count) { part in
+      Result { () throws(StateReader.Fault) in
+        var read: [ConnectionState] = []
+        read.reserveCapacity(parts[part].count)
+        for fields in found[parts[part]] { read.append(try ConnectionState(fields)) }
+        return read
+      }
+    }
+    connections.reserveCapacity(found.count)
+    for result in results { connections += try result.get() }
+    guard connections.allSatisfy({ $0.listener < listeners.count }) else { throw StateReader.Fault(offset: 0) }
+  }
 }
 
 extension HandoverState {
+  /// What the epoll sets of event loops are called among the sockets: a program that does not go on with them closes them.
+  package static let loopSet = "remains"
+
+  /// Those, in the order of their loops.
+  package var loopSets: [Int32] { sockets.filter { $0.name == Self.loopSet }.map(\.descriptor) }
+
   /// All that have to stay open.
   package var descriptors: [Int32] { listeners.flatMap(\.sockets) + sockets.map(\.descriptor) + connections.map(\.descriptor) }
 
+  /// No process has so many open: an event loop has room for each number below the one that it is given.
+  private static let mostDescriptors: Int32 = 1 << 24
+
   /// A descriptor belongs to one, and so does an id.
   private func checkDescriptors() throws(StateReader.Fault) {
-    var (descriptors, ids): (Set<Int32>, Set<UInt64>) = ([], [])
-    for descriptor in self.descriptors {
-      guard descriptor > 2, descriptors.insert(descriptor).inserted else { throw StateReader.Fault(offset: 0) }
-    }
-    for connection in connections {
-      guard connection.id < nextID, ids.insert(connection.id).inserted else { throw StateReader.Fault(offset: 0) }
-    }
+    let loops = loopSets.count
+    let (descriptors, ids) = (self.descriptors.sorted(), connections.map(\.id).sorted())
+    guard descriptors.first.map({ $0 > 2 }) ?? true, descriptors.last.map({ $0 < Self.mostDescriptors }) ?? true,
+      ids.last.map({ $0 < nextID }) ?? true, Self.areDistinct(descriptors), Self.areDistinct(ids),
+      connections.allSatisfy({ $0.registration.map { $0.loop < loops } ?? true })
+    else { throw StateReader.Fault(offset: 0) }
   }
+
+  private static func areDistinct(_ sorted: [some Equatable]) -> Bool { zip(sorted, sorted.dropFirst()).allSatisfy { $0 != $1 } }
 }
 
 extension ListenerState: StatePart {
@@ -195,6 +250,7 @@ extension ListenerState: StatePart {
     writer.put(5, framing)
     writer.put(6, isWebSocket)
     writer.put(7, address)
+    writer.put(8, accepted)
   }
 
   mutating func take(_ field: StateReader.Field) throws(StateReader.Fault) {
@@ -206,6 +262,7 @@ extension ListenerState: StatePart {
     case 5: framing = try field.text
     case 6: isWebSocket = try field.flag
     case 7: address = try field.text
+    case 8: accepted = try field.integer
     default: break
     }
   }

@@ -1,3 +1,6 @@
+import NIOCore
+import ZinxWire
+
 /// A property whose values go on when another program takes over the connections of this one: see ``RouteRegistrar/keep(_:)``. A connection
 /// that has a value under any other key cannot be taken over, and ends with ``CloseReason/handover``.
 ///
@@ -10,7 +13,8 @@
 /// routes.keep(Room.self)
 /// ```
 ///
-/// Values with a text that they can be made of are written as that; others say how.
+/// Values with a text that they can be made of are written as that, and those that are the data of messages as those: a `Codable` type that is
+/// a `JSONPayload` of the product ZinxJSON as JSON. Others say how.
 public protocol LastingPropertyKey: PropertyKey {
   /// What the value is written down under: unique among the keys of a server, and the same in the program that takes over.
   static var stateName: String { get }
@@ -35,6 +39,26 @@ public struct PropertyFault: Error, Equatable, CustomStringConvertible {
 }
 
 extension LastingPropertyKey where Value: LosslessStringConvertible {
+  public static func bytes(of value: Value) -> [UInt8] { Array(value.description.utf8) }
+
+  public static func value(of bytes: [UInt8]) throws -> Value {
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let value = Value(text) else { throw PropertyFault(text: text) }
+    return value
+  }
+}
+
+extension LastingPropertyKey where Value: Payload {
+  public static func bytes(of value: Value) throws -> [UInt8] { Array(try ByteBuffer(encoding: value).readableBytesView) }
+
+  public static func value(of bytes: [UInt8]) throws -> Value {
+    var data = ByteBuffer(bytes: bytes)
+    return try Value(decoding: &data)
+  }
+}
+
+/// As text: that is there for people to read, and both are the same for a `String`.
+extension LastingPropertyKey where Value: LosslessStringConvertible & Payload {
   public static func bytes(of value: Value) -> [UInt8] { Array(value.description.utf8) }
 
   public static func value(of bytes: [UInt8]) throws -> Value {

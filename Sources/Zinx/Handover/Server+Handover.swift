@@ -32,13 +32,14 @@ extension Server {
     let parts = try onLoops(within: Self.loopTime) { index, _ in
       // The others end before it comes to that.
       groups[index].compactMap {
-        $0.handoverObstacle == nil ? $0.state(listener: listeners.index(of: $0), holding: false) : nil
+        $0.handoverObstacle == nil ? $0.state(listener: listeners.index(of: $0), holdingOn: nil) : nil
       }
     }
     return state(listeners, parts.flatMap { $0 }, [])
   }
 
-  /// Ends those whom another program cannot have, as a drain does, and waits for them: they know of no other end.
+  /// Ends those whom another program cannot have, as a drain does, and waits until they have heard the last word: they know of no other end.
+  /// To wait for theirs is something that the other program can do.
   ///
   /// Returns how many there were, by the obstacle.
   package func endThoseWhoCannotPass(within time: Duration) -> [String: Int] {
@@ -51,9 +52,22 @@ extension Server {
       connection.endForHandover(obstacle)
     }
     let deadline = Instant.now.advanced(byNanoseconds: time.inNanoseconds)
-    while ending.contains(where: { connManager.has($0) }), Instant.now < deadline { usleep(1000) }
-    for connection in ending where connManager.has(connection) { connection.cut(.handover) }
+    var left = ending
+    while !left.isEmpty, Instant.now < deadline {
+      usleep(1000)
+      left = stillTold(left)
+    }
+    for connection in left { connection.cut(.handover) }
     return counts
+  }
+
+  /// Those of them who have not heard the last word yet; all while a loop does not come to that.
+  private func stillTold(_ connections: [Connection]) -> [Connection] {
+    let there = Dictionary(grouping: connections.filter { connManager.has($0) }) { ObjectIdentifier($0.context) }
+    let left = try? onLoops(within: .milliseconds(100)) { _, context in
+      there[ObjectIdentifier(context)]?.filter { !$0.hasParted } ?? []
+    }
+    return left?.flatMap { $0 } ?? connections
   }
 
   /// Holds everything: nobody is accepted, nothing is read, handlers come to their ends, loops stand still, and who sends waits. Blocks for
@@ -70,16 +84,19 @@ extension Server {
       let (groups, abandoned) = try holdConnections(atMost: time)
       let plugins = try writePlugins()
       let states = try stopLoops(groups)
-      return HeldServer(state: state(handoverListeners, states, plugins), abandoned: abandoned)
+      var state = state(handoverListeners, states, plugins)
+      state.sockets = loopSets
+      return HeldServer(state: state, abandoned: abandoned)
     } catch {
       release()
       throw error
     }
   }
 
-  /// What the kernel has of loops that stand still. To close one takes a microsecond for each connection, which the program that takes over
-  /// has when it serves.
-  package var loopDescriptors: [Int32] { state.withLock { $0.contexts.map(\.loop.setDescriptor) } }
+  /// What the kernel has of loops that stand still, for the program that takes over.
+  private var loopSets: [SocketState] {
+    state.withLock { $0.contexts.map { SocketState(HandoverState.loopSet, $0.loop.setDescriptor) } }
+  }
 
   /// Goes on after ``hold(atMost:)``.
   package func release() {
@@ -153,6 +170,8 @@ extension Server {
     context.holdsLoops.store(true, ordering: .sequentiallyConsistent)
     let contexts = state.withLock { $0.contexts }
     let listeners = handoverListeners
+    // They live on the first.
+    let own = state.withLock { $0.listeners }
     let (stopped, written) = (Answers<Void>(contexts.count), Answers<[ConnectionState]>(contexts.count))
     for (index, context) in contexts.enumerated() {
       context.loop.execute { [server = self.context] in
@@ -161,7 +180,8 @@ extension Server {
           usleep(Self.pause)
         }
         if server.holdsOutboxes.load(ordering: .acquiring) {
-          written.give(groups[index].compactMap { $0.state(listener: listeners.index(of: $0), holding: true) }, at: index)
+          for listener in own where index == 0 { listener.leaveSet() }
+          written.give(groups[index].compactMap { $0.state(listener: listeners.index(of: $0), holdingOn: index) }, at: index)
         }
         while server.holdsLoops.load(ordering: .acquiring) { usleep(Self.pause) }
       }
@@ -204,6 +224,7 @@ extension Server {
     var state = HandoverState()
     (state.nextID, state.isSuspended) = (context.firstFreeID, isSuspended)
     (state.listeners, state.connections, state.plugins) = (listeners.states, connections, plugins)
+    state.counts = counters.state
     return state
   }
 }
@@ -257,6 +278,7 @@ private struct HandoverListeners {
     var state = ListenerState()
     (state.name, state.framing) = (context.name, "\(context.framing)")
     state.isWebSocket = context.webSocketRules != nil
+    state.accepted = context.places.accepted
     states.append(state)
   }
 

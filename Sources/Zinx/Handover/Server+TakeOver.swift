@@ -28,9 +28,8 @@ extension Server {
     guard let framing else {
       return "the listener \"\(listener.name)\" speaks \(listener.framing), which this configuration does not have"
     }
-    if listener.isWebSocket { return "WebSockets cannot be taken over" }
     for property in connection.properties { if let reason = context.lasting.refusal(property) { return reason } }
-    var outbox = Outbox(framing.dataPack)
+    var outbox = Outbox(framing.dataPack, isWebSocket: connection.webSocket != nil)
     do throws(HandoverFault) { try outbox.goOn(from: connection.outbox) } catch { return "\(error)" }
     return nil
   }
@@ -42,49 +41,91 @@ extension Server {
     return DataPack(rawValue: listener.framing).map(Framing.zinx)
   }
 
+  /// Whether the event loops go on with what those of another program had in epoll: where they are as many.
+  package func goesOnWithLoops(of former: HandoverState) -> Bool {
+    former.loopSets.count == LoopGroup.size(configuration.withLock { $0.ioThreads })
+  }
+
   /// Before anybody is accepted.
   func makeRoom(for former: HandoverState) {
     context.firstFreeID = former.nextID
     context.isSuspended.store(former.isSuspended, ordering: .sequentiallyConsistent)
     context.admission.withLock { $0.takeOver(former.connections.count) }
+    context.counters.goOn(from: former.counts)
   }
 
   /// Makes the connections, tells the plugins, and has the connections go on.
   func takeOver(_ former: HandoverState, _ configuration: ServerConfiguration) async throws {
     let endpoints = try former.listeners.map { try endpoint(of: $0, configuration) }
+    for (endpoint, state) in zip(endpoints, former.listeners) { endpoint?.places.goOn(from: state.accepted) }
     let contexts = state.withLock { $0.contexts }
-    var groups = [[Connection]](repeating: [], count: contexts.count)
-    var lost = 0
+    let goesOn = goesOnWithLoops(of: former)
+    var places = [[Int]](repeating: [], count: contexts.count)
     for (index, state) in former.connections.enumerated() {
-      let loop = index % contexts.count
-      // Whoever is lost here was good when it was asked for: its socket is closed, and its place is free.
-      guard let endpoint = endpoints[state.listener], let connection = try? Connection(state, context, endpoint, contexts[loop])
-      else {
-        _ = Descriptor(owning: state.descriptor)
-        _ = context.admission.withLock { $0.leave() }
-        lost += 1
-        continue
-      }
-      endpoint.places.takeOver()
-      context.connManager.add(connection, isCounted: false)
-      try rejoin(connection, state)
-      groups[loop].append(connection)
-      if groups[loop].count % Self.arriving == 0 { arrive(groups[loop].suffix(Self.arriving), contexts[loop]) }
+      places[goesOn ? state.registration?.loop ?? index % contexts.count : index % contexts.count].append(index)
     }
-    for (group, context) in zip(groups, contexts) { arrive(group.suffix(group.count % Self.arriving), context) }
+    // Each loop makes its own, side by side.
+    let groups = try await withThrowingTaskGroup(of: (Int, [Connection]).self) { group in
+      for (loop, context) in contexts.enumerated() {
+        let places = places[loop]
+        group.addTask {
+          let made = try await withCheckedThrowingContinuation { (done: CheckedContinuation<[Connection], any Error>) in
+            context.loop.execute {
+              done.resume(with: Result { try self.make(places, of: former, endpoints, context, isThere: goesOn) })
+            }
+          }
+          return (loop, made)
+        }
+      }
+      return try await group.reduce(into: [[Connection]](repeating: [], count: contexts.count)) { $0[$1.0] = $1.1 }
+    }
+    let lost = former.connections.count - groups.reduce(0) { $0 + $1.count }
     let states = Dictionary(former.plugins.map { ($0.name, $0.bytes) }) { $1 }
     for (plugin, _, own) in state.withLock({ $0.plugins }) where type(of: plugin).handover == .stateful {
       try await plugin.didTakeOver(states[type(of: plugin).name], in: own)
     }
-    for connection in groups.joined() { connection.loop.execute { connection.resume() } }
+    for (group, context) in zip(groups, contexts) { resume(group, context) }
+    for (listener, endpoint) in zip(former.listeners, endpoints) where !listener.isPassed && !configuration.hasListener(listener)
+    {
+      await letInLast(listener, endpoint, contexts)
+    }
     context.emit(.tookOver(connections: former.connections.count - lost, lost: lost))
   }
 
-  /// Those that a loop is given at once, while others are made.
-  private static let arriving = 256
+  /// Makes connections of one loop, on it.
+  ///
+  /// - Parameter isThere: the loop has them in its epoll set.
+  private func make(
+    _ places: [Int], of former: HandoverState, _ endpoints: [EndpointContext?], _ context: LoopContext, isThere: Bool
+  ) throws -> [Connection] {
+    var made: [Connection] = []
+    made.reserveCapacity(places.count)
+    for place in places {
+      let state = former.connections[place]
+      // Whoever is lost here was good when it was asked for: its socket is closed, and its place is free.
+      guard let endpoint = endpoints[state.listener], let connection = try? Connection(state, self.context, endpoint, context)
+      else {
+        _ = Descriptor(owning: state.descriptor)
+        _ = self.context.admission.withLock { $0.leave() }
+        continue
+      }
+      endpoint.places.takeOver()
+      self.context.connManager.add(connection, isCounted: false)
+      try rejoin(connection, state)
+      connection.arrive(isThere ? state.registration : nil)
+      made.append(connection)
+    }
+    return made
+  }
 
-  private func arrive(_ connections: ArraySlice<Connection>, _ context: LoopContext) {
-    context.loop.execute { for connection in connections { connection.arrive() } }
+  /// Those that a loop resumes before it looks at what else there is to do.
+  private static let resumed = 256
+
+  private func resume(_ connections: [Connection], _ context: LoopContext) {
+    for start in stride(from: 0, to: connections.count, by: Self.resumed) {
+      let some = connections[start..<min(connections.count, start + Self.resumed)]
+      context.loop.execute { for connection in some { connection.resume() } }
+    }
   }
 
   private func rejoin(_ connection: Connection, _ state: ConnectionState) throws {
@@ -94,6 +135,20 @@ extension Server {
     for group in state.groups { try connection.groups[group].join(connection) }
     let left = state.deadline - Instant.now.nanoseconds
     if state.deadline > 0 { connection.deadline(.nanoseconds(max(0, left))) }
+  }
+
+  /// Lets in who waits at an address that this configuration has no more, as a reload does, and closes its sockets.
+  private func letInLast(_ listener: ListenerState, _ endpoint: EndpointContext?, _ contexts: [LoopContext]) async {
+    let file = listener.path.isEmpty ? nil : SocketFile(listener.path)
+    for socket in listener.sockets {
+      let descriptor = Descriptor(owning: socket)
+      guard let endpoint, let last = try? Listener(descriptor, file, endpoint, context, contexts) else {
+        file?.remove()
+        continue
+      }
+      try? await last.start()
+      await last.stop()
+    }
   }
 
   /// That of the listener, or one for those that are left of it.

@@ -54,7 +54,9 @@ struct StateWriter {
 }
 
 /// Reads what ``StateWriter`` has written, or anything: it ends with an error, and never beyond the bytes.
-struct StateReader {
+///
+/// Unchecked: a value over bytes that nobody changes while there are readers of them.
+struct StateReader: @unchecked Sendable {
   /// Bytes that are no state, by where they cease to be one.
   struct Fault: Error, Equatable {
     var offset: Int

@@ -142,6 +142,9 @@ final class Places: Sendable {
   /// Takes one for a connection that is there already, whether it is free or not.
   func takeOver() { taken.wrappingAdd(1, ordering: .relaxed) }
 
+  /// So many had begun when another program had the listener.
+  func goOn(from accepted: UInt64) { begun.wrappingAdd(accepted, ordering: .relaxed) }
+
   /// A connection has begun that has a place.
   func countAccepted() { begun.count() }
 

@@ -31,6 +31,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private let loop: EventLoop
   @exclusivity(unchecked) private var nextContext = 0
   @exclusivity(unchecked) private var isAccepting = false
+  @exclusivity(unchecked) private var isRegistered = false
   @exclusivity(unchecked) private var burst = AcceptBurst()
   @exclusivity(unchecked) private var isExhausted = false
   @exclusivity(unchecked) private var failuresInARow = 0
@@ -82,6 +83,15 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     loop.execute { if self.isSuspended { self.rest() } }
   }
 
+  /// Leaves the epoll set to another program, until ``placeFree()``: a socket that others hold too would stay there when that closes it.
+  /// On the loop.
+  func leaveSet() {
+    rest()
+    guard isRegistered, !isClosed else { return }
+    isRegistered = false
+    loop.deregister(descriptor)
+  }
+
   /// Connections accepted from here on are watched so.
   func setKeepAlive(_ keepAlive: KeepAlive) {
     loop.execute {
@@ -118,7 +128,12 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
 
   private func open() throws {
     isAccepting = !isSuspended
+    try register()
+  }
+
+  private func register() throws(SystemError) {
     try loop.register(descriptor, for: isAccepting ? .readable : .nothing, self)
+    isRegistered = true
   }
 
   private func close() {
@@ -327,6 +342,11 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private func resume() {
     guard !isAccepting, !isClosed, !isSuspended else { return }
     isAccepting = true
-    loop.change(descriptor, to: .readable)
+    if isRegistered { return loop.change(descriptor, to: .readable) }
+    do { try register() } catch {
+      // The kernel is short of memory: again in a while.
+      isAccepting = false
+      rest(until: loop.now.advanced(byNanoseconds: Self.pause))
+    }
   }
 }

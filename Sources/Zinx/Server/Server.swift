@@ -183,7 +183,7 @@ public final class Server: Sendable {
         for socket in passed.sockets { try ListeningSocket.adopt(socket, KeepAlive(configuration.vanishedTimeout)) }
       }
       // Before the plugins, which may do things at their times.
-      try startThreads(configuration)
+      try startThreads(configuration, former)
       try await startPlugins()
       while let next = sockets.popLast() {
         let door = try await openDoor(next, configuration, certificates)
@@ -248,8 +248,9 @@ public final class Server: Sendable {
     }
   }
 
-  private func startThreads(_ configuration: ServerConfiguration) throws {
-    let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io", clock: tests?.clock)
+  private func startThreads(_ configuration: ServerConfiguration, _ former: HandoverState?) throws {
+    let sets = former.flatMap { goesOnWithLoops(of: $0) ? $0.loopSets : nil } ?? []
+    let loops = try LoopGroup(count: configuration.ioThreads, name: "zinx-io", sets: sets, clock: tests?.clock)
     let contexts = loops.loops.map { LoopContext($0, context.counters.traffic()) }
     state.withLock { $0.contexts = contexts }
     try loops.start()

@@ -18,6 +18,7 @@ enum HandoverCheck {
       let server = try Server(configuration, plugins: loaded.allPlugins, routes: loaded.allRoutes) { _ in }
       let obstacles = server.obstacles(to: state)
       guard obstacles.isEmpty else { return (obstacles, .configuration) }
+      try Server.checkLimits(configuration)
       try await tryListeners(server, state, configuration)
     } catch {
       let (_, what, _) = ExitStatus.explain(error, path: loaded.path, program: program)

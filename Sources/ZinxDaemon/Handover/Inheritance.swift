@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Systemd
 import Zinx
@@ -19,8 +20,6 @@ struct Inheritance: Sendable {
     static let metrics = MetricsService.socketName
     /// The client that has asked for the upgrade, with the id of its request.
     static let asker = "asker"
-    /// What is of no use to anybody any more, and takes a while to close.
-    static let remains = "remains"
     /// Where signals wait that nobody has taken.
     static let signals = "signals"
   }
@@ -35,8 +34,8 @@ struct Inheritance: Sendable {
     guard parts.count == 2, let number = Int32(parts[0]), number > 2, Int32(parts[1]) == getpid() else { return nil }
     let file = Descriptor(owning: number)
     let state = try HandoverState(try StateFile.read(file.number))
-    for socket in state.sockets { _ = fcntl(socket.descriptor, F_SETFD, FD_CLOEXEC) }
-    for socket in state.listeners.flatMap(\.sockets) { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
+    // One call for all; a kernel or a sandbox without it takes one for each.
+    if clinux_close_at_exec(from: 3) != 0 { for descriptor in state.descriptors { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) } }
     return Inheritance(state: state)
   }
 
@@ -51,15 +50,9 @@ struct Inheritance: Sendable {
       }
   }
 
-  /// Those that were opened for what the configuration still has; the others are closed.
+  /// Those that were opened for what the configuration still has; the server lets in who waits at the others, and closes them.
   func opened(for configuration: ServerConfiguration) -> [EndpointSockets] {
-    state.listeners.compactMap { listener in
-      guard !listener.isPassed, !listener.sockets.isEmpty else { return nil }
-      if configuration.hasListener(listener) { return EndpointSockets(listener) }
-      EndpointSockets(listener).removeFile()
-      for socket in listener.sockets { _ = Descriptor(owning: socket) }
-      return nil
-    }
+    state.listeners.filter { !$0.isPassed && !$0.sockets.isEmpty && configuration.hasListener($0) }.map { EndpointSockets($0) }
   }
 
   /// Signals that came while nobody could take them are sent once more: this program takes them by now.
@@ -72,9 +65,10 @@ struct Inheritance: Sendable {
     }
   }
 
-  /// Closes what is of no use, which takes a while, on a thread of its own.
-  func closeRemains() {
-    let remains = state.sockets.filter { $0.name == Purpose.remains }.map(\.descriptor)
+  /// Closes what is of no use where there are more event loops than before, or fewer. It takes a while: on a thread of its own.
+  func closeRemains(of server: Server) {
+    guard !server.goesOnWithLoops(of: state) else { return }
+    let remains = state.loopSets
     let close: @Sendable () -> Void = { for descriptor in remains { _ = Descriptor(owning: descriptor) } }
     do { _ = try Thread(close) } catch { close() }
   }

@@ -7,15 +7,19 @@ enum StateFile {
   /// Beyond this nothing is read: more than the queues and buffers of any server hold.
   private static let largest = 16 << 30
 
+  /// - Parameter pieces: the bytes, one piece behind the other.
+  ///
   /// Throws: ``SystemError``.
-  static func write(_ bytes: [UInt8]) throws(SystemError) -> Descriptor {
+  static func write(_ pieces: [[UInt8]]) throws(SystemError) -> Descriptor {
     let file = try Descriptor(clinux_memory_file("zinx-state"), from: "memfd_create")
     let number = file.number
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = retryingOnInterrupt { rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) } }
-      guard count > 0 else { throw SystemError("write") }
-      rest = rest.dropFirst(count)
+    for piece in pieces {
+      var rest = piece[...]
+      while !rest.isEmpty {
+        let count = retryingOnInterrupt { rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) } }
+        guard count > 0 else { throw SystemError("write") }
+        rest = rest.dropFirst(count)
+      }
     }
     guard clinux_seal(number) == 0 else { throw SystemError("fcntl") }
     return file

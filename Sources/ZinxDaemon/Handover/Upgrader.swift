@@ -123,10 +123,9 @@ final class Upgrader: Sendable {
   private func execute(_ program: Successor, _ held: HeldServer, _ asker: Asker?, _ progress: Progress) -> UpgradeRefused {
     var state = held.state
     state.program = "\(log.label) \(version)"
-    state.sockets = passed
+    state.sockets += passed
     if let asker { state.sockets.append(SocketState(Inheritance.Purpose.asker, asker.descriptor, detail: asker.id.description)) }
     state.sockets.append(SocketState(Inheritance.Purpose.signals, SignalPipe.pause()))
-    state.sockets += server.loopDescriptors.map { SocketState(Inheritance.Purpose.remains, $0) }
     if status.isDraining { return UpgradeRefused("the daemon ends") }
     let file: Descriptor
     do throws(UpgradeRefused) { file = try write(state) } catch { return error }
@@ -159,7 +158,7 @@ final class Upgrader: Sendable {
   }
 
   private func write(_ state: HandoverState) throws(UpgradeRefused) -> Descriptor {
-    do throws(SystemError) { return try StateFile.write(state.bytes) } catch {
+    do throws(SystemError) { return try StateFile.write(state.pieces) } catch {
       throw UpgradeRefused("the state cannot be written down: \(error)")
     }
   }
