@@ -6,9 +6,14 @@ struct Score: RoutePlugin {
   static let name = "score"
   static let summary = "Adds the points sent to the player's total, and answers with the total."
   static let isOnByDefault = true
+  /// All that it knows is with the connections.
+  static let handover = PluginHandover.stateless
 
-  /// The total of one player, kept with the connection.
-  private enum Total: PropertyKey { typealias Value = Int }
+  /// The total of one player, kept with the connection, and by an upgrade.
+  private enum Total: LastingPropertyKey {
+    typealias Value = Int
+    static let stateName = "score.total"
+  }
 
   private let id: UInt32
   private let maximum: Int
@@ -19,6 +24,7 @@ struct Score: RoutePlugin {
   }
 
   func register(in routes: inout RouteRegistrar) {
+    routes.keep(Total.self)
     routes.route(id) { [maximum] request in
       guard let points = Int(String(buffer: request.data)), (1...maximum).contains(points) else { throw NotPoints() }
       let total = (request.connection[Total.self] ?? 0) + points

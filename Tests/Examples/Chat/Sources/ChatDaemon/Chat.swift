@@ -6,6 +6,8 @@ struct Chat: RoutePlugin {
   static let name = "chat"
   static let summary = "Rooms, presence and direct messages for those who have a token."
   static let isOnByDefault = true
+  /// Who is who and in which room is the server's to know: an upgrade keeps logins and rooms.
+  static let handover = PluginHandover.stateless
 
   /// Users by their tokens: `red=mario green=luigi`.
   private let users: [String: String]

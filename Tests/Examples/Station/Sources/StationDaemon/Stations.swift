@@ -7,6 +7,8 @@ struct Stations: RoutePlugin {
   static let name = "stations"
   static let summary = "Registers charging stations, and says whose card may charge."
   static let isOnByDefault = true
+  /// Whose a connection is and when it was last heard is the server's to know.
+  static let handover = PluginHandover.stateless
 
   /// Those who may charge.
   let cards: Set<UInt32>

@@ -11,7 +11,16 @@ actor World {
   }
 
   /// Which player a connection is.
-  private enum Key: PropertyKey { typealias Value = Int32 }
+  enum Key: LastingPropertyKey {
+    typealias Value = Int32
+    static let stateName = "world.player"
+  }
+
+  /// Where the player is, while another program takes over.
+  enum Place: LastingPropertyKey {
+    typealias Value = Position
+    static let stateName = "world.place"
+  }
 
   private var inhabitants: [Int32: Inhabitant] = [:]
   private var grid = Grid()
@@ -55,6 +64,25 @@ actor World {
       if let there = inhabitants[other] { try tell([id], 200, Broadcast.of(other, .appears, there.position)) }
     }
     try tell(sight.near.union([id]), 200, Broadcast.of(id, .moves, position))
+  }
+
+  /// Leaves with each connection where its player is, for the program that takes over. Returns the last id that was given.
+  func leavePlaces() -> Int32 {
+    for there in inhabitants.values { there.connection[Place.self] = there.position }
+    return lastID
+  }
+
+  /// Goes on with the players of another program. They see each other already: nobody is told anything.
+  ///
+  /// Throws: ``NoPlace``.
+  func takePlaces(of connections: [Connection], lastID: Int32) throws {
+    self.lastID = lastID
+    for connection in connections {
+      guard let id = connection[Key.self], let position = connection[Place.self] else { continue }
+      connection[Place.self] = nil
+      _ = try grid.insert(id, x: position.x, z: position.z)
+      inhabitants[id] = Inhabitant(connection: connection, position: position)
+    }
   }
 
   /// Sends a message that is encoded once. A player whose queue is full is given up: one who misses a message would see what is not there.
