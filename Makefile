@@ -241,9 +241,10 @@ soak: soak-needs ## attack a zinxd for MINUTES=2 and check that nothing is lost 
 drains: soak-needs ## end a zinxd under load COUNT=200 times and check that nothing is lost (SEED=)
 	Tests/soak/drains $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) .build/release/zinxd
 
-upgrades: soak-needs ## have one zinxd take over from another under load COUNT=200 times and check that no peer notices (SEED=, OTHER= another build)
+upgrades: soak-needs ## have one zinxd take over from another under load COUNT=200 times and check that no peer notices (SEED=, OTHER= another build, ROLLBACKS=20 of each kind)
 	$(SWIFT) build -c release --product zinxctl
 	Tests/soak/upgrades $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER)) \
+	  $(if $(ROLLBACKS),--rollbacks $(ROLLBACKS)) \
 	  .build/release/zinxd .build/release/zinxctl
 
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
