@@ -149,6 +149,8 @@ extension JSON: CustomStringConvertible {
 
 /// A text of the other side, harmless in a terminal: controls, and what turns the direction of writing, are shown as escapes.
 package func shown(_ text: String) -> String {
+  // Nearly all there is: a look at what each scalar is takes longer than all else that a long table does.
+  if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
   guard text.unicodeScalars.contains(where: JSON.isHidden) else { return text }
   return text.unicodeScalars.map { JSON.isHidden($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
 }

@@ -27,15 +27,22 @@ struct Table {
   /// The lines, the first one with the titles.
   func lines(_ rows: [JSON]) -> [String] {
     let cells = [columns.map(\.title)] + rows.map { row in columns.map { $0.text(row[$0.key] ?? nil) } }
-    let widths = columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-    return cells.map { row in
-      let padded = row.indices.map { index in
-        let space = String(repeating: " ", count: widths[index] - row[index].count)
-        return columns[index].isRight ? space + row[index] : row[index] + space
+    let sizes = cells.map { $0.map(Self.size) }
+    let widths = columns.indices.map { column in sizes.map { $0[column] }.max() ?? 0 }
+    return zip(cells, sizes).map { row, sizes in
+      var line = ""
+      for index in row.indices {
+        let space = String(repeating: " ", count: widths[index] - sizes[index])
+        if index > 0 { line += "  " }
+        line += columns[index].isRight ? space + row[index] : row[index] + space
       }
-      return String(padded.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+      while line.utf8.last == UInt8(ascii: " ") { line.unicodeScalars.removeLast() }
+      return line
     }
   }
+
+  /// How wide a text is. Of ASCII, which nearly all is, that costs no look at what its characters are made of.
+  private static func size(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
 
   /// A value as a cell: harmless in a terminal, whatever a peer has made of its name.
   static func text(_ value: JSON, of key: String) -> String {

@@ -9,7 +9,7 @@ import ZinxTestKit
 struct MetricsDoorTests {
   /// A door in this process, on a free port.
   private static func withDoor(_ body: (UInt16) async throws -> Void) async throws {
-    let site = MetricsSite(families: { [] }, health: { Health() })
+    let site = MetricsSite(families: { [] }, health: { Health() }, connections: { _, _ in [] })
     let sockets = try await Server.openSockets(at: ListenAddress("127.0.0.1:0"), name: "metrics")
     let door = try await MetricsDoor.open(sockets, site)
     let port = try #require(door.addresses[0].split(separator: ":").last.flatMap { UInt16($0) })

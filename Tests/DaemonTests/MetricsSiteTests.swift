@@ -10,7 +10,8 @@ import ZinxTestKit
 struct MetricsSiteTests {
   private static func site(_ health: Health = Health(), ownNames: [String] = []) -> MetricsSite {
     var site = MetricsSite(
-      families: { [MetricFamily(MetricDefinition("zinx_x", .gauge, "X"), [.init([], .whole(1))])] }, health: { health })
+      families: { [MetricFamily(MetricDefinition("zinx_x", .gauge, "X"), [.init([], .whole(1))])] }, health: { health },
+      connections: { _, _ in [] })
     site.ownNames = ownNames
     return site
   }
@@ -24,7 +25,7 @@ struct MetricsSiteTests {
 
   @Test("are found with a query behind them, by GET and HEAD alone")
   func pages() {
-    for path in ["/", "/?", "/metrics", "/metrics?x=1", "/healthz", "/readyz"] {
+    for path in ["/", "/?", "/metrics", "/metrics?x=1", "/connections", "/connections?x=1&sort=idle", "/healthz", "/readyz"] {
       for method in ["GET", "HEAD"] {
         #expect(Self.answer { ($0.method, $0.target) = (method, path) }.status == 200)
       }
@@ -115,6 +116,14 @@ struct MetricsSiteTests {
     #expect(asked.count > 15 && names.isSuperset(of: asked))
   }
 
+  @Test func `have connections in the order that is asked for, which tells nothing of users and groups`() throws {
+    #expect(try TopConnections.order("/connections") == FieldOrder("-received"))
+    #expect(try TopConnections.order("/connections?x=1&sort=-queuedBytes") == FieldOrder("-queuedBytes"))
+    for query in ["sort=", "sort=bogus", "sort=user", "sort=-user", "sort=groups", "sort=-group"] {
+      #expect(Self.answer { $0.target = "/connections?\(query)" }.status == 400, "\(query)")
+    }
+  }
+
   @Test("say when it is no time to send clients, and why")
   func ready() {
     func reply(_ health: Health) -> (Int, String) {
@@ -166,7 +175,7 @@ struct HealthTests {
 
   @Test("is the same by the control socket and over HTTP", arguments: states)
   func same(health: Health) {
-    let site = MetricsSite(families: { [] }, health: { health })
+    let site = MetricsSite(families: { [] }, health: { health }, connections: { _, _ in [] })
     #expect(health.json["healthy"]?.bool == (site.answer(MetricsRequest(target: "/healthz")).status == 200))
     #expect(health.json["ready"]?.bool == (site.answer(MetricsRequest(target: "/readyz")).status == 200))
   }

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import Zinx
+import ZinxControl
 import ZinxIO
 import ZinxTestKit
 
@@ -95,6 +96,31 @@ extension Daemons {
         #expect(names == table)
         peer.close()
         try await until { await Self.metric(#"zinx_connections_ended_total{reason="peer-closed"}"#, at: port) == "1" }
+      }
+    }
+
+    @Test func `come with the connections that have the most, and with the names of nobody`() async throws {
+      try await withDaemon(local(Self.address)) { daemon, _ in
+        let (port, door) = (try await daemon.port(), try await daemon.metricsPort())
+        let peers = [try await FakePeer.greeted(by: port), try await FakePeer.greeted(by: port)]
+        for _ in 0..<5 { _ = try await peers[1].ask(0) }
+        try await until { await Self.metric("zinx_messages_received_total", at: door) == "5" }
+        let answer = try await Answer.get("/connections", at: door)
+        #expect(answer.status == 200 && answer.head.contains("Content-Type: application/json"))
+        let list = try #require(try JSON(parsing: Array(answer.body.utf8)).array)
+        #expect(list.map { $0["received"]?.integer } == [5, 0])
+        let keys = [
+          "id", "peer", "listener", "ageSeconds", "idleSeconds", "received", "sent", "receivedBytes", "sentBytes", "queuedBytes",
+        ]
+        #expect(list.first?.members?.map(\.key) == keys)
+        // Every name that the page shows is one of them.
+        let asked = Set(StatusPageScript.text.matches(of: /\bc\.(\w+)/).map { String($0.1) })
+        #expect(asked.count > 5 && Set(keys).isSuperset(of: asked))
+        let orders = StatusPage.html.matches(of: /<option value="(\w+)"/).map { String($0.1) }
+        #expect(orders.count > 5 && Set(keys).isSuperset(of: orders))
+        let back = try JSON(parsing: Array(try await Answer.get("/connections?sort=received", at: door).body.utf8))
+        #expect(back.array?.map { $0["id"] } == list.reversed().map { $0["id"] })
+        peers.forEach { $0.close() }
       }
     }
 

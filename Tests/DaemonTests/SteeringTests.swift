@@ -44,6 +44,16 @@ import ZinxIO
   }
 }
 
+@Suite struct `The first in an order` {
+  @Test(arguments: [0, 1, 3, 10, 50, 99, 100, 200])
+  func `are those that a sorted list begins with, also among equals`(count: Int) {
+    // Each key is there ten times.
+    let elements = (0..<100).map { (key: $0 * 37 % 10, index: $0) }
+    let sorted = elements.sorted { ($0.key, $0.index) < ($1.key, $1.index) }
+    #expect(elements.first(count) { $0.key < $1.key }.map(\.index) == sorted.prefix(count).map(\.index))
+  }
+}
+
 @Suite struct `Of whom a log has more` {
   @Test func `are a connection and the peers of a network, from the most talkative level that is said of them`() throws {
     var focus = LogFocus()

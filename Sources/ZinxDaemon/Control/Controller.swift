@@ -100,9 +100,8 @@ struct Controller: Sendable {
   private func list(_ selection: ControlRequest.Selection, _ id: JSON, _ write: (String?) -> Bool) throws(ControlError) {
     let limit = selection.limit ?? .max
     if let order = selection.order {
-      let keyed = matching(selection.filter).map { (key: $0.snapshot.value(of: order.field), connection: $0) }
-      let sorted = keyed.sorted { order.areInOrder($0.key, $1.key) }
-      return send(id, "connections", sorted.prefix(limit).lazy.map(\.connection.snapshot.json), write)
+      let sorted = server.connections(order, of: matching(selection.filter), limit: limit)
+      return send(id, "connections", sorted.lazy.map(\.snapshot.json), write)
     }
     var (rest, left) = (server.connManager.all.sorted { $0.id < $1.id }[...], limit)
     let elements = AnyIterator<JSON> {

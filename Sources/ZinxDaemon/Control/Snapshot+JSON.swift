@@ -67,6 +67,35 @@ extension ConnectionSnapshot {
   }
 }
 
+extension Server {
+  /// Those that come first in an order, `limit` at most, each looked at once more when all have their place.
+  func connections(_ order: FieldOrder, limit: Int) -> [ConnectionSnapshot] {
+    connections(order, of: connManager.all, limit: limit).map(\.snapshot)
+  }
+
+  func connections(_ order: FieldOrder, of all: [Connection], limit: Int) -> [Connection] {
+    let keyed = all.map { (key: $0.snapshot.value(of: order.field), connection: $0) }
+    return keyed.first(limit) { order.areInOrder($0.key, $1.key) }.map(\.connection)
+  }
+}
+
+extension Array {
+  /// The first ones in an order. Of a few among many the rest is not sorted.
+  func first(_ count: Int, by areInOrder: (Element, Element) -> Bool) -> [Element] {
+    guard count < self.count / 8 else { return Array(sorted(by: areInOrder).prefix(count)) }
+    var first: [Element] = []
+    for element in self {
+      if first.count == count {
+        guard let last = first.last, areInOrder(element, last) else { continue }
+        first.removeLast()
+      }
+      // Behind those that are equal, as one that sorts stably has it.
+      first.insert(element, at: first.firstIndex { areInOrder(element, $0) } ?? first.endIndex)
+    }
+    return first
+  }
+}
+
 extension EndedConnection {
   var json: JSON {
     let words = [text, fault.map { String($0.clause.drop { ": ".contains($0) }) }].compactMap(\.self).filter { !$0.isEmpty }

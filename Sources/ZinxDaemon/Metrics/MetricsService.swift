@@ -55,7 +55,9 @@ final class MetricsService: Service {
   static func open(
     _ address: ListenAddress?, passed: [Int32], _ parts: Parts
   ) async throws(Failed) -> MetricsService? {
-    var site = MetricsSite(families: { parts.families }, health: { parts.watch.health })
+    var site = MetricsSite(families: { parts.families }, health: { parts.watch.health }) { [server = parts.server] in
+      server.connections($0, limit: $1)
+    }
     if let host = address?.host { site.ownNames = [host] }
     do {
       if !passed.isEmpty {

@@ -1,4 +1,5 @@
 import Zinx
+import ZinxControl
 
 /// What somebody asks for by HTTP, as far as it matters here.
 struct MetricsRequest: Sendable, Equatable {
@@ -37,6 +38,8 @@ struct MetricsReply: Sendable, Equatable {
 struct MetricsSite: Sendable {
   let families: @Sendable () -> [MetricFamily]
   let health: @Sendable () -> Health
+  /// The live connections that come first in an order, so many at most.
+  let connections: @Sendable (FieldOrder, _ limit: Int) -> [ConnectionSnapshot]
   /// Names by which this machine may be asked at its own address, beside `localhost`.
   var ownNames: [String] = []
 
@@ -52,7 +55,7 @@ struct MetricsSite: Sendable {
       return reply
     }
     guard let page = page(String(request.target.prefix { $0 != "?" })) else {
-      return MetricsReply(404, "not found; there are /, /metrics, /healthz and /readyz")
+      return MetricsReply(404, "not found; there are /, /metrics, /connections, /healthz and /readyz")
     }
     if request.hasBody { return MetricsReply(413, "a request has no body here") }
     return page(request)
@@ -62,6 +65,7 @@ struct MetricsSite: Sendable {
     switch path {
     case "/": { _ in Self.status }
     case "/metrics": metrics
+    case "/connections": busiest
     case "/healthz":
       { _ in
         let health = health()
@@ -90,6 +94,15 @@ struct MetricsSite: Sendable {
     return reply
   }
 
+  /// Those that do the most, `?sort=` has another order than by what they send.
+  private func busiest(_ request: MetricsRequest) -> MetricsReply {
+    let order: FieldOrder
+    do throws(ControlError) { order = try TopConnections.order(request.target) } catch { return MetricsReply(400, error.message) }
+    var reply = MetricsReply(200, TopConnections.json(connections(order, TopConnections.limit)).description)
+    reply.contentType = "application/json"
+    return reply
+  }
+
   /// What pages of others have a browser ask for, and what comes by a name that somebody else has pointed at this machine (DNS rebinding).
   private func refusal(_ request: MetricsRequest) -> MetricsReply? {
     guard request.hosts.count <= 1 else { return MetricsReply(400, "more than one Host") }
@@ -106,6 +119,35 @@ struct MetricsSite: Sendable {
   private func isOwn(_ host: String) -> Bool {
     guard let name = HostHeader.name(host) else { return false }
     return IPAddress(name) != nil || name == "localhost" || ownNames.contains { $0.lowercased() == name }
+  }
+}
+
+/// The connections of `/connections`. What is asked for without a password has no names of users, groups and properties: zinxctl tells
+/// those to whom it lets in.
+enum TopConnections {
+  static let limit = 10
+  private static let usualOrder = "-received"
+
+  /// By the query of a target.
+  static func order(_ target: String) throws(ControlError) -> FieldOrder {
+    let query = target.drop { $0 != "?" }.dropFirst()
+    let sort = query.split(separator: "&").first { $0.hasPrefix("sort=") }
+    let order = try FieldOrder(String(sort?.dropFirst(5) ?? usualOrder[...]))
+    guard [.user, .groups].contains(order.field) else { return order }
+    throw ControlError(.badFilter, "not in the order of \(order.field.rawValue), which is not told here")
+  }
+
+  static func json(_ connections: [ConnectionSnapshot]) -> JSON {
+    .array(
+      connections.map { connection in
+        [
+          "id": .count(connection.id), "peer": .string("\(connection.peer)"), "listener": .string(connection.listener),
+          "ageSeconds": .seconds(connection.age), "idleSeconds": .seconds(connection.idle),
+          "received": .count(connection.messagesReceived), "sent": .count(connection.messagesSent),
+          "receivedBytes": .count(connection.bytesReceived), "sentBytes": .count(connection.bytesSent),
+          "queuedBytes": .count(connection.queuedBytes),
+        ]
+      })
   }
 }
 

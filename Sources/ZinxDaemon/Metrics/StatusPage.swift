@@ -1,7 +1,7 @@
 import ZinxTLS
 import ZinxWire
 
-/// The page at `/`: what `/metrics` and `/readyz` say, for eyes. One file without anything from elsewhere; it asks again every two seconds.
+/// The page at `/`: what `/metrics`, `/connections` and `/readyz` say, for eyes. One file without anything from elsewhere; it asks again every two seconds.
 enum StatusPage {
   /// What a browser may do with it: run and lay out what is in it and nothing else, and ask where it came from.
   static let policy =
@@ -37,10 +37,14 @@ enum StatusPage {
     <section><h2>Not let in</h2><table id="refused"></table></section>
     <section><h2>Messages</h2><table id="messages"></table></section>
     <section><h2>How near the limits are</h2><table id="limits"></table></section>
-    <section class="wide"><h2>Routes <small>(messages about, and times of samples, since the start)</small></h2><div class="scroll"><table id="routes"></table></div></section>
+    <section class="wide"><h2><label for="order">Connections that have the most</label> <select id="order">
+    <option value="received">messages received</option><option value="sent">messages sent</option><option value="receivedBytes">bytes received</option>
+    <option value="sentBytes">bytes sent</option><option value="queuedBytes">bytes queued for them</option><option value="ageSeconds">age</option><option value="idleSeconds">idle time</option>
+    </select></h2><div class="scroll" tabindex="0" role="region" aria-label="Connections"><table id="top"></table></div></section>
+    <section class="wide"><h2>Routes <small>(messages about, and times of samples, since the start)</small></h2><div class="scroll" tabindex="0" role="region" aria-label="Routes"><table id="routes"></table></div></section>
     </div>
     </main>
-    <footer>Numbers since the start. All of them: <a href="/metrics">/metrics</a>, <a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a></footer>
+    <footer>Numbers since the start. All of them: <a href="/metrics">/metrics</a>, <a href="/connections">/connections</a>, <a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a></footer>
     <noscript><p>Without scripts there is <a href="/metrics">/metrics</a>.</p></noscript>
     <script>\(StatusPageScript.text)</script>
     </body>
@@ -88,6 +92,8 @@ enum StatusPageStyle {
     th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}
     thead th{color:var(--dim);font-size:.8rem}
     a{color:var(--accent)}
+    select{font:inherit;color:var(--text);background:var(--bg);border:1px solid var(--line);border-radius:.3rem;padding:.1rem .3rem;max-width:100%}
+    :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
     """
 }
 
@@ -190,17 +196,33 @@ enum StatusPageScript {
       rows('routes', ['ids', 'plugin', 'messages', 'failed', 'queue p50', 'p99', 'max', 'handler p50', 'p99', 'max'], routes.map(s =>
         [s.labels.ids, s.labels.plugin, '≈' + whole.format(s.value), whole.format(failed.get(key(s.labels)) || 0), ...cells(waits[key(s.labels)]), ...cells(times[key(s.labels)])]));
     }
+    let seen = new Map();
+    function top(list) {
+      const now = performance.now() / 1000, rate = (c, key) => { const b = seen.get(c.id); return b && now > b.now ? short.format(Math.max(0, (c[key] - b[key]) / (now - b.now))) : '–'; };
+      rows('top', ['id', 'peer', 'listener', 'age', 'idle', 'in/s', 'received', 'data', 'out/s', 'sent', 'data', 'queued'], list.length ? list.map(c =>
+        [c.id, c.peer, c.listener, time(c.ageSeconds), time(c.idleSeconds), rate(c, 'received'), whole.format(c.received), bytes(c.receivedBytes),
+          rate(c, 'sent'), whole.format(c.sent), bytes(c.sentBytes), bytes(c.queuedBytes)]) : [['none', ...Array(11).fill('')]]);
+      seen = new Map(list.map(c => [c.id, { ...c, now }]));
+    }
+    let order = 'received', again;
+    $('order').onchange = () => { order = $('order').value; clearTimeout(again); look(); };
     async function look() {
+      const asked = order;
       try {
-        const [metrics, ready] = await Promise.all([fetch('/metrics', { headers: { Accept: 'text/plain' } }), fetch('/readyz')]);
-        show(parse(await metrics.text()));
+        const [metrics, busiest, ready] = await Promise.all([fetch('/metrics', { headers: { Accept: 'text/plain' } }), fetch('/connections?sort=-' + asked), fetch('/readyz')]);
+        const [text, list] = [await metrics.text(), await busiest.json()];
+        // A look that was under way when another order was chosen is over.
+        if (asked !== order) return;
+        show(parse(text));
+        top(list);
         set('state', ready.ok ? 'serving' : (await ready.text()).trim());
         $('state').className = ready.ok ? 'pill good' : 'pill warn';
       } catch {
         set('state', 'does not answer');
         $('state').className = 'pill bad';
       }
-      setTimeout(look, document.hidden ? 10000 : 2000);
+      clearTimeout(again);
+      again = setTimeout(look, document.hidden ? 10000 : 2000);
     }
     look();
     """#

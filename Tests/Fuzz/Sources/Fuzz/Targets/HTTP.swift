@@ -17,7 +17,7 @@ import Zinx
   for text in [whole, cut] where !text.isEmpty { check(text) }
 }
 
-private let site = MetricsSite(families: { [] }, health: { Health() })
+private let site = MetricsSite(families: { [] }, health: { Health() }, connections: { _, _ in [] })
 
 /// All that the visitor gets.
 private func answer(to bytes: [UInt8], piece: Int) -> [UInt8] {
