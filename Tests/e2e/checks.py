@@ -2,6 +2,7 @@
 """What an operator expects of the package, tried in a booted Debian. Run by ./run, in the box's network."""
 
 import collections
+import contextlib
 import json
 import os
 import pty
@@ -540,8 +541,9 @@ def control(machine):
     assert code == 69, output
 
 
-@check("zinxd-control.socket lets a group in, and nobody else")
-def control_group(machine):
+@contextlib.contextmanager
+def member(machine):
+    """The user `player` is in the group that zinxd-control.socket lets in."""
     machine.fresh()
     groups, users = machine.read("/etc/group"), machine.read("/etc/passwd")
     machine.write("/etc/group", groups + "gamers:x:2000:player\n")
@@ -552,6 +554,19 @@ def control_group(machine):
         machine.systemctl("stop", "zinxd")
         machine.systemctl("enable", "--now", "zinxd-control.socket")
         machine.systemctl("start", "zinxd")
+        yield
+        machine.systemctl("reload", "zinxd")
+    finally:
+        machine.systemctl("disable", "--now", "zinxd-control.socket")
+        machine.run("rm", "-rf", "/etc/systemd/system/zinxd-control.socket.d")
+        machine.systemctl("daemon-reload")
+        machine.write("/etc/group", groups)
+        machine.write("/etc/passwd", users)
+
+
+@check("zinxd-control.socket lets a group in, and nobody else")
+def control_group(machine):
+    with member(machine):
         with Peer() as peer:
             assert peer.ask() == (0, PONG)
             code, output = zinxctl(machine, "connections", "--json", user="player")
@@ -564,14 +579,34 @@ def control_group(machine):
         code, output = zinxctl(machine, "status", user="nobody")
         assert code == 1 and "zinxd-control.socket" in output, output
         assert zinxctl(machine, "status")[0] == 0, "root is let in by the other one"
-        machine.systemctl("reload", "zinxd")
-    finally:
-        machine.systemctl("disable", "--now", "zinxd-control.socket")
-        machine.run("rm", "-rf", "/etc/systemd/system/zinxd-control.socket.d")
-        machine.systemctl("daemon-reload")
-        machine.write("/etc/group", groups)
-        machine.write("/etc/passwd", users)
     return f"the service sees the member as {line.group(1)}"
+
+
+# Each command of zinxctl with what it needs; ID is a connection that is there.
+ID = object()
+COMMANDS = [
+    ["status"], ["health"], ["connections", "--sort", "-received"], ["show", ID], ["closed"], ["users"], ["groups"], ["plugins"], ["routes"],
+    ["trace", ID, "--for", "100ms"], ["send", ID, "--msg-id", "90", "--data", "x"], ["broadcast", "--msg-id", "90", "--data", "x"],
+    ["set", "MaxConn", "500"], ["log", "debug"], ["reload"], ["drain"], ["resume"], ["upgrade", "--check"], ["close", ID],
+]
+
+
+@check("each command of zinxctl is done for root and for a member of the group, and for nobody else")
+def control_commands(machine):
+    with member(machine):
+        known = re.findall(r"^  (\w+) ", machine.output("zinxctl", "--help").partition("SUBCOMMANDS:")[2], re.MULTILINE)
+        assert {command[0] for command in COMMANDS} == set(known) - {"help"}, known
+        for user in None, "player", "nobody":
+            with Peer() as peer:
+                assert peer.ask() == (0, PONG)
+                number = str(json.loads(zinxctl(machine, "connections", "--json", "--sort", "-id", "--limit", "1")[1])[0]["id"])
+                for command in COMMANDS:
+                    code, output = zinxctl(machine, *(number if word is ID else word for word in command), user=user)
+                    if user == "nobody":
+                        assert code == 1 and "zinxd-control.socket" in output, (command, code, output)
+                    else:
+                        assert code == 0, (user, command, code, output)
+    return f"{len(COMMANDS)} commands"
 
 
 # The socket
