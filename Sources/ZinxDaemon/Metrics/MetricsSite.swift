@@ -20,6 +20,8 @@ struct MetricsRequest: Sendable, Equatable {
   var fetchMode: String?
   /// Whether it came in at an address that only this machine reaches, where no other name than its own is right.
   var isLoopback = false
+  /// Whether only who is on this machine can have sent it: to loopback, or to a UNIX socket.
+  var isLocal = false
 }
 
 /// What is answered.
@@ -96,6 +98,7 @@ struct MetricsSite: Sendable {
 
   /// Those that do the most, `?sort=` has another order than by what they send.
   private func busiest(_ request: MetricsRequest) -> MetricsReply {
+    guard request.isLocal else { return MetricsReply(403, "connections are told at an address of this machine alone") }
     let order: FieldOrder
     do throws(ControlError) { order = try TopConnections.order(request.target) } catch { return MetricsReply(400, error.message) }
     var reply = MetricsReply(200, TopConnections.json(connections(order, TopConnections.limit)).description)
@@ -122,8 +125,8 @@ struct MetricsSite: Sendable {
   }
 }
 
-/// The connections of `/connections`. What is asked for without a password has no names of users, groups and properties: zinxctl tells
-/// those to whom it lets in.
+/// The connections of `/connections`. Nobody is asked for a password, so they are told on this machine alone, where the kernel tells
+/// everybody the addresses of peers, and without users, groups and properties: zinxctl tells those to whom it lets in.
 enum TopConnections {
   static let limit = 10
   private static let usualOrder = "-received"

@@ -197,7 +197,8 @@ enum StatusPageScript {
         [s.labels.ids, s.labels.plugin, '≈' + whole.format(s.value), whole.format(failed.get(key(s.labels)) || 0), ...cells(waits[key(s.labels)]), ...cells(times[key(s.labels)])]));
     }
     let seen = new Map();
-    function top(list) {
+    function rank(list) {
+      if (typeof list === 'string') return rows('top', null, [[list.trim()]]);
       const now = performance.now() / 1000, rate = (c, key) => { const b = seen.get(c.id); return b && now > b.now ? short.format(Math.max(0, (c[key] - b[key]) / (now - b.now))) : '–'; };
       rows('top', ['id', 'peer', 'listener', 'age', 'idle', 'in/s', 'received', 'data', 'out/s', 'sent', 'data', 'queued'], list.length ? list.map(c =>
         [c.id, c.peer, c.listener, time(c.ageSeconds), time(c.idleSeconds), rate(c, 'received'), whole.format(c.received), bytes(c.receivedBytes),
@@ -210,11 +211,11 @@ enum StatusPageScript {
       const asked = order;
       try {
         const [metrics, busiest, ready] = await Promise.all([fetch('/metrics', { headers: { Accept: 'text/plain' } }), fetch('/connections?sort=-' + asked), fetch('/readyz')]);
-        const [text, list] = [await metrics.text(), await busiest.json()];
+        const [text, list] = [await metrics.text(), busiest.ok ? await busiest.json() : await busiest.text()];
         // A look that was under way when another order was chosen is over.
         if (asked !== order) return;
         show(parse(text));
-        top(list);
+        rank(list);
         set('state', ready.ok ? 'serving' : (await ready.text()).trim());
         $('state').className = ready.ok ? 'pill good' : 'pill warn';
       } catch {
