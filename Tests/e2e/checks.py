@@ -594,7 +594,7 @@ COMMANDS = [
 @check("each command of zinxctl is done for root and for a member of the group, and for nobody else")
 def control_commands(machine):
     with member(machine):
-        known = re.findall(r"^  (\w+) ", machine.output("zinxctl", "--help").partition("SUBCOMMANDS:")[2], re.MULTILINE)
+        known = re.findall(r"^  (\w+)  +\S", machine.output("zinxctl", "--help").partition("SUBCOMMANDS:")[2], re.MULTILINE)
         assert {command[0] for command in COMMANDS} == set(known) - {"help"}, known
         for user in None, "player", "nobody":
             with Peer() as peer:
