@@ -150,7 +150,7 @@ private final class MetricsHandler: ChannelInboundHandler {
       needsHost: head.version == .http1_1, hasBody: hasBody(head.headers),
       accept: head.headers["accept"].joined(separator: ","), origin: head.headers.first(name: "origin"),
       fetchSite: head.headers.first(name: "sec-fetch-site"), fetchMode: head.headers.first(name: "sec-fetch-mode"),
-      isLoopback: address.map(isLoopback) ?? false, isLocal: address.map { $0.ipAddress == nil || isLoopback($0) } ?? false)
+      isLoopback: address.map(isLoopback) ?? false)
   }
 
   private static func hasBody(_ headers: HTTPHeaders) -> Bool {

@@ -20,8 +20,6 @@ struct MetricsRequest: Sendable, Equatable {
   var fetchMode: String?
   /// Whether it came in at an address that only this machine reaches, where no other name than its own is right.
   var isLoopback = false
-  /// Whether only who is on this machine can have sent it: to loopback, or to a UNIX socket.
-  var isLocal = false
 }
 
 /// What is answered.
@@ -98,7 +96,7 @@ struct MetricsSite: Sendable {
 
   /// Those that do the most, `?sort=` has another order than by what they send.
   private func busiest(_ request: MetricsRequest) -> MetricsReply {
-    guard request.isLocal else { return MetricsReply(403, "connections are told at an address of this machine alone") }
+    guard request.isLoopback else { return MetricsReply(403, "connections are told on loopback alone") }
     let order: FieldOrder
     do throws(ControlError) { order = try TopConnections.order(request.target) } catch { return MetricsReply(400, error.message) }
     var reply = MetricsReply(200, TopConnections.json(connections(order, TopConnections.limit)).description)
@@ -125,7 +123,7 @@ struct MetricsSite: Sendable {
   }
 }
 
-/// The connections of `/connections`. Nobody is asked for a password, so they are told on this machine alone, where the kernel tells
+/// The connections of `/connections`. Nobody is asked for a password, so they are told on loopback alone, where the kernel tells
 /// everybody the addresses of peers, and without users, groups and properties: zinxctl tells those to whom it lets in.
 enum TopConnections {
   static let limit = 10
