@@ -162,7 +162,7 @@ faults-needs:
 # --- Package and end-to-end test ---
 
 .PHONY: deb e2e vanish proxies metrics tls bench-needs deb-needs e2e-needs test-needs vanish-needs proxies-needs
-.PHONY: metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs terminal terminal-needs nats nats-needs
+.PHONY: page commands metrics-needs tls-needs websocket websocket-needs go-peers go-peers-needs terminal terminal-needs nats nats-needs
 
 deb: needs deb-needs ## build the Debian package; the last line is its path
 	@python3 -B Tests/packaging/test_sbom.py
@@ -179,18 +179,29 @@ proxies: needs proxies-needs ## put HAProxy and nginx in front of zinxd, and cli
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/proxies .build/debug/zinxd
 
-metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and try its alerts
+metrics: needs metrics-needs ## have a Prometheus scrape zinxd, and bring zinxd into the state of each alert
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/metrics .build/debug/zinxd
+	@Tests/e2e/alerts .build/debug/zinxd
 
-terminal: needs terminal-needs ## try zinxctl in a real terminal: what is watched, and what is asked
+terminal: needs terminal-needs ## try zinxctl in a real terminal, and hold its commands against their documentation
 	$(SWIFT) build --product zinxd
 	$(SWIFT) build --product zinxctl
 	@Tests/e2e/terminal .build/debug/zinxd .build/debug/zinxctl
+	@Tests/e2e/commands .build/debug/zinxd .build/debug/zinxctl
 
 tls: needs tls-needs ## let clients of OpenSSL, GnuTLS, Python and Java speak TLS with zinxd
 	$(SWIFT) build --product zinxd
 	@Tests/e2e/tls .build/debug/zinxd
+
+page: needs websocket-needs ## look at the page of the status with Chromium (PICTURES=a directory for pictures of it)
+	$(SWIFT) build --product zinxd
+	@Tests/e2e/page $(if $(PICTURES),--pictures $(PICTURES)) .build/debug/zinxd
+
+commands: needs ## write what zinxctl prints into its documentation
+	$(SWIFT) build --product zinxd
+	$(SWIFT) build --product zinxctl
+	@Tests/e2e/commands --write .build/debug/zinxd .build/debug/zinxctl
 
 websocket: needs websocket-needs ## let Chromium and Python speak WebSocket with zinxd, and zinx-client with servers of others
 	$(SWIFT) build --product zinxd
@@ -250,10 +261,10 @@ upgrades: soak-needs ## have one zinxd take over from another under load COUNT=2
 handshakes: soak-needs ## let thousands of handshakes come to nothing beside good clients
 	Tests/soak/figures --only handshakes --workers 0 --seconds 10 .build/release/zinxd
 
-steer: soak-needs ## look at 19000 connections, close some, ask while nothing else goes on, and measure what that costs
+steer: soak-needs ## look at 19000 connections, close some, ask while nothing else goes on, and measure what that costs (PART=)
 	$(SWIFT) build -c release --product zinxctl
 	$(SWIFT) build -c release --product zinx-bench
-	Tests/soak/steer .build/release
+	Tests/soak/steer $(if $(PART),--only $(PART)) .build/release
 
 nodes: soak-needs nats-needs ## three zinxd with a nats-server that is killed under load, and CLIENTS=1000 on each, for SECONDS=60 (SEED=)
 	$(SWIFT) build -c release --product nodes-daemon
@@ -291,7 +302,7 @@ proxies-needs:
 
 # The test starts a Prometheus of its own: where the package was not there, the service that comes with it is stopped again.
 metrics-needs:
-	$(call install,python3:python3)
+	$(call install,python3:python3 openssl:openssl)
 	@command -v prometheus >/dev/null || { set -ex; $(SUDO) apt-get update -qq; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus; \
 	  $(SUDO) systemctl disable --now prometheus 2>/dev/null || true; } >&2
