@@ -356,6 +356,8 @@ struct HandoverTests {
       let request = Self.frame(3, "request")
       for round in 0..<20 {
         try await peer.send(Array(request[..<5]))
+        // The other one of the round before is gone, and this one has come.
+        try await until { test.server.connManager.count == 1 }
         let held = try await Self.hold(test.server)
         #expect(held.state.connections.count == 1)
         // Both wait until it goes on.
@@ -365,6 +367,7 @@ struct HandoverTests {
         try await onThread { test.server.release() }
         #expect(try await peer.receive(request.count) == request, "round \(round)")
         #expect(try await other.receive(request.count) == request, "round \(round)")
+        other.close()
       }
     }
   }
