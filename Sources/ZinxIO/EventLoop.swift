@@ -245,7 +245,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// How a descriptor is registered that stays so for another program: ``adopt(_:_:_:)`` takes it. Only while the loop stands still.
   package func registration(of descriptor: Int32) -> UInt32 { slots[Int(descriptor)].generation }
 
-  /// Goes on with a descriptor that the loop whose set this one has had registered: what it was ready for since is reported.
+  /// Goes on with a descriptor that the loop whose set this one has had registered. What was reported before, there or here, is reported
+  /// once more with ``change(_:to:)``.
   package func adopt(_ descriptor: Int32, _ registration: UInt32, _ handler: any ReadinessHandler) {
     assert(isCurrent || thread.load(ordering: .relaxed) == 0)
     makeSlot(descriptor)

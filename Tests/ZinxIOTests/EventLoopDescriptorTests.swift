@@ -52,6 +52,31 @@ struct EventLoopDescriptorTests {
     withExtendedLifetime(first) {}
   }
 
+  @Test("what was reported to the other is reported once more when that is asked for")
+  func reportedBefore() async throws {
+    let pair = try Pair.sockets()
+    let edges: Readiness = [.readable, .edgeTriggered]
+    let first = try EventLoop(name: "first")
+    let seen = Probe<Readiness>()
+    try first.register(pair.near, for: edges, Handler { seen.report($0) })
+    let firstThread = try TestThread { first.run() }
+    poke(pair.far)
+    try await #expect(seen.next() == .readable)
+    first.stop()
+    try await firstThread.end()
+    let second = try EventLoop(name: "second", set: dup(first.setDescriptor))
+    let probe = Probe<Readiness>()
+    second.adopt(pair.near, first.registration(of: pair.near), Handler { probe.report($0) })
+    let secondThread = try TestThread { second.run() }
+    try await second.settle()
+    #expect(probe.all.isEmpty)
+    try await second.call { second.change(pair.near, to: edges) }
+    try await #expect(probe.next() == .readable)
+    second.stop()
+    try await secondThread.end()
+    withExtendedLifetime(first) {}
+  }
+
   @Test("an edge-triggered descriptor is reported once for all that came, and for what is left when that is asked for anew")
   func edges() async throws {
     let pair = try Pair.sockets()

@@ -188,6 +188,8 @@ extension Connection {
       closeOutbox {}
       return advance()
     }
+    // What the set has reported to the other program, or to this one before it had the connection, is not reported again by itself.
+    if isRegistered { loop.change(descriptor, to: interest) }
     setPace()
     if life.phase == .new { awaitAuthentication() }
     if life.phase == .lingering { lingerOn() }
