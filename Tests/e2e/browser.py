@@ -74,16 +74,20 @@ class Browser:
 
     def value(self, expression):
         """What an expression of JavaScript has; of a promise, what comes of it."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        result = self._evaluate(expression)
         assert "exceptionDetails" not in result, f"{expression}: {result['exceptionDetails']}"
         return result["result"].get("value")
 
     def until(self, expression, seconds=PATIENCE):
+        """One that throws is not so yet: what it speaks of may not have been loaded."""
         end = time.monotonic() + seconds
-        while not (found := self.value(expression)):
-            assert time.monotonic() < end, f"not within {seconds} s: {expression}; it is {self.value('document.body.innerText')[:3000]}"
+        while "exceptionDetails" in (result := self._evaluate(expression)) or not result["result"].get("value"):
+            assert time.monotonic() < end, f"not within {seconds} s: {expression}; it is {self.value('document.body?.innerText ?? null')}"
             time.sleep(0.1)
-        return found
+        return result["result"]["value"]
+
+    def _evaluate(self, expression):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
 
     def press(self, key, code=0):
         for kind in "rawKeyDown", "keyUp":
